@@ -1,0 +1,126 @@
+"""Everything that can go wrong, grouped by what the caller can do about it.
+
+    ReconcileError                    1   something of ours; the message says what, where, how many, what now
+    ├── SpecInvalid                  65   mend the spec; holds every problem found, not the first
+    ├── SourceUnavailable            69   mend the database, the file, or the way to it
+    │   └── SourceEmpty              69   a source without rows is a broken source until somebody says otherwise
+    ├── AccountUnavailable           69   Sailthru cannot be reached, or is down: come back later
+    ├── CredentialsRefused           77   a key, secret or address is missing or refused
+    ├── AccountUnfit                  1   the account is in a state no plan can be right for (twin lists, smart list)
+    │   └── TwinLists                 1   two lists under one name
+    ├── ApiRejected                   1   Sailthru said no, in its own words, and asking again will not help
+    └── PlanUnusable                  5   a plan file that is damaged, edited, foreign, or of another format
+
+No message here ever holds a person's address or value: whoever raises masks first (`state.masks`).
+The number is the exit status of the command line; 0, 2, 4, 7 and 64 come from outcomes, not from errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class ReconcileError(Exception):
+    """The root of all errors that we raise on purpose.
+
+    Args:
+        message: what went wrong and where, in one sentence, without personal data.
+        hint: what to do now, in one sentence; shown on a line of its own.
+    """
+
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Where:
+    """A place in a spec file: 1-based line and column, and the text of that line (without its end)."""
+
+    file: str
+    line: int
+    column: int
+    text: str = ""
+
+    def __str__(self) -> str:
+        """`file:line:column`, the form that editors and terminals make a link of."""
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a spec: the sentence, the place (None when there is no place), and what was meant."""
+
+    message: str
+    where: Where | None = None
+    hint: str | None = None
+
+
+class SpecInvalid(ReconcileError):
+    """The spec cannot be used; `problems` holds all that was found, in the order of files and lines."""
+
+    exit_status = 65
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        super().__init__(
+            self.problems[0].message if count == 1 else f"The spec has {count} problems.",
+            hint=self.problems[0].hint if count == 1 else None,
+        )
+
+
+class SourceUnavailable(ReconcileError):
+    """A source cannot be read: unreachable, no such table, no such file, a query the database refuses."""
+
+    exit_status = 69
+
+
+class SourceEmpty(SourceUnavailable):
+    """A source answered without a single row."""
+
+
+class AccountUnavailable(ReconcileError):
+    """Sailthru did not answer within all tries: names, connections, 5xx, maintenance, 429 without end."""
+
+    exit_status = 69
+
+
+class CredentialsRefused(ReconcileError):
+    """A credential is missing (an unset variable) or refused (Sailthru errors 3, 4, 5; SAILTHRU.md §4.4)."""
+
+    exit_status = 77
+
+
+class AccountUnfit(ReconcileError):
+    """The account is in a state that no plan can be right for."""
+
+
+class TwinLists(AccountUnfit):
+    """Two or more lists share one name: the name is the key of every membership call (SAILTHRU.md §8.4)."""
+
+
+class ApiRejected(ReconcileError):
+    """A final answer of Sailthru: asking again will not help.
+
+    Args:
+        message: the sentence for a person, masked.
+        code: Sailthru's error number, None where the answer had none.
+        status: the HTTP status.
+    """
+
+    def __init__(self, message: str, *, code: int | None, status: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.status = status
+
+
+class PlanUnusable(ReconcileError):
+    """A plan file that may not be applied or cannot be read; nothing has been written."""
+
+    exit_status = 5

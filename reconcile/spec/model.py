@@ -1,0 +1,252 @@
+"""The nouns of a spec: frozen, checked by pydantic, and the single source of the JSON Schema and the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from reconcile.errors import Where
+
+Scalar: TypeAlias = str | int | float | bool | None
+Path: TypeAlias = tuple[str | int, ...]
+"""Where in the merged spec: `("groups", "high_value", "where")`."""
+
+REGISTRY = "reconcile: managed"
+
+
+class ValueType(StrEnum):
+    """The type of a property, and so of the var that carries it."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    FLOAT = "float"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+
+
+class _Part(BaseModel):
+    """What all parts of a spec share: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
+
+
+class Account(_Part):
+    """The Sailthru account that the spec is about."""
+
+    name: str
+    """A short name for the account, shown in every plan and report; a plan is bound to it."""
+    api_key: str
+    """The API key, by reference only: `{{ env('SAILTHRU_API_KEY') }}`."""
+    api_secret: str
+    """The shared secret, by reference only."""
+    url: str = "https://api.sailthru.com"
+    """Where the API answers. Set it to the simulator's address to try things."""
+    registry: str = REGISTRY
+    """The natural list that holds every profile we manage, so that one export shows all of them."""
+
+
+class SourceSpec(_Part):
+    """A table, query or file that yields rows with a key."""
+
+    connect: str | None = None
+    """A database URL or path (`postgresql://…`, `sqlite:///shop.db`, `duckdb:///shop.duckdb`); may use `env()`."""
+    table: str | None = None
+    """The table or view to read, `schema.table` where needed."""
+    query: str | None = None
+    """One SELECT to read instead of a table."""
+    file: str | None = None
+    """A CSV or Parquet file to read instead, relative to the spec's folder."""
+    key: str
+    """The column that identifies a row's person."""
+    many: bool = False
+    """A person may have many rows here; only aggregates can use them."""
+
+
+class Identity(_Part):
+    """Where the account keeps the source's own id of a person."""
+
+    var: str
+    """The Sailthru var that holds the id, so that a changed e-mail address is an update and not a stranger."""
+
+
+class Profiles(_Part):
+    """Which rows are people, and what identifies them."""
+
+    from_: str = Field(alias="from")
+    """The source with one row a person."""
+    email: str
+    """The column with the e-mail address, the key at Sailthru."""
+    id: str | None = None
+    """The column with the source's own id; the source's key when absent. Other sources are joined on it."""
+    identity: Identity | None = None
+    """Keep the id at Sailthru too."""
+
+
+class Property(_Part):
+    """A named, typed value of a profile: exactly one of `column`, `template`, `value`, `sql`."""
+
+    column: str | None = None
+    """A column of the source."""
+    source: str | None = None
+    """The source of `column`; that of `profiles` when absent."""
+    template: str | None = None
+    """A Jinja template over other properties."""
+    value: Scalar = None
+    """The same value for everybody."""
+    sql: str | None = None
+    """An SQL expression over other properties."""
+    type: ValueType | None = None
+    """The type to convert to; that of the column or expression when absent."""
+    default: Scalar = None
+    """What a null becomes."""
+    private: bool = False
+    """Must not leave the house: refused in vars, directly or through other properties; allowed in groups."""
+    description: str | None = None
+    """For people."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        ways = [way for way in ("column", "template", "value", "sql") if way in self.model_fields_set]
+        if len(ways) != 1:
+            found = " and ".join(ways) or "none"
+            raise ValueError(f"needs exactly one of column, template, value, sql; found {found}")
+        return self
+
+
+class Nulls(StrEnum):
+    """What a null means for a var: set it to null, or leave what is there."""
+
+    CLEAR = "clear"
+    SKIP = "skip"
+
+
+def _long_var(short: Any) -> Any:
+    return {"property": short} if isinstance(short, str) else short
+
+
+class VarSpec(_Part):
+    """A Sailthru var and the property that fills it. Short form: the property's name."""
+
+    property: str
+    """The property to send."""
+    nulls: Nulls = Nulls.CLEAR
+    """`clear` sends null; `skip` leaves what is there."""
+
+
+class Op(StrEnum):
+    """What a condition asks of a property."""
+
+    EXISTS = "exists"
+    EQ = "eq"
+    NE = "ne"
+    GT = "gt"
+    GTE = "gte"
+    LT = "lt"
+    LTE = "lte"
+    CONTAINS = "contains"
+    STARTS_WITH = "starts_with"
+    IN = "in"
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Condition(_Part):
+    """One comparison. `value` may be left out only for `exists` (then: true)."""
+
+    property: str
+    op: Op
+    value: Scalar | list[Scalar] = None
+
+
+class All(_Part):
+    """Every one of these holds."""
+
+    all: list[Rule] = Field(min_length=1)
+
+
+class Any_(_Part):  # noqa: N801 -- `Any` is typing's
+    """At least one of these holds."""
+
+    any: list[Rule] = Field(min_length=1)
+
+
+Rule: TypeAlias = Condition | All | Any_
+
+
+class Group(_Part):
+    """An audience: a rule over properties, mapped to a natural list. Exactly one of `where` and `rules`."""
+
+    list: str
+    """The Sailthru list."""
+    where: str | None = None
+    """A boolean SQL expression over properties."""
+    rules: Rule | None = None
+    """The same for people who do not write SQL: `all`, `any`, or one condition."""
+    description: str | None = None
+    """For people."""
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        if (self.where is None) == (self.rules is None):
+            raise ValueError("needs exactly one of where, rules")
+        return self
+
+
+class Mode(StrEnum):
+    """What a plan may do."""
+
+    SYNC = "sync"
+    ADDITIVE = "additive"
+    ENRICH = "enrich"
+    OBSERVE = "observe"
+
+
+class OnLeave(StrEnum):
+    """What becomes of a managed profile that left the source."""
+
+    UNLIST = "unlist"
+    CLEAR = "clear"
+    DELETE = "delete"
+
+
+class Policy(_Part):
+    """What plans may do, and how hard they may work the account."""
+
+    mode: Mode = Mode.SYNC
+    """`sync`: create, update, take away | `additive`: create, update, nobody leaves a list and nothing is deleted |
+    `enrich`: update existing profiles only | `observe`: plan only."""
+    on_leave: OnLeave = OnLeave.UNLIST
+    """A managed profile that left: off our lists | and our vars nulled | or deleted for good."""
+    at_once: int = Field(default=20, ge=1, le=200)
+    """How many calls may be under way side by side."""
+    lookups: int = Field(default=15_000, ge=0)
+    """How many profiles a plan may read one by one, where no export can tell (about a minute of quota)."""
+
+
+class Spec(_Part):
+    """A whole spec, merged over its files."""
+
+    version: Literal[1]
+    account: Account
+    sources: Mapping[str, SourceSpec]
+    profiles: Profiles
+    properties: Mapping[str, Property] = Field(default_factory=dict)
+    vars: Mapping[
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,31}$")],
+        Annotated[VarSpec, BeforeValidator(_long_var)],
+    ] = Field(default_factory=dict)
+    groups: Mapping[str, Group] = Field(default_factory=dict)
+    policy: Policy = Policy()
+
+    _places: Mapping[Path, Where] = {}
+    _folder: str = "."
+
+    def where(self, *path: str | int) -> Where | None:
+        """The place of a part in its file, or of its nearest parent that has one."""
+        while path and path not in self._places:
+            path = path[:-1]
+        return self._places.get(path)

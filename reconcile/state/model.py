@@ -1,0 +1,201 @@
+"""The nouns of state: the shape both sides share, and what may bring rows in. Frozen, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from reconcile.spec.model import ValueType
+
+Rows: TypeAlias = Any
+"""An Ibis table expression. Ibis ships no types; the name says what is meant."""
+
+Batches: TypeAlias = Any
+"""A `pyarrow.RecordBatchReader`: rows on their way, a batch at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Var:
+    """A managed Sailthru var: its name there, the type we send, and whether a null is left alone (`skip`)."""
+
+    name: str
+    type: ValueType
+    skip_nulls: bool = False
+
+    @property
+    def column(self) -> str:
+        """Its column in a state table."""
+        return f"var:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A managed list, by its name at Sailthru. The registry is one of them."""
+
+    list: str
+
+    @property
+    def column(self) -> str:
+        """Its column in a state table."""
+        return f"list:{self.list}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What we manage: the columns that both states have. What is not named here is never read in.
+
+    A *desired* table has `hash, email`, then a canonical text column for every var and a boolean one for every list.
+    An *observed* table has `hash, email, sid, managed, known` and the same var and list columns:
+    `hash` is the MD5 of the normalised address in lower-case hex (SAILTHRU.md §9.3), `email` is null where only the
+    hash is known, `managed` says that the profile is on the registry list.
+    """
+
+    vars: tuple[Var, ...]
+    lists: tuple[Membership, ...]
+    registry: Membership
+    identity: str | None = None
+    """The name of the var that keeps the source's own id, so that a changed address is still the same person."""
+
+    @property
+    def memberships(self) -> tuple[Membership, ...]:
+        """All managed lists, the registry last."""
+        return (*self.lists, self.registry)
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What is asked of a source: rows with these columns.
+
+    Args:
+        columns: names of columns, each once; an empty tuple asks for all.
+        required_by: column -> where in the spec it is named, for the error that says it is not there.
+    """
+
+    columns: tuple[str, ...]
+    required_by: Mapping[str, str] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """A table, query or file that yields rows. Made by the wing `sources`; read once by `state.desired`."""
+
+    name: str
+    """The id in the spec."""
+
+    def read(self, demand: Demand) -> AbstractContextManager[Batches]:
+        """Open the rows as a stream of Arrow batches.
+
+        Raises:
+            SourceUnavailable: unreachable, no such table or file, or refused.
+            SpecInvalid: a demanded column is not there (with the columns that are, and what was meant).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteList:
+    """A list as the account has it. `type` is `natural` or `smart` (`normal` is read as natural, SAILTHRU.md §14.5)."""
+
+    list_id: str
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One profile read one by one, typed. `vars` holds only those asked for; a missing var is absent, null is None."""
+
+    email: str | None
+    sid: str
+    vars: Mapping[str, Any]
+    lists: frozenset[str]
+    optout: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Names one profile at the account: by address where we know it, by sid where we do not."""
+
+    email: str | None = None
+    sid: str | None = None
+
+
+class Export(Protocol):
+    """The members of one list, as a file on this machine that the workspace can read as CSV records."""
+
+    list: str
+    path: str
+    sid_column: str
+    hash_column: str
+    var_columns: Mapping[str, str]
+    """var name -> column of the file; vars the account has never seen are absent."""
+
+
+class Observable(Protocol):
+    """An account that can be looked at. Satisfied by `sailthru.target`."""
+
+    async def lists(self) -> Sequence[RemoteList]:
+        """All lists of the account, twins included."""
+        ...
+
+    async def export(self, list_name: str, vars: Sequence[str]) -> Export:
+        """The members of one list, in bulk. Complete or an error, never a smaller list."""
+        ...
+
+    async def look(self, ref: Ref, vars: Sequence[str]) -> Sighting | None:
+        """One profile, typed; None when the account says that it does not exist."""
+        ...
+
+
+class Progress(Protocol):
+    """Is told how far a long step is. The roof draws bars or prints events; the default does nothing."""
+
+    def start(self, step: str, total: int | None = None) -> None:
+        """A step begins; `total` is in the step's own unit (rows, calls, actions), None when it cannot be known."""
+        ...
+
+    def advance(self, step: str, by: int = 1) -> None:
+        """So much more of a step is done."""
+        ...
+
+    def finish(self, step: str) -> None:
+        """A step has ended."""
+        ...
+
+
+class Silent:
+    """A `Progress` that says nothing."""
+
+    def start(self, step: str, total: int | None = None) -> None:
+        """Nothing."""
+
+    def advance(self, step: str, by: int = 1) -> None:
+        """Nothing."""
+
+    def finish(self, step: str) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """Rows of the desired side that are left out, by reason: how many, and a few keys, masked."""
+
+    reason: str
+    source: str
+    count: int
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What was read of one source."""
+
+    name: str
+    rows: int
+    columns: tuple[str, ...] = ()
+
+
+def normalise(addresses: Iterable[str]) -> list[str]:
+    """E-mail addresses as Sailthru keys them: trimmed, lower-cased (SAILTHRU.md §7.3)."""
+    return [address.strip().lower() for address in addresses]
