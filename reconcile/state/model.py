@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -47,9 +47,9 @@ class Shape:
     """What we manage: the columns that both states have. What is not named here is never read in.
 
     A *desired* table has `hash, email`, then a canonical text column for every var and a boolean one for every list.
-    An *observed* table has `hash, email, sid, managed, known` and the same var and list columns:
-    `hash` is the MD5 of the normalised address in lower-case hex (SAILTHRU.md §9.3), `email` is null where only the
-    hash is known, `managed` says that the profile is on the registry list.
+    An *observed* table has `hash, email, sid` and the same var and list columns: `hash` is the MD5 of the normalised
+    address in lower-case hex (SAILTHRU.md §9.3), `email` is null where only the hash is known. The registry is one of
+    the lists, so who is on it is who we manage.
     """
 
     vars: tuple[Var, ...]
@@ -126,6 +126,8 @@ class Export(Protocol):
 
     list: str
     path: str
+    columns: tuple[str, ...]
+    """A unique name for every column of the file, by position: the header itself may hold twins."""
     sid_column: str
     hash_column: str
     var_columns: Mapping[str, str]
@@ -194,8 +196,3 @@ class SourceFacts:
     name: str
     rows: int
     columns: tuple[str, ...] = ()
-
-
-def normalise(addresses: Iterable[str]) -> list[str]:
-    """E-mail addresses as Sailthru keys them: trimmed, lower-cased (SAILTHRU.md §7.3)."""
-    return [address.strip().lower() for address in addresses]

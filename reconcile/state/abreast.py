@@ -1,0 +1,31 @@
+"""Calls abreast: bounded, in order, and the first error stops the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+async def each(items: Sequence[T], do: Callable[[T], Awaitable[R]], *, at_once: int) -> list[R]:
+    """Do something with each item, at most `at_once` side by side; the results in the order of the items.
+
+    The first error cancels what is under way and is raised as itself, not as a group.
+    """
+    free = asyncio.Semaphore(at_once)
+
+    async def one(item: T) -> R:
+        async with free:
+            return await do(item)
+
+    tasks = [asyncio.ensure_future(one(item)) for item in items]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

@@ -1,0 +1,94 @@
+"""What differs between two tables of one shape, in one relational pass. Does not know who is desired and who observed
+beyond the names of its arguments, and never decides what to do about it: that is the plan's.
+
+A table of changes has one row a profile that differs:
+
+| column                                | holds                                                                |
+|---------------------------------------|----------------------------------------------------------------------|
+| `kind`                                | `create` (only desired), `update` (both), `leave` (only observed)    |
+| `hash`, `email`, `sid`                | who; `sid` null on `create`, `email` null where only a hash is known |
+| `moved`                               | the profile is the same person under another address                 |
+| `set:x`, `new:x`, `old:x` for a var x | whether it is to be set, and both canonical texts                    |
+| `join:L`, `leave:L` for a list L      | whether the profile is to join or leave it                           |
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Iterable
+
+import ibis
+
+from reconcile.state.model import Membership, Rows, Shape, Var
+
+
+def between(desired: Rows, observed: Rows, shape: Shape) -> Rows:
+    """The changes that turn `observed` into `desired`: empty when both say the same."""
+    pairs = _paired(desired, observed, shape)
+    wanted, there = pairs["d:hash"].notnull(), pairs["o:hash"].notnull()
+    columns = {
+        "kind": ibis.cases((~there, "create"), (wanted, "update"), else_="leave"),
+        "hash": pairs["d:hash"].fill_null(pairs["o:hash"]),
+        "email": pairs["d:email"].fill_null(pairs["o:email"]),
+        "sid": pairs["o:sid"],
+        "moved": (pairs["d:hash"] != pairs["o:hash"]).fill_null(False),  # noqa: FBT003 -- Ibis's own signature
+    }
+    for var in shape.vars:
+        columns |= _var(pairs, var, wanted)
+    for membership in shape.memberships:
+        columns |= _membership(pairs, membership)
+    changes = pairs.select(**columns)
+    return changes.filter((changes.kind == "create") | changes.moved | any_of(changes, differences(shape)))
+
+
+def differences(shape: Shape) -> list[str]:
+    """The boolean columns of a table of changes that say what differs."""
+    lists = [f"{way}:{membership.list}" for membership in shape.memberships for way in ("join", "leave")]
+    return [f"set:{var.name}" for var in shape.vars] + lists
+
+
+def any_of(rows: Rows, columns: Iterable[str]) -> Rows:
+    """Whether any of these boolean columns is true."""
+    return functools.reduce(operator.or_, (rows[column] for column in columns), ibis.literal(value=False))
+
+
+def _var(pairs: Rows, var: Var, wanted: Rows) -> dict[str, Rows]:
+    new, old = pairs[f"d:{var.column}"], pairs[f"o:{var.column}"]
+    differs = wanted & ~new.identical_to(old)
+    if var.skip_nulls:
+        differs &= new.notnull()
+    return {f"set:{var.name}": differs, f"new:{var.name}": new, f"old:{var.name}": old}
+
+
+def _membership(pairs: Rows, membership: Membership) -> dict[str, Rows]:
+    new, old = (pairs[f"{side}:{membership.column}"].fill_null(False) for side in "do")  # noqa: FBT003 -- Ibis's
+    return {f"join:{membership.list}": new & ~old, f"leave:{membership.list}": old & ~new}
+
+
+def _paired(desired: Rows, observed: Rows, shape: Shape) -> Rows:
+    left = _matched(desired, observed, shape).rename("d:{name}")
+    right = observed.rename("o:{name}")
+    return left.outer_join(right, left["d:match"] == right["o:hash"])
+
+
+def _matched(desired: Rows, observed: Rows, shape: Shape) -> Rows:
+    """Desired with `match`: the hash of its partner. People are matched by address, those left over by identity."""
+    if shape.identity is None:
+        return desired.mutate(match=desired.hash)
+    identity = f"var:{shape.identity}"
+    ours = observed.filter(observed[shape.registry.column])
+    moved = (
+        _alone(desired.anti_join(observed, "hash"), identity)
+        .join(_alone(ours.anti_join(desired, "hash"), identity).rename(partner="hash"), identity)
+        .select("hash", "partner")
+    )
+    found = desired.left_join(moved, "hash")
+    return found.select(*desired.columns, match=found.partner.fill_null(found.hash))
+
+
+def _alone(rows: Rows, identity: str) -> Rows:
+    """Rows whose identity is known and theirs alone: two profiles with one id cannot say who moved."""
+    known = rows.filter(rows[identity].notnull())
+    groups = known.group_by(identity).aggregate(hash=known.hash.min(), people=known.count())
+    return groups.filter(groups.people == 1).drop("people")

@@ -1,0 +1,268 @@
+"""What is there: the managed part of the account, as a table of the same shape as the desired one.
+
+Members come in bulk by export (sid, MD5 of the address, vars as untyped text; SAILTHRU.md §9.3) and are matched by hash.
+What no export can tell is read one by one, typed: whether a newcomer exists at all, and whether somebody who seems to
+have left is really still there (an export may show the deleted for hours, SAILTHRU.md §15).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import ibis
+
+from reconcile.errors import AccountUnfit, TwinLists
+from reconcile.state import abreast, values
+from reconcile.state.desired import Desired
+from reconcile.state.model import (
+    Export,
+    Membership,
+    Observable,
+    Progress,
+    Ref,
+    RemoteList,
+    Rows,
+    Shape,
+    Sighting,
+    Silent,
+)
+from reconcile.state.workspace import Workspace, arrow
+
+PAGE = 1_000
+"""Profiles that are read one by one before their rows are put away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The observed state.
+
+    Args:
+        rows: an observed table of the desired shape.
+        missing: managed lists that do not exist yet, the registry included.
+        looked_up: profiles that were read one by one.
+        unlooked: newcomers nobody looked up, because they were more than the spec lets a plan read.
+        unconfirmed: profiles that seem to have left and were not looked up, for the same reason.
+    """
+
+    rows: Rows
+    missing: tuple[str, ...]
+    looked_up: int
+    unlooked: int
+    unconfirmed: int
+    total: int
+
+
+async def build(
+    account: Observable,
+    desired: Desired,
+    workspace: Workspace,
+    *,
+    lookups: int | None,
+    at_once: int,
+    progress: Progress | None = None,
+) -> Observed:
+    """Look at the account.
+
+    Args:
+        lookups: how many profiles may be read one by one; None for as many as it takes.
+
+    Raises:
+        TwinLists: a managed list exists twice.
+        AccountUnfit: a managed name is a smart list's, or the account does not hash addresses as we do.
+    """
+    progress = progress or Silent()
+    remote = check_lists(await account.lists(), desired.shape.memberships)
+    exported = await _exported(account, desired.shape, remote, workspace, progress)
+    await _check_hash(account, exported, workspace)
+    ours = _hands_off(exported, desired, workspace)
+    leaving = ours.anti_join(desired.rows, "hash").select("sid")
+    coming = desired.rows.anti_join(exported, "hash").select("email")
+    budget = _Budget(lookups, workspace)
+    asked = [("sid", leaving, budget.allows(leaving)), ("email", coming, budget.allows(coming))]
+    looker = _Looker(account, desired.shape, workspace, at_once, progress)
+    seen = await looker.look([(by, rows) for by, rows, allowed in asked if allowed])
+    gone = leaving if asked[0][2] else leaving.limit(0)
+    rows = workspace.keep("observed", _merged(ours, seen, gone, desired))
+    return Observed(
+        rows=rows,
+        missing=tuple(one.list for one in desired.shape.memberships if one.list not in remote),
+        looked_up=looker.count,
+        unlooked=0 if asked[1][2] else workspace.count(coming),
+        unconfirmed=0 if asked[0][2] else workspace.count(leaving),
+        total=workspace.count(rows),
+    )
+
+
+def check_lists(found: Sequence[RemoteList], managed: Sequence[Membership]) -> dict[str, RemoteList]:
+    """The managed lists that exist, by name.
+
+    Raises:
+        TwinLists: a name is there more than once.
+        AccountUnfit: a name belongs to a smart list, which changes by itself and is never written (SAILTHRU.md §8.4).
+    """
+    names = {one.list for one in managed}
+    times = Counter(one.name for one in found if one.name in names)
+    twins = sorted(name for name, count in times.items() if count > 1)
+    if twins:
+        told = ", ".join(f'"{name}" ({times[name]} times)' for name in twins)
+        raise TwinLists(
+            f"The account has lists of the same name: {told}.",
+            hint="A name is how members are added, so nothing can be right. Delete or rename all but one at Sailthru.",
+        )
+    for one in found:
+        if one.name in names and one.type == "smart":
+            raise AccountUnfit(
+                f'"{one.name}" is a smart list: it follows its own query and cannot be managed.',
+                hint="Give the group a natural list of another name.",
+            )
+    return {one.name: one for one in found if one.name in names}
+
+
+async def _exported(
+    account: Observable, shape: Shape, remote: Iterable[str], workspace: Workspace, progress: Progress
+) -> Rows:
+    """All members of the managed lists that exist, a row a profile."""
+    names, step = sorted(remote), "reading lists"
+    progress.start(step, len(names))
+
+    async def fetch(name: str) -> Export:
+        export = await account.export(name, [var.name for var in shape.vars])
+        progress.advance(step)
+        return export
+
+    exports = await abreast.each(names, fetch, at_once=max(1, len(names)))
+    progress.finish(step)
+    parts = [_members(export, index, shape, workspace) for index, export in enumerate(exports)]
+    if not parts:
+        return workspace.store("exported", _as_arrow([], shape))
+    return workspace.keep("exported", _one_each(functools.reduce(lambda a, b: a.union(b), parts), shape))
+
+
+def _members(export: Export, index: int, shape: Shape, workspace: Workspace) -> Rows:
+    rows = workspace.records(f"export {index}", export)
+    columns = {"hash": rows[export.hash_column].lower(), "email": ibis.null("string"), "sid": rows[export.sid_column]}
+    for var in shape.vars:
+        column = export.var_columns.get(var.name)
+        columns[var.column] = values.canonical(rows[column], var.type) if column else ibis.null("string")
+    for membership in shape.memberships:
+        columns[membership.column] = ibis.literal(membership.list == export.list)
+    return rows.select(**columns)
+
+
+def _one_each(rows: Rows, shape: Shape) -> Rows:
+    """One row a profile: its vars are the same in every export, its lists are those it was found on."""
+    columns = {"hash": rows["hash"].max(), "email": rows["email"].max()}
+    columns |= {var.column: rows[var.column].max() for var in shape.vars}
+    columns |= {one.column: rows[one.column].any() for one in shape.memberships}
+    groups = rows.group_by("sid").aggregate(**columns)
+    return groups.select(*_columns(shape))
+
+
+async def _check_hash(account: Observable, exported: Rows, workspace: Workspace) -> None:
+    """Make sure that this account hashes addresses as we do, by one member whose address we ask for (§15)."""
+    for row in workspace.dicts(exported.order_by("hash").select("sid", "hash"), limit=5):
+        sighting = await account.look(Ref(sid=row["sid"]), ())
+        if sighting is None or sighting.email is None:
+            continue
+        if values.hash_of(sighting.email.strip().lower()) == row["hash"]:
+            return
+        raise AccountUnfit(
+            "The account's exports do not hash e-mail addresses as expected (MD5 of the lower-cased address).",
+            hint="Without that no member can be recognised, so nothing was planned. Please report this.",
+        )
+
+
+def _hands_off(exported: Rows, desired: Desired, workspace: Workspace) -> Rows:
+    """The exported profiles without those whose rows on our side cannot be used."""
+    held = workspace.keep("held", desired.held)
+    rows = exported.anti_join(held, exported["hash"] == held["hash"])
+    if desired.shape.identity is not None:
+        rows = rows.anti_join(held, rows[f"var:{desired.shape.identity}"] == held["identity"])
+    return workspace.keep("ours", rows)
+
+
+@dataclass(slots=True)
+class _Budget:
+    """How many more profiles may be read one by one; a set is read whole or not at all."""
+
+    left: int | None
+    workspace: Workspace
+
+    def allows(self, rows: Rows) -> bool:
+        if self.left is None:
+            return True
+        size = self.workspace.count(rows)
+        if size > self.left:
+            return False
+        self.left -= size
+        return True
+
+
+@dataclass(slots=True)
+class _Looker:
+    """Reads profiles one by one, side by side, and puts them away a page at a time."""
+
+    account: Observable
+    shape: Shape
+    workspace: Workspace
+    at_once: int
+    progress: Progress
+    count: int = 0
+
+    async def look(self, asked: Sequence[tuple[str, Rows]]) -> Rows:
+        """Those of the asked-for that exist, typed: `asked` has a column of refs, `sid` or `email`, in each table."""
+        self.progress.start("looking up profiles", sum(self.workspace.count(rows) for _, rows in asked))
+        seen = self.workspace.store("seen", _as_arrow([], self.shape))
+        for by, rows in asked:
+            for page in self.workspace.stream(rows, size=PAGE):
+                refs = [Ref(**{by: name}) for name in page.column(by).to_pylist()]
+                found = await abreast.each(refs, self._one, at_once=self.at_once)
+                self.workspace.append("seen", _as_arrow([one for one in found if one is not None], self.shape))
+                self.count += len(refs)
+        self.progress.finish("looking up profiles")
+        return _canonical(seen, self.shape)
+
+    async def _one(self, ref: Ref) -> Sighting | None:
+        sighting = await self.account.look(ref, [var.name for var in self.shape.vars])
+        self.progress.advance("looking up profiles")
+        return sighting
+
+
+def _merged(exported: Rows, seen: Rows, gone: Rows, desired: Desired) -> Rows:
+    """Who was read one by one stands in for their exported row; who was looked for and not found is gone."""
+    bulk = exported.anti_join(seen, "sid").anti_join(gone, "sid")
+    # A newcomer found by address may also have been exported by now: one row a profile.
+    return bulk.union(seen.distinct(on="sid", keep="first").select(*bulk.columns))
+
+
+def _columns(shape: Shape) -> list[str]:
+    return [
+        "hash",
+        "email",
+        "sid",
+        *(var.column for var in shape.vars),
+        *(one.column for one in shape.memberships),
+    ]
+
+
+def _as_arrow(sightings: Sequence[Sighting], shape: Shape) -> object:
+    """Sightings as a table of raw text: what `values.seen` makes of each var, null where there is none."""
+    emails = [(one.email or "").strip().lower() or None for one in sightings]
+    columns: dict[str, list[object]] = {
+        "hash": [values.hash_of(email) if email else f"sid:{one.sid}" for email, one in zip(emails, sightings, strict=True)],
+        "email": list(emails),
+        "sid": [one.sid for one in sightings],
+    }
+    for var in shape.vars:
+        columns[var.column] = [values.seen(one.vars.get(var.name), var.type) for one in sightings]
+    for membership in shape.memberships:
+        columns[membership.column] = [membership.list in one.lists for one in sightings]
+    lists = {one.column for one in shape.memberships}
+    return arrow(columns, {name: "bool" if name in lists else "string" for name in _columns(shape)})
+
+
+def _canonical(rows: Rows, shape: Shape) -> Rows:
+    return rows.mutate(**{var.column: values.canonical(rows[var.column], var.type) for var in shape.vars})

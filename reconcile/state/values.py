@@ -1,0 +1,190 @@
+"""The canonical form of values: both sides pass through it before they are compared, so that `1` is `1.0`.
+
+Everything is text here, in one form per type; null stands for null, missing and empty alike, because an export cannot
+tell them apart (SAILTHRU.md §9.3). What does not fit its type keeps its own text, and so differs from all that does.
+
+| type     | canonical text                                         | sent as          |
+|----------|--------------------------------------------------------|------------------|
+| string   | Unicode NFC                                            | string           |
+| integer, float | shortest decimal; `1.0` is `1`; NaN and infinities are null | number     |
+| boolean  | `true`, `false`                                        | true, false      |
+| date     | `YYYY-MM-DD`                                           | string           |
+| datetime | `YYYY-MM-DDTHH:MM:SSZ`, UTC, whole seconds             | string           |
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Any, assert_never
+
+import ibis
+import ibis.expr.datatypes as dt
+import orjson
+
+from reconcile.spec.model import ValueType
+from reconcile.state.model import Rows
+
+FOREIGN = "\ue000"
+"""Leads the text of a value whose JSON type is not the var's: the number 10 in a string var is not the string "10"."""
+
+_TRUE = ("true", "t", "yes", "1")
+_FALSE = ("false", "f", "no", "0")
+
+
+@ibis.udf.scalar.builtin
+def md5(text: str) -> str:
+    """The engine's MD5, lower-case hex."""
+
+
+@ibis.udf.scalar.builtin
+def nfc_normalize(text: str) -> str:
+    """The engine's Unicode NFC."""
+
+
+@ibis.udf.scalar.builtin(name="to_json")
+def quoted(text: str) -> str:
+    """The engine's JSON string for a text, quotes and escapes included."""
+
+
+def canonical(text: Rows, kind: ValueType) -> Rows:
+    """The canonical text of a text column, for a var of this type. Idempotent."""
+    text = text.nullif("")
+    match kind:
+        case ValueType.STRING:
+            return nfc_normalize(text)
+        case ValueType.INTEGER | ValueType.FLOAT:
+            return _number(text)
+        case ValueType.BOOLEAN:
+            return _boolean(text)
+        case ValueType.DATE:
+            return ibis.coalesce(text.try_cast(dt.date).strftime("%Y-%m-%d"), text)
+        case ValueType.DATETIME:
+            return ibis.coalesce(text.try_cast(dt.Timestamp()).strftime("%Y-%m-%dT%H:%M:%SZ"), text)
+        case _:
+            assert_never(kind)
+
+
+def _number(text: Rows) -> Rows:
+    number = text.try_cast(dt.float64)
+    # Whole numbers beyond 18 digits and fractions go through a double; plain integers keep every digit.
+    digits = text.re_search(r"^[+-]?[0-9]{1,18}$")
+    whole = (number == number.floor()) & (number.abs() < 2.0**53)
+    shortest = ibis.cases(
+        (number.isnan() | number.isinf(), ibis.null(dt.string)),
+        (whole, number.try_cast(dt.int64).cast(dt.string)),
+        else_=number.cast(dt.string),
+    )
+    return ibis.cases(
+        (digits, text.try_cast(dt.int64).cast(dt.string)), (number.isnull(), text), else_=shortest
+    )
+
+
+def _boolean(text: Rows) -> Rows:
+    word = text.lower()
+    return ibis.cases((word.isin(_TRUE), "true"), (word.isin(_FALSE), "false"), else_=text)
+
+
+def text_of(column: Rows) -> Rows:
+    """A typed column of the desired side as text, ready for `canonical`."""
+    kind = column.type()
+    if kind.is_timestamp():
+        return column.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if kind.is_date():
+        return column.strftime("%Y-%m-%d")
+    return column.cast(dt.string)
+
+
+def seen(value: Any, kind: ValueType) -> str | None:
+    """The text of one JSON value that the API gave for a var of this type; not yet canonical.
+
+    A value of another JSON type is marked with `FOREIGN`, so that it differs from every value that fits.
+    """
+    match value:
+        case None:
+            return None
+        case bool():
+            fits, text = kind is ValueType.BOOLEAN, "true" if value else "false"
+        case int() | float():
+            fits, text = kind in {ValueType.INTEGER, ValueType.FLOAT}, str(value)
+        case str():
+            fits, text = kind in {ValueType.STRING, ValueType.DATE, ValueType.DATETIME} or not value, value
+        case _:
+            fits, text = False, ""
+    return text if fits else FOREIGN + orjson.dumps(value).decode()
+
+
+def typed(text: str | None, kind: ValueType) -> str | int | float | bool | None:
+    """The JSON value to send for a canonical text. Text that does not fit a number is sent as it is."""
+    if text is None:
+        return None
+    match kind:
+        case ValueType.INTEGER | ValueType.FLOAT:
+            return _as_number(text)
+        case ValueType.BOOLEAN:
+            return text == "true" if text in {"true", "false"} else text
+        case ValueType.STRING | ValueType.DATE | ValueType.DATETIME:
+            return text
+        case _:
+            assert_never(kind)
+
+
+def _as_number(text: str) -> int | float | str:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if math.isfinite(number) else text
+
+
+def address(text: Rows) -> Rows:
+    """E-mail addresses as Sailthru keys them: trimmed and lower-cased (SAILTHRU.md §7.3), empty is null."""
+    return text.strip().lower().nullif("")
+
+
+def hash_of(address: str) -> str:
+    """The MD5 of one normalised address, as an export shows it (SAILTHRU.md §9.3)."""
+    return hashlib.md5(address.encode(), usedforsecurity=False).hexdigest()
+
+
+def kind_of(column: Rows) -> ValueType | None:
+    """The type of a column as a value type; None where there is none (arrays, structs, bytes)."""
+    kind = column.type()
+    if kind.is_timestamp():
+        return ValueType.DATETIME
+    for test, found in (
+        (kind.is_string, ValueType.STRING),
+        (kind.is_integer, ValueType.INTEGER),
+        (kind.is_floating, ValueType.FLOAT),
+        (kind.is_decimal, ValueType.FLOAT),
+        (kind.is_boolean, ValueType.BOOLEAN),
+        (kind.is_date, ValueType.DATE),
+        (kind.is_null, ValueType.STRING),
+        (kind.is_uuid, ValueType.STRING),
+    ):
+        if test():
+            return found
+    return None
+
+
+def converted(column: Rows, kind: ValueType) -> Rows:
+    """A column as this type; what cannot be converted becomes null (the caller counts how many)."""
+    match kind:
+        case ValueType.STRING:
+            return text_of(column)
+        case ValueType.INTEGER:
+            return column.try_cast(dt.int64)
+        case ValueType.FLOAT:
+            return column.try_cast(dt.float64)
+        case ValueType.BOOLEAN:
+            return column.try_cast(dt.boolean)
+        case ValueType.DATE:
+            return column.try_cast(dt.date)
+        case ValueType.DATETIME:
+            return column.try_cast(dt.Timestamp())
+        case _:
+            assert_never(kind)

@@ -1,0 +1,157 @@
+"""The workspace: where the rows of one run are. The only file that knows which engine works for us.
+
+One embedded DuckDB in a folder of this run, readable by its owner alone and gone when the run ends. What is larger
+than memory spills there. Everything else in this floor speaks Ibis and would run on another engine as it is.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import ibis
+import pyarrow as pa
+
+from reconcile.state.model import Batches, Export, Rows
+
+BATCH = 10_000
+"""Rows on their way at once, unless a caller says otherwise."""
+
+
+class Workspace:
+    """Tables for one run, as a context manager.
+
+    Args:
+        memory_limit: what the engine may use before it spills, such as `2GB`; its own default when None.
+    """
+
+    def __init__(self, *, memory_limit: str | None = None) -> None:
+        self._memory_limit = memory_limit
+
+    def __enter__(self) -> Self:
+        self.folder = Path(tempfile.mkdtemp(prefix="reconcile-"))  # mkdtemp makes it 0700: these are people
+        options = {"memory_limit": self._memory_limit} if self._memory_limit else {}
+        self._engine = ibis.duckdb.connect(
+            self.folder / "rows.duckdb", temp_directory=str(self.folder / "spill"), **options
+        )
+        # One clock for all: a naive text is UTC wherever the machine stands. The bar of the engine is not ours.
+        self._engine.raw_sql("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._engine.disconnect()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def store(self, name: str, batches: Batches) -> Rows:
+        """Take in a stream of Arrow batches (a reader or a table) as table `name`, replacing one that was there."""
+        raw = self._engine.con
+        raw.register("incoming", batches)
+        try:
+            raw.execute(f"CREATE OR REPLACE TABLE {_quoted(name)} AS FROM incoming")  # noqa: S608 -- quoted
+        finally:
+            raw.unregister("incoming")
+        return self._engine.table(name)
+
+    def append(self, name: str, batches: Batches) -> None:
+        """Add the rows of an Arrow table to table `name`."""
+        raw = self._engine.con
+        raw.register("incoming", batches)
+        try:
+            raw.execute(f"INSERT INTO {_quoted(name)} FROM incoming")  # noqa: S608 -- quoted
+        finally:
+            raw.unregister("incoming")
+
+    def keep(self, name: str, rows: Rows) -> Rows:
+        """Work an expression out once and keep its rows as table `name`.
+
+        Raises:
+            FormulaRefused: an expression of the spec fails on a value; the value is not told.
+        """
+        try:
+            return self._engine.create_table(name, rows, overwrite=True)
+        except duckdb.DataError as error:
+            # The engine's words name the value, which is a person's: only the kind of failure is told.
+            raise FormulaRefused(name, type(error).__name__.removesuffix("Exception").lower() + " error") from None
+
+    def records(self, name: str, export: Export) -> Rows:
+        """Take in the CSV of a list export: records (a value may hold newlines, SAILTHRU.md §9.3), all of it text."""
+        rows = self._engine.read_csv(
+            export.path,
+            header=False,
+            skip=1,
+            names=list(export.columns),
+            all_varchar=True,
+            quotechar='"',
+            escapechar='"',
+            delim=",",
+            nullstr="",
+            strict_mode=True,
+            parallel=False,
+        )
+        return self.keep(name, rows)
+
+    def derive(self, rows: Rows, formulas: Mapping[str, str]) -> Rows:
+        """The rows with a further column for each formula: name -> scalar SQL (DuckDB's dialect) over the columns.
+
+        Raises:
+            FormulaRefused: the engine cannot make sense of one of them; holds the name and the engine's words.
+        """
+        for name, sql in formulas.items():
+            subject = self._engine.compile(rows)
+            wanted = f"SELECT *, ({sql}) AS {_quoted(name)} FROM ({subject})"  # noqa: S608 -- parsed by `spec.rules`
+            try:
+                rows = self._engine.sql(wanted, dialect="duckdb")
+            except Exception as error:
+                raise FormulaRefused(name, _first_line(error)) from None
+        return rows
+
+    def stream(self, rows: Rows, *, size: int = BATCH) -> Iterator[pa.RecordBatch]:
+        """The rows as Arrow batches of at most `size`; other tables may be written meanwhile."""
+        # A cursor of its own: a further statement on the same connection would end the stream.
+        cursor = self._engine.con.cursor()
+        try:
+            yield from cursor.execute(self._engine.compile(rows)).to_arrow_reader(size)
+        finally:
+            cursor.close()
+
+    def dicts(self, rows: Rows, *, limit: int) -> list[dict[str, Any]]:
+        """At most `limit` rows as dicts: for heads and samples, never for data on its way."""
+        found: list[dict[str, Any]] = rows.limit(limit).to_pyarrow().to_pylist()
+        return found
+
+    def one(self, rows: Rows) -> dict[str, Any]:
+        """The only row of an aggregate."""
+        return self.dicts(rows, limit=1)[0]
+
+    def count(self, rows: Rows) -> int:
+        """How many rows."""
+        return int(rows.count().to_pyarrow().as_py())
+
+
+class FormulaRefused(Exception):  # noqa: N818 -- reads as what happened; translated by whoever knows the place
+    """The engine cannot work a formula out."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+def arrow(columns: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> pa.Table:
+    """A small Arrow table from columns of Python values; `types` are `string` or `bool` by column."""
+    return pa.table({name: pa.array(columns[name], pa.type_for_alias(kind)) for name, kind in types.items()})
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
