@@ -1,0 +1,143 @@
+"""Actions as lines of JSON: made by the engine from a table of changes, read back one chunk at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, assert_never
+
+import ibis
+import orjson
+
+from reconcile.plan.model import Action, Cause, CreateList, Delete, Stage, Upsert
+from reconcile.state import values
+from reconcile.state.model import Rows, Shape
+
+
+def lines(decided: Rows, shape: Shape) -> Rows:
+    """One column `line`: a JSON object and a newline for each decided change, in the order of stage and hash.
+
+    Args:
+        decided: a table of changes with `stage` and `op`, see `planner.decide`.
+    """
+    changed = {var.name: (decided[f"set:{var.name}"], decided[f"new:{var.name}"]) for var in shape.vars}
+    was = {var.name: (decided[f"set:{var.name}"], decided[f"old:{var.name}"]) for var in shape.vars}
+    upsert = decided.op == "upsert"
+    text = (
+        ibis.literal('{"stage":')
+        + decided.stage.cast("string")
+        + ',"op":"'
+        + decided.op
+        + '","hash":"'
+        + decided["hash"]
+        + '","email":'
+        + _json(decided.email)
+        + ',"sid":'
+        + _json(decided.sid)
+        + ibis.ifelse(upsert, _details(decided, changed, was, shape), "")
+        + "}\n"
+    )
+    return decided.select("stage", "hash", line=text).order_by("stage", "hash").select("line")
+
+
+def _details(decided: Rows, changed: dict[str, Any], was: dict[str, Any], shape: Shape) -> Rows:
+    return (
+        ibis.literal(',"kind":"')
+        + decided.kind
+        + '","moved":'
+        + decided.moved.cast("string")
+        + ',"cause":'
+        + _json(decided.cause)
+        + ',"vars":'
+        + _object(changed)
+        + ',"was":'
+        + _object(was)
+        + ',"lists":'
+        + _lists(decided, shape)
+    )
+
+
+def _object(fields: dict[str, tuple[Rows, Rows]]) -> Rows:
+    parts = [ibis.ifelse(flag, f",{_name(name)}:" + _json(text), "") for name, (flag, text) in fields.items()]
+    return _braced(parts)
+
+
+def _lists(decided: Rows, shape: Shape) -> Rows:
+    parts = []
+    for one in shape.memberships:
+        joins, leaves = (f",{_name(one.list)}:{way}" for way in ("true", "false"))
+        flags = ((decided[f"join:{one.list}"], joins), (decided[f"leave:{one.list}"], leaves))
+        parts.append(ibis.cases(*flags, else_=""))
+    return _braced(parts)
+
+
+def _braced(parts: Sequence[Rows]) -> Rows:
+    """An object from `,"name":value` parts, some of them empty."""
+    if not parts:
+        return ibis.literal("{}")
+    return ibis.literal("{") + parts[0].concat(*parts[1:]).substr(1) + "}"
+
+
+def _json(text: Rows) -> Rows:
+    return values.quoted(text).fill_null("null")
+
+
+def _name(name: str) -> str:
+    return orjson.dumps(name).decode()
+
+
+def list_lines(names: Iterable[str]) -> bytes:
+    """The lines that create lists: first of all, in the order of their names."""
+    made = ({"stage": int(Stage.LISTS), "op": "create_list", "list": name} for name in sorted(names))
+    return b"".join(orjson.dumps(line) + b"\n" for line in made)
+
+
+def read(lines: Iterable[bytes]) -> Iterator[tuple[Stage, Action]]:
+    """The actions of a body, in order.
+
+    Raises:
+        ValueError, KeyError: a line is not one of ours.
+    """
+    for line in lines:
+        found = orjson.loads(line)
+        yield Stage(found["stage"]), _action(found)
+
+
+def _action(found: dict[str, Any]) -> Action:
+    match found["op"]:
+        case "create_list":
+            return CreateList(found["list"])
+        case "delete":
+            return Delete(found["hash"], found["email"], found["sid"])
+        case "upsert":
+            return _upsert(found)
+        case op:
+            raise ValueError(f"unknown action {op!r}")
+
+
+def _upsert(found: dict[str, Any]) -> Upsert:
+    moved = found["moved"]
+    return Upsert(
+        hash=found["hash"],
+        # A profile that moves is found by its sid: its address of today is not known to us, only the next one is.
+        email=None if moved else found["email"],
+        sid=found["sid"],
+        new=found["kind"] == "create",
+        moves_to=found["email"] if moved else None,
+        vars=found["vars"],
+        was=found["was"],
+        lists=found["lists"],
+        cause=Cause(found["cause"]) if found["cause"] else None,
+    )
+
+
+def glyph(action: Action) -> str:
+    """`+` comes into being, `~` changes, `-` goes."""
+    match action:
+        case CreateList():
+            return "+"
+        case Upsert(new=new):
+            return "+" if new else "~"
+        case Delete():
+            return "-"
+        case _:
+            assert_never(action)

@@ -1,0 +1,131 @@
+"""A plan as one file that another machine can apply: a face that anybody may read, and a body with the actions.
+
+The file is a zip of `face.json` and `actions.ndjson.zst`. The plan's id is a digest of its content, so equal inputs give
+an equal id, and an edited file no longer fits its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+import orjson
+import pyarrow as pa
+from pydantic import ValidationError
+
+from reconcile.errors import PlanUnusable
+from reconcile.plan import actions
+from reconcile.plan.model import FORMAT, Action, Face, Plan, Stage
+
+FACE, BODY = "face.json", "actions.ndjson.zst"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: equal plans are equal files
+
+
+def write(face: Face, lines: Iterable[bytes], path: Path) -> Plan:
+    """Write a plan, all or nothing, readable by its owner alone; returns it with its id.
+
+    Args:
+        face: without id and digest, which are made here.
+        lines: the body, in pieces of any size.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b") as file:
+            sealed = _write(face, lines, file)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return Plan(sealed, path)
+
+
+def _write(face: Face, lines: Iterable[bytes], file: IO[bytes]) -> Face:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        digest = hashlib.sha256()
+        with archive.open(zipfile.ZipInfo(BODY, _EPOCH), "w", force_zip64=True) as body:
+            packed = pa.CompressedOutputStream(pa.PythonFile(body, "w"), "zstd")
+            for piece in lines:
+                digest.update(piece)
+                packed.write(piece)
+            packed.close()
+        sealed = face.model_copy(update={"body_digest": digest.hexdigest()})
+        sealed = sealed.model_copy(update={"plan_id": identity(sealed)})
+        archive.writestr(zipfile.ZipInfo(FACE, _EPOCH), sealed.model_dump_json(indent=2))
+    return sealed
+
+
+def identity(face: Face) -> str:
+    """The plan's id: what it does and to whom, and nothing of when or on which machine it was made."""
+    content = {
+        "format": face.format,
+        "account": face.account.name,
+        "url": face.account.url,
+        "mode": face.mode,
+        "types": {one.name: one.type for one in face.vars},
+        "registry": face.registry,
+        "body": face.body_digest,
+    }
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+
+def read(path: Path) -> Plan:
+    """Open a plan file and make sure that it is whole and its own.
+
+    Raises:
+        PlanUnusable: no such file, not a plan, damaged, edited, or of another format.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            face = Face.model_validate_json(archive.read(FACE))
+            digest = hashlib.sha256()
+            for piece in _pieces(archive):
+                digest.update(piece)
+    except FileNotFoundError:
+        raise PlanUnusable(f"There is no plan file {path}.", hint="`reconcile plan --out FILE` writes one.") from None
+    except ValidationError:
+        raise _foreign(path) from None
+    except (zipfile.BadZipFile, KeyError, OSError, pa.ArrowException) as error:
+        raise PlanUnusable(f"{path} is not a plan file, or is damaged ({type(error).__name__}).") from None
+    if face.format != FORMAT:
+        raise _foreign(path)
+    if face.body_digest != digest.hexdigest() or face.plan_id != identity(face):
+        raise PlanUnusable(f"{path} was changed after it was made.", hint="Plan again, and apply that.")
+    return Plan(face, path)
+
+
+def _foreign(path: Path) -> PlanUnusable:
+    return PlanUnusable(
+        f"{path} was made by another version of reconcile (this one reads format {FORMAT}).", hint="Plan again."
+    )
+
+
+def walk(plan: Plan) -> Iterator[tuple[Stage, Action]]:
+    """The plan's actions in order, a few in memory at a time.
+
+    Raises:
+        PlanUnusable: the plan was not kept in a file, or a line in it is not an action.
+    """
+    if plan.path is None:
+        raise PlanUnusable("This plan was not kept in a file, so its actions are gone.")
+    try:
+        with zipfile.ZipFile(plan.path) as archive:
+            yield from actions.read(_lines(archive))
+    except (ValueError, KeyError) as error:
+        raise PlanUnusable(f"{plan.path} holds something that is no action ({type(error).__name__}).") from None
+
+
+def _lines(archive: zipfile.ZipFile) -> Iterator[bytes]:
+    with archive.open(BODY) as body:
+        packed = pa.CompressedInputStream(pa.PythonFile(body, "r"), "zstd")
+        yield from io.BufferedReader(packed)  # type: ignore[arg-type]  # Arrow's files are raw enough to buffer
+
+
+def _pieces(archive: zipfile.ZipFile, size: int = 1 << 20) -> Iterator[bytes]:
+    with archive.open(BODY) as body:
+        packed = pa.CompressedInputStream(pa.PythonFile(body, "r"), "zstd")
+        while piece := packed.read(size):
+            yield piece

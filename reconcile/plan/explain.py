@@ -1,0 +1,242 @@
+"""A plan told to people: one walk makes a view, and every form (text, Markdown, JSON) is that view written down.
+
+Nobody is shown as themselves here unless the caller reveals them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any, assert_never
+
+from reconcile.plan import actions, archive
+from reconcile.plan.model import Action, CreateList, Delete, Face, Plan, Sample, Upsert
+from reconcile.spec.model import Mode
+
+REVEALED = 50
+"""Actions shown in full when people are revealed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line about a list, var or profile: a glyph, a name, and what is said about it."""
+
+    glyph: str
+    name: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A headed block of rows."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A plan as it is told: a heading, what to look at first, the sections, and the last line."""
+
+    heading: str
+    notes: tuple[str, ...]
+    sections: tuple[Section, ...]
+    summary: str
+    details: Mapping[str, Any]
+
+
+def view(plan: Plan, *, reveal: bool = False) -> View:
+    """Walk a plan once.
+
+    Args:
+        reveal: show the first actions with the people and values in them; needs the plan's file.
+    """
+    face = plan.face
+    people = _revealed(plan) if reveal else [_sampled(sample) for sample in face.samples]
+    sections = (
+        Section("Lists", tuple(_lists(face))),
+        Section("Vars", tuple(_vars(face))),
+        Section("Profiles" if reveal else "For example", tuple(people)),
+        Section("Left out of the plan", tuple(_left_out(face))),
+        Section("Sources", tuple(Row(" ", one.name, f"{one.rows:,} rows") for one in face.sources)),
+        Section("Cost of apply", tuple(_cost(face))),
+    )
+    return View(
+        heading=f"Plan {face.plan_id} for {face.account.name} at {face.account.url} (mode {face.mode})",
+        notes=tuple(_notes(face)),
+        sections=tuple(section for section in sections if section.rows),
+        summary=summary(face),
+        details=face.model_dump(mode="json"),
+    )
+
+
+def summary(face: Face) -> str:
+    """The last line of every plan."""
+    if face.empty:
+        return "No changes."
+    counts, lists = face.counts, len(face.new_lists)
+    told = f"{_profiles(counts.create)} to create, {counts.update:,} to update, {counts.delete:,} to delete"
+    return f"Plan: {told}; {lists:,} {'list' if lists == 1 else 'lists'} to create."
+
+
+def text(view: View) -> Iterator[str]:
+    """The view as lines for a terminal."""
+    yield view.heading
+    for note in view.notes:
+        yield f"  ! {note}"
+    for section in view.sections:
+        yield ""
+        yield section.title
+        width = max(len(row.name) for row in section.rows)
+        for row in section.rows:
+            yield f"  {row.glyph} {row.name:<{width}}  {row.told}".rstrip()
+    yield ""
+    yield view.summary
+
+
+def markdown(view: View) -> Iterator[str]:
+    """The view as lines of Markdown for a pull request."""
+    yield f"### {escaped(view.summary)}"
+    yield ""
+    yield escaped(view.heading)
+    for note in view.notes:
+        yield ""
+        yield f"> **Note:** {escaped(note)}"
+    for section in view.sections:
+        yield ""
+        yield f"| | {escaped(section.title)} | |"
+        yield "|---|---|---|"
+        for row in section.rows:
+            yield f"| {f'`{row.glyph}`' if row.glyph.strip() else ''} | {escaped(row.name)} | {escaped(row.told)} |"
+
+
+def as_json(view: View) -> dict[str, Any]:
+    """The view as one JSON object: the plan's face, with what is told of it."""
+    told = asdict(view)
+    return {**told.pop("details"), "summary": told["summary"], "notes": told["notes"]}
+
+
+def escaped(text: str) -> str:
+    """Text that stands for itself in a Markdown table: a list may be called anything."""
+    for mark in "\\`*_{}[]<>()#|~":
+        text = text.replace(mark, f"\\{mark}" if mark not in "<>" else {"<": "&lt;", ">": "&gt;"}[mark])
+    return " ".join(text.split())
+
+
+def _profiles(count: int) -> str:
+    return f"{count:,} {'profile' if count == 1 else 'profiles'}"
+
+
+def _notes(face: Face) -> Iterator[str]:
+    counts = face.counts
+    if counts.delete:
+        yield f"{_profiles(counts.delete)} will be deleted for good, history and opt-outs included."
+    if face.mode is Mode.OBSERVE:
+        yield "The spec only observes (policy.mode: observe): this plan cannot be applied."
+    if face.held_by_mode:
+        told = ", ".join(f"{count:,} to {kind}" for kind, count in face.held_by_mode.items())
+        yield f"Held back by mode {face.mode}: {told}."
+    if face.unlooked:
+        yield (
+            f"{_profiles(face.unlooked)} counted as new may exist already: more than policy.lookups allows to look up. "
+            "They are brought to the same state either way."
+        )
+    if face.unconfirmed:
+        yield f"{_profiles(face.unconfirmed)} that left were not looked up (policy.lookups); apply looks before it deletes."
+    if any(one.join for one in face.lists):
+        yield "Joining a list or changing a var may start journeys and mails at Sailthru."
+
+
+def _lists(face: Face) -> Iterator[Row]:
+    for one in face.lists:
+        if not (one.new or one.join or one.leave):
+            continue
+        moves = [f"{one.join:,} join"] if one.join else []
+        moves += [f"{one.leave:,} leave"] if one.leave else []
+        told = f"{one.before:,} → {one.after:,} members" + (f" ({', '.join(moves)})" if moves else "")
+        yield Row("+" if one.new else "~", one.name, told + (", to create" if one.new else ""))
+
+
+def _vars(face: Face) -> Iterator[Row]:
+    for one in face.vars:
+        told = [f"set for {one.set:,}"] if one.set else []
+        told += [f"cleared for {one.cleared:,}"] if one.cleared else []
+        if told:
+            yield Row("~", one.name, f"{', '.join(told)} ({one.type})")
+
+
+def _left_out(face: Face) -> Iterator[Row]:
+    for one in face.invalid:
+        told = f"{one.count:,}, such as {', '.join(one.samples)}" if one.samples else f"{one.count:,}"
+        yield Row("!", f"{one.reason} ({one.source})", told)
+
+
+def _cost(face: Face) -> Iterator[Row]:
+    for name, calls in face.cost.calls.items():
+        yield Row(" ", name, f"{calls:,} calls")
+    if face.cost.calls:
+        minutes = face.cost.minutes
+        told = "under a minute" if minutes < 1 else f"about {minutes:,.0f} minutes"
+        yield Row(" ", "at best", f"{told} at our share of the account's limits")
+
+
+def _sampled(sample: Sample) -> Row:
+    told = [f"set {', '.join(sample.sets)}"] if sample.sets else []
+    told += ["new e-mail address"] if sample.moved else []
+    told += [f"join {', '.join(sample.joins)}"] if sample.joins else []
+    told += [f"leave {', '.join(sample.leaves)}"] if sample.leaves else []
+    if sample.glyph == "-":
+        told = ["delete profile"]
+    return Row(sample.glyph, sample.who, "; ".join(told))
+
+
+def _revealed(plan: Plan) -> list[Row]:
+    walked = (action for _, action in archive.walk(plan))
+    people = (action for action in walked if not isinstance(action, CreateList))
+    return [_told(action, plan.face) for action in islice(people, REVEALED)]
+
+
+def _told(action: Action, face: Face) -> Row:
+    match action:
+        case CreateList(list=name):
+            return Row("+", name, "create list")
+        case Delete():
+            return Row(actions.glyph(action), _who(action), "delete profile")
+        case Upsert():
+            return Row(actions.glyph(action), _who(action), "; ".join(_edits(action)))
+        case _:
+            assert_never(action)
+
+
+def _who(action: Upsert | Delete) -> str:
+    return action.email or f"sid {action.sid}"
+
+
+def _edits(action: Upsert) -> Iterator[str]:
+    """What becomes of one profile, field by field, as deepdiff sees it: the few that a person is shown."""
+    from deepdiff import DeepDiff
+
+    if action.moves_to:
+        yield f"e-mail address → {action.moves_to}"
+    will = dict(action.vars)
+    was = {name: action.was.get(name) for name in will}
+    found = DeepDiff(was, will, view="tree")
+    for change in sorted(
+        (leaf for leaves in found.values() for leaf in leaves), key=lambda leaf: str(leaf.path(output_format="list"))
+    ):
+        yield f"{change.path(output_format='list')[0]}: {_shown(change.t1)} → {_shown(change.t2)}"
+    yield from _moves(action.lists)
+
+
+def _moves(lists: Mapping[str, bool]) -> Iterator[str]:
+    for word, way in (("join", True), ("leave", False)):
+        names: Sequence[str] = [name for name, member in lists.items() if member is way]
+        if names:
+            yield f"{word} {', '.join(names)}"
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else repr(value)
+
+

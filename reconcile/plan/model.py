@@ -1,0 +1,223 @@
+"""The nouns of a plan: actions, stages, and the face that people read. Frozen, no I/O.
+
+The family of actions is closed: whoever handles one, handles all (`match` + `assert_never`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from reconcile.spec.model import Mode, OnLeave, ValueType
+from reconcile.state.model import Invalid, Membership, Shape, SourceFacts, Var
+
+FORMAT = 1
+"""The format of plan files that this version writes and reads."""
+
+
+class Stage(IntEnum):
+    """Actions of one stage may run side by side; stages run in this order."""
+
+    LISTS = 1
+    """One at a time: lists that are created side by side become twins (SAILTHRU.md §14.8)."""
+    UPSERTS = 2
+    REMOVALS = 3
+    DELETIONS = 4
+
+
+class Cause(StrEnum):
+    """Why something differs, where it can be told."""
+
+    NEW = "new"
+    DATA = "data"
+    SPEC = "spec"
+    DRIFT = "drift"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateList:
+    """Create a natural list."""
+
+    list: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """Say what one profile is to be: absolute, so that twice is once.
+
+    Args:
+        hash: MD5 of the address it is found by.
+        email, sid: who, as far as known; the address wins unless it is to change.
+        new: the profile was not seen at the account.
+        moves_to: the new address of a profile known by `sid`.
+        vars: name -> canonical text to set, None for null.
+        was: name -> canonical text seen before.
+        lists: name -> True to join, False to leave.
+    """
+
+    hash: str
+    email: str | None
+    sid: str | None
+    new: bool = False
+    moves_to: str | None = None
+    vars: Mapping[str, str | None] = field(default_factory=dict)
+    was: Mapping[str, str | None] = field(default_factory=dict)
+    lists: Mapping[str, bool] = field(default_factory=dict)
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete one profile for good, and look that it is gone."""
+
+    hash: str
+    email: str | None
+    sid: str | None
+
+
+Action: TypeAlias = CreateList | Upsert | Delete
+
+
+class _Face(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AccountFace(_Face):
+    """Which account a plan is for. Credentials by reference, as in the spec."""
+
+    name: str
+    url: str
+    api_key: str
+    api_secret: str
+
+
+class Counts(_Face):
+    """Profiles by what is to be done with them; `update` includes `moved` and `unlist`."""
+
+    create: int = 0
+    update: int = 0
+    moved: int = 0
+    unlist: int = 0
+    delete: int = 0
+    unchanged: int = 0
+
+    @property
+    def total(self) -> int:
+        """Actions on profiles."""
+        return self.create + self.update + self.delete
+
+
+class ListFace(_Face):
+    """What becomes of one list, in members. `before` is what was observed, never Sailthru's own count (§8.1)."""
+
+    name: str
+    new: bool
+    before: int
+    join: int
+    leave: int
+
+    @property
+    def after(self) -> int:
+        """Members when all is done."""
+        return self.before + self.join - self.leave
+
+
+class VarFace(_Face):
+    """What becomes of one var: profiles that get a value, and profiles that lose theirs."""
+
+    name: str
+    type: ValueType
+    set: int
+    cleared: int
+    skip_nulls: bool = False
+
+
+class Sample(_Face):
+    """One action, without the person: the glyph, a mask, and which fields are touched."""
+
+    glyph: str
+    who: str
+    sets: tuple[str, ...] = ()
+    joins: tuple[str, ...] = ()
+    leaves: tuple[str, ...] = ()
+    moved: bool = False
+
+
+class Cost(_Face):
+    """What an apply will ask of the account, at least: calls by method and endpoint, and minutes at its limits."""
+
+    calls: Mapping[str, int]
+    minutes: float
+
+
+class Face(_Face):
+    """All of a plan but its actions, without personal data: what a pull request may show."""
+
+    format: int = FORMAT
+    plan_id: str = ""
+    body_digest: str = ""
+    tool: str
+    created_at: str
+    as_of: str
+    account: AccountFace
+    spec_digest: str
+    mode: Mode
+    on_leave: OnLeave
+    at_once: int
+    registry: str
+    identity: str | None
+    counts: Counts
+    causes: Mapping[str, int]
+    lists: tuple[ListFace, ...]
+    vars: tuple[VarFace, ...]
+    held_by_mode: Mapping[str, int]
+    unlooked: int
+    unconfirmed: int
+    invalid: tuple[Invalid, ...]
+    sources: tuple[SourceFacts, ...]
+    desired: int
+    observed: int
+    cost: Cost
+    samples: tuple[Sample, ...]
+
+    @property
+    def new_lists(self) -> tuple[str, ...]:
+        """Lists to create, in the order of creation."""
+        return tuple(one.name for one in self.lists if one.new)
+
+    @property
+    def empty(self) -> bool:
+        """Nothing to do."""
+        return not self.counts.total and not self.new_lists
+
+    @property
+    def shape(self) -> Shape:
+        """The shape that both sides had."""
+        return Shape(
+            vars=tuple(Var(one.name, one.type, one.skip_nulls) for one in self.vars),
+            lists=tuple(Membership(one.name) for one in self.lists if one.name != self.registry),
+            registry=Membership(self.registry),
+            identity=self.identity,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan: its face, and the file that holds its actions (None when nobody asked to keep them)."""
+
+    face: Face
+    path: Path | None = None
+
+    @property
+    def id(self) -> str:
+        """A digest of the content: equal inputs give an equal id."""
+        return self.face.plan_id
+
+    def face_only(self) -> Plan:
+        """The plan without its file: what is left when the file was only made to be weighed."""
+        return Plan(self.face)

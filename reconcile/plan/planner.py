@@ -1,0 +1,242 @@
+"""From changes to a plan: what the policy lets us do about each, in which order, and what it comes to."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import operator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import ibis
+
+from reconcile import __version__
+from reconcile.plan import actions, archive
+from reconcile.plan.model import (
+    AccountFace,
+    Cost,
+    Counts,
+    Face,
+    ListFace,
+    Plan,
+    Sample,
+    Stage,
+    VarFace,
+)
+from reconcile.spec.model import Mode, OnLeave, Policy, Spec
+from reconcile.state import diff
+from reconcile.state.desired import Desired
+from reconcile.state.masks import Masks
+from reconcile.state.model import Rows, Shape
+from reconcile.state.observed import Observed
+from reconcile.state.workspace import Workspace
+
+SAMPLES = 5
+"""Masked samples shown of each kind of change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a plan is made in: things that are the same for every row.
+
+    Args:
+        as_of: the run's one clock.
+        quota: calls a minute we may make, by method and endpoint (`POST /user`), for the estimate.
+    """
+
+    spec: Spec
+    workspace: Workspace
+    masks: Masks
+    as_of: datetime
+    quota: Mapping[str, float]
+
+
+def build(desired: Desired, observed: Observed, setting: Setting, path: Path | None) -> Plan:
+    """Make the plan that turns `observed` into `desired`, as far as the policy goes.
+
+    Args:
+        path: where to keep the plan with its actions; None to keep the face only.
+    """
+    workspace, policy = setting.workspace, setting.spec.policy
+    changes = workspace.keep("changes", diff.between(desired.rows, observed.rows, desired.shape))
+    decided = workspace.keep("decided", decide(changes, desired.shape, policy))
+    face = _face(desired, observed, changes, decided, setting)
+    lines = itertools.chain([actions.list_lines(face.new_lists)], _body(decided, desired.shape, workspace))
+    if path is not None:
+        return archive.write(face, lines, path)
+    return archive.write(face, lines, workspace.folder / "plan").face_only()
+
+
+def decide(changes: Rows, shape: Shape, policy: Policy) -> Rows:
+    """What the policy does about each change: the changes that are left, with `op`, `stage` and `cause`.
+
+    `additive` takes nobody off a list and leaves those who left alone; `enrich` writes only to profiles that exist.
+    """
+    gone = changes.kind == "leave"
+    ours = changes[f"leave:{shape.registry.list}"]
+    edits: dict[str, Rows] = {}
+    if policy.mode is Mode.ADDITIVE:
+        edits |= {f"leave:{one.list}": ibis.literal(value=False) for one in shape.memberships}
+    if policy.on_leave is OnLeave.CLEAR:
+        edits |= {
+            f"set:{var.name}": changes[f"set:{var.name}"] | (gone & ours & changes[f"old:{var.name}"].notnull())
+            for var in shape.vars
+        }
+    deletes = gone & ours if policy.on_leave is OnLeave.DELETE else ibis.literal(value=False)
+    rows = changes.mutate(
+        **edits,
+        op=ibis.ifelse(deletes, "delete", "upsert"),
+        stage=ibis.cases((deletes, int(Stage.DELETIONS)), (gone, int(Stage.REMOVALS)), else_=int(Stage.UPSERTS)),
+        # A newcomer is new, and a stranger on our list was put there by hand; the rest needs a memory of last time.
+        cause=ibis.cases((changes.kind == "create", "new"), (gone & ~ours, "drift"), else_=ibis.null("string")),
+    )
+    allowed = functools.reduce(operator.or_, (rows.kind == kind for kind in _kinds(policy.mode)))
+    effect = (rows.op == "delete") | (rows.kind == "create") | rows.moved
+    return rows.filter(allowed & (effect | diff.any_of(rows, diff.differences(shape))))
+
+
+def _kinds(mode: Mode) -> tuple[str, ...]:
+    match mode:
+        case Mode.ENRICH:
+            return ("update",)
+        case Mode.ADDITIVE:
+            return ("create", "update")
+        case Mode.SYNC | Mode.OBSERVE:
+            return ("create", "update", "leave")
+
+
+def _body(decided: Rows, shape: Shape, workspace: Workspace) -> Iterator[bytes]:
+    for batch in workspace.stream(actions.lines(decided, shape)):
+        yield "".join(batch.column("line").to_pylist()).encode()
+
+
+def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, setting: Setting) -> Face:
+    spec, workspace, shape = setting.spec, setting.workspace, desired.shape
+    sums = workspace.one(decided.aggregate(**_sums(decided, shape)))
+    before = workspace.one(observed.rows.aggregate(**_members(observed.rows, shape)))
+    counts = _counts(sums, desired.total)
+    return Face(
+        tool=f"reconcile {__version__}",
+        created_at=setting.as_of.isoformat(timespec="seconds"),
+        as_of=setting.as_of.isoformat(timespec="seconds"),
+        account=_account(spec),
+        spec_digest=spec.digest,
+        mode=spec.policy.mode,
+        on_leave=spec.policy.on_leave,
+        at_once=spec.policy.at_once,
+        registry=shape.registry.list,
+        identity=shape.identity,
+        counts=counts,
+        causes={"new": counts.create, "drift": sums["n:drift"] or 0},
+        lists=tuple(_list(one.list, one.list in observed.missing, before, sums) for one in shape.memberships),
+        vars=tuple(
+            VarFace(
+                name=var.name,
+                type=var.type,
+                set=sums[f"n:set:{var.name}"] or 0,
+                cleared=sums[f"n:clear:{var.name}"] or 0,
+                skip_nulls=var.skip_nulls,
+            )
+            for var in shape.vars
+        ),
+        held_by_mode=_held(changes, decided, workspace),
+        unlooked=observed.unlooked,
+        unconfirmed=observed.unconfirmed,
+        invalid=desired.invalid,
+        sources=desired.sources,
+        desired=desired.total,
+        observed=observed.total,
+        cost=_cost(counts, len(observed.missing), setting.quota),
+        samples=tuple(_samples(decided, shape, workspace, setting.masks)),
+    )
+
+
+def _account(spec: Spec) -> AccountFace:
+    account = spec.account
+    return AccountFace(name=account.name, url=account.url, api_key=account.api_key, api_secret=account.api_secret)
+
+
+def _sums(rows: Rows, shape: Shape) -> dict[str, Rows]:
+    kinds = {
+        "n:create": rows.kind == "create",
+        "n:update": (rows.kind != "create") & (rows.op == "upsert"),
+        "n:known": rows.kind == "update",
+        "n:moved": rows.moved,
+        "n:unlist": (rows.kind == "leave") & (rows.op == "upsert"),
+        "n:delete": rows.op == "delete",
+        "n:drift": rows.cause == "drift",
+    }
+    columns = {name: flag.sum() for name, flag in kinds.items()}
+    for var in shape.vars:
+        flag, new = rows[f"set:{var.name}"], rows[f"new:{var.name}"]
+        columns[f"n:set:{var.name}"] = (flag & new.notnull()).sum()
+        columns[f"n:clear:{var.name}"] = (flag & new.isnull()).sum()
+    for one in shape.memberships:
+        for way in ("join", "leave"):
+            columns[f"n:{way}:{one.list}"] = rows[f"{way}:{one.list}"].sum()
+    return columns
+
+
+def _members(rows: Rows, shape: Shape) -> dict[str, Rows]:
+    return {one.list: rows[one.column].sum() for one in shape.memberships}
+
+
+def _counts(sums: Mapping[str, Any], desired: int) -> Counts:
+    found = {name: int(sums[f"n:{name}"] or 0) for name in ("create", "update", "moved", "unlist", "delete")}
+    touched = found["create"] + int(sums["n:known"] or 0)
+    return Counts(**found, unchanged=max(0, desired - touched))
+
+
+def _list(name: str, new: bool, before: Mapping[str, Any], sums: Mapping[str, Any]) -> ListFace:  # noqa: FBT001 -- a fact
+    return ListFace(
+        name=name,
+        new=new,
+        before=int(before[name] or 0),
+        join=int(sums[f"n:join:{name}"] or 0),
+        leave=int(sums[f"n:leave:{name}"] or 0),
+    )
+
+
+def _held(changes: Rows, decided: Rows, workspace: Workspace) -> dict[str, int]:
+    """Differences that the mode leaves alone, by kind."""
+    rest = changes.anti_join(decided, [changes["hash"] == decided["hash"], changes.kind == decided.kind])
+    rows = workspace.dicts(rest.group_by("kind").aggregate(count=rest.count()), limit=10)
+    return {row["kind"]: row["count"] for row in sorted(rows, key=lambda row: str(row["kind"]))}
+
+
+def _cost(counts: Counts, lists: int, quota: Mapping[str, float]) -> Cost:
+    """The least an apply will ask: one write and one look a profile; a deletion looks before and after."""
+    writes = counts.create + counts.update
+    calls = {
+        "POST /list": lists,
+        "GET /list": 2 * lists,
+        "POST /user": writes,
+        "GET /user": writes + 3 * counts.delete,
+        "DELETE /user": counts.delete,
+    }
+    calls = {name: count for name, count in calls.items() if count}
+    # Budgets are separate for each method and endpoint (SAILTHRU.md §5), stages are not: they follow each other.
+    upserts = max((calls.get(name, 0) / quota[name] for name in ("POST /user", "GET /user")), default=0.0)
+    deletions = calls.get("DELETE /user", 0) / quota["DELETE /user"]
+    return Cost(calls=calls, minutes=round(upserts + deletions, 2))
+
+
+def _samples(decided: Rows, shape: Shape, workspace: Workspace, masks: Masks) -> Iterator[Sample]:
+    for op, kind in (("delete", "leave"), ("upsert", "create"), ("upsert", "update"), ("upsert", "leave")):
+        some = decided.filter((decided.op == op) & (decided.kind == kind)).order_by("hash")
+        for row in workspace.dicts(some, limit=SAMPLES):
+            yield _sample(row, shape, masks)
+
+
+def _sample(row: Mapping[str, Any], shape: Shape, masks: Masks) -> Sample:
+    return Sample(
+        glyph="-" if row["op"] == "delete" else "+" if row["kind"] == "create" else "~",
+        who=masks.person(row["email"] or row["sid"]),
+        sets=tuple(var.name for var in shape.vars if row[f"set:{var.name}"]),
+        joins=tuple(one.list for one in shape.memberships if row[f"join:{one.list}"]),
+        leaves=tuple(one.list for one in shape.memberships if row[f"leave:{one.list}"]),
+        moved=row["moved"],
+    )
