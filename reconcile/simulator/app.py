@@ -1,0 +1,138 @@
+"""The ASGI face: the API itself on a short way of its own; what the real API has not, under `/_sim/`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request as WebRequest
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from reconcile.simulator.decoding import MAX_BODY
+from reconcile.simulator.downloads import Download, download
+from reconcile.simulator.messages import Answer, Broken, Request
+
+if TYPE_CHECKING:
+    from reconcile.simulator.simulator import Simulator
+
+#: Where the bare root of the real API leads (SAILTHRU.md §2).
+DOCUMENTATION: Final = "https://getstarted.sailthru.com/developers/api-basics/introduction/"
+
+
+class Application(Starlette):
+    """Starlette for pages and files; calls to the API go straight to the simulator."""
+
+    def __init__(self, sim: Simulator) -> None:
+        super().__init__(routes=_routes(sim))
+        self._sim = sim
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI event stream."""
+        if scope["type"] == "http" and scope["path"] != "/" and not scope["path"].startswith("/_sim/"):
+            await _api(self._sim, scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def application(sim: Simulator) -> Starlette:
+    """The application of one simulator."""
+    return Application(sim)
+
+
+# -- the API
+
+
+async def _api(sim: Simulator, scope: Scope, receive: Receive, send: Send) -> None:
+    request = _request(scope, await _body(receive))
+    try:
+        answer = await sim.answer(request)
+    except Broken as broken:
+        await _play(broken, sim, scope, receive)
+    else:
+        await _send(answer, send)
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body; of one that is larger than anybody may send, just enough to see that it is."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body
+    parts = [body]
+    size = len(body)
+    while message.get("more_body"):
+        message = await receive()
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= MAX_BODY + 1:
+            parts.append(part)
+    return b"".join(parts) if size <= MAX_BODY else bytes(MAX_BODY + 1)
+
+
+def _request(scope: Scope, body: bytes) -> Request:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    client = scope.get("client")
+    return Request(
+        scope["method"],
+        scope["path"],
+        scope["query_string"],
+        headers,
+        body,
+        f"{scope['scheme']}://{headers.get('host', 'localhost')}",
+        client[0] if client else "127.0.0.1",
+    )
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _play(broken: Broken, sim: Simulator, scope: Scope, receive: Receive) -> None:
+    """A network that fails, as well as a server can play it: silence for timeouts, else a closed connection."""
+    if broken.fault in {"connect-timeout", "read-timeout"}:
+        await _silence(sim.faults.hang_seconds, receive)
+    connection = scope.get("state", {}).get("connection")
+    if connection is None:  # pragma: no cover - another server than ours: an error is all we can give
+        raise broken
+    connection.cut()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _silence(seconds: float, receive: Receive) -> None:
+    """Say nothing, until the caller goes away or the time is up."""
+
+    async def gone() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    try:
+        await asyncio.wait_for(gone(), seconds)
+    except TimeoutError:
+        pass
+
+
+# -- what the real API has not
+
+
+def _routes(sim: Simulator) -> list[Route]:
+    async def root(request: WebRequest) -> Response:
+        return RedirectResponse(DOCUMENTATION, 302)
+
+    async def state(_request: WebRequest) -> Response:
+        return JSONResponse(sim.state())
+
+    async def export(request: WebRequest) -> Response:
+        file = await download(sim, request.path_params["token"])
+        return PlainTextResponse("Not Found", 404) if file is None else _streamed(file)
+
+    return [Route("/", root), Route("/_sim/state", state), Route("/_sim/export/{token}", export)]
+
+
+def _streamed(file: Download) -> Response:
+    return StreamingResponse(file.chunks(), headers=file.headers)

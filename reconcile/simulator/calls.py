@@ -1,0 +1,49 @@
+"""A call as the account sees it, after transport, signature and quota are done with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+#: Every endpoint that the vendor has; the simulator knows only some of them from the inside.
+ENDPOINTS: Final = frozenset(
+    "user list job settings stats send event purchase blast blast_repeat template include content trigger ad-plan "
+    "preview return block email contacts horizon inbox".split()
+)
+METHODS: Final = frozenset({"GET", "POST", "DELETE"})
+
+
+@dataclass(slots=True)
+class Call:
+    """One call.
+
+    `params` is the content of the `json` parameter (or the unfolded legacy parameters), `file` an uploaded file,
+    `base_url` what the caller knows us by, `at` Unix seconds. `unseen` are list names that this call has looked for and
+    not found: it will create them, even if somebody else has by now (SAILTHRU.md §14, 8).
+    """
+
+    method: str
+    endpoint: str
+    params: Mapping[str, Any]
+    at: float
+    base_url: str = ""
+    file: bytes | None = None
+    unseen: frozenset[str] = frozenset()
+
+    @property
+    def second(self) -> int:
+        """The whole Unix second of the call."""
+        return int(self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A call as it is remembered; `status` 0 means that no answer was given (`fault` says why)."""
+
+    method: str
+    endpoint: str
+    params: Mapping[str, Any]
+    status: int
+    at: float
+    fault: str | None = None

@@ -1,0 +1,75 @@
+"""From what the account says to an HTTP answer: compact JSON as PHP writes it, or XML where `format` is missing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+from xml.sax.saxutils import escape
+
+import orjson
+
+from reconcile.simulator.limits import Quota
+from reconcile.simulator.messages import BASE, Answer
+from reconcile.simulator.model import Refusal
+
+#: The answer of DELETE: its 11 bytes come without `Vary` (SAILTHRU.md §4.1).
+_BARE: Final = b'{"ok":true}'
+_XML_BASE: Final = ((b"content-type", b"application/xml"), *BASE[1:])
+
+
+def success(body: dict[str, Any], quota: Quota, *, xml: bool = False) -> Answer:
+    """A 200 with its length and, unless it is the bare ok, `Vary`."""
+    text = to_xml(body) if xml else to_json(body)
+    headers = _headers(quota, xml=xml)
+    if text != _BARE:
+        headers.append((b"vary", b"Accept-Encoding"))
+    headers.append((b"content-length", str(len(text)).encode()))
+    return Answer(200, headers, text)
+
+
+def refusal(no: Refusal, quota: Quota, *, xml: bool = False) -> Answer:
+    """An error; it carries no length and so goes out chunked."""
+    body = {"error": no.code, "errormsg": no.text}
+    return Answer(no.status, _headers(quota, xml=xml), to_xml(body) if xml else to_json(body))
+
+
+def _headers(quota: Quota, *, xml: bool) -> list[tuple[bytes, bytes]]:
+    return [
+        *(_XML_BASE if xml else BASE),
+        (b"x-rate-limit-limit", str(quota.limit).encode()),
+        (b"x-rate-limit-remaining", str(quota.remaining).encode()),
+        (b"x-rate-limit-reset", str(quota.reset).encode()),
+    ]
+
+
+def to_json(value: Any) -> bytes:
+    r"""Compact, `/` as `\/`, nothing but ASCII (SAILTHRU.md §2, JSON style)."""
+    text: bytes = orjson.dumps(value)
+    if not text.isascii():
+        text = json.dumps(value, separators=(",", ":")).encode()
+    return text.replace(b"/", rb"\/") if b"/" in text else text
+
+
+def to_xml(body: dict[str, Any]) -> bytes:
+    """The same body for callers without `format=json`; only the error's shape is known (SAILTHRU.md §4.2)."""
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<triggermail>{_inner(body)}</triggermail>'.encode()
+
+
+def _inner(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(int(value))
+        case dict():
+            return "".join(f"<{_tag(name)}>{_inner(inner)}</{_tag(name)}>" for name, inner in value.items())
+        case list():
+            return "".join(f"<item>{_inner(inner)}</item>" for inner in value)
+        case _:
+            return escape("".join(c for c in str(value) if c.isprintable() or c in "\t\n\r"))
+
+
+def _tag(name: str) -> str:
+    """A name that XML allows for an element."""
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "_-.") else "_" for c in name)
+    return safe if safe[:1].isalpha() or safe[:1] == "_" else f"_{safe}"

@@ -1,0 +1,91 @@
+"""Who is hit by which fault: seeded, and the same whatever the timing (two runs with one seed hit the same people)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconcile.simulator import values
+from reconcile.simulator.dice import Dice
+from reconcile.simulator.faults import CallFault, Faults
+from reconcile.simulator.model import Profile
+
+
+class Mischief:
+    """The faults in force, with what they have done so far.
+
+    Attributes:
+        done: how often each fault has struck, by its name.
+    """
+
+    def __init__(self, faults: Faults, seed: int, started: float) -> None:
+        self.faults = faults
+        self.dice = Dice(seed)
+        self.done: dict[str, int] = {}
+        self._started = started
+        self._left = [rule.times for rule in faults.calls]
+
+    def on_call(self, method: str, endpoint: str, params: Mapping[str, Any], now: float) -> CallFault | None:
+        """The fault that hits this call, if any. A repeat of the call is decided anew, by how often it was made."""
+        rules = self.faults.calls
+        if not rules:
+            return None
+        about = _about(params)
+        nth = self.dice.nth(method, endpoint, about)
+        for index, rule in enumerate(rules):
+            if self._matches(rule, method, endpoint, about, now) and self._left[index] != 0:
+                if self.dice.chance("call", index, method, endpoint, about, nth) < rule.rate:
+                    self._strike(index, rule)
+                    return rule
+        return None
+
+    def _matches(self, rule: CallFault, method: str, endpoint: str, about: str, now: float) -> bool:
+        if rule.between is not None and not rule.between[0] <= now - self._started < rule.between[1]:
+            return False
+        return (
+            (not rule.methods or method in rule.methods)
+            and (not rule.endpoints or endpoint in rule.endpoints)
+            and (not rule.ids or about in rule.ids)
+        )
+
+    def _strike(self, index: int, rule: CallFault) -> None:
+        left = self._left[index]
+        if left is not None:
+            self._left[index] = left - 1
+        self.note(rule.fault)
+
+    def note(self, fault: str) -> None:
+        """Count a fault that has struck."""
+        self.done[fault] = self.done.get(fault, 0) + 1
+
+    def delete_lies(self, profile: Profile) -> bool:
+        """Whether this delete answers 200 and does nothing; decided by the address, so the same people in each run."""
+        rules = self.faults.deletes
+        if not (rules.lie or rules.ids):
+            return False
+        who = profile.email or profile.sid
+        lies = rules.ids.get(who)
+        if lies is None:
+            chance = self.dice.chance("delete", who)
+            lies = 2 if chance < rules.lie_twice else 1 if chance < rules.lie else 0
+        if not lies or self.dice.nth("delete", profile.sid) >= lies:
+            return False
+        self.note("lying-delete")
+        return True
+
+    def latency(self, method: str, endpoint: str) -> float:
+        """How long to wait before the answer, in seconds."""
+        rule = self.faults.latency
+        if not rule.most:
+            return rule.least
+        nth = self.dice.nth("latency", method, endpoint)
+        return rule.least + (rule.most - rule.least) * self.dice.chance("latency", method, endpoint, nth)
+
+
+def _about(params: Mapping[str, Any]) -> str:
+    """Whom or what a call is about."""
+    for name in ("id", "list", "list_id", "job_id", "job"):
+        value = values.text(params.get(name))
+        if value:
+            return value.lower() if name == "id" else value
+    return ""

@@ -1,0 +1,126 @@
+"""The simulator on a real socket: uvicorn, on loopback unless told otherwise."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from reconcile.simulator.simulator import Simulator
+
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
+
+
+class Connection:
+    """One client's connection, for faults that cut it."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def cut(self) -> None:
+        """Close it at once, with a reset: nothing more is sent."""
+        with suppress(OSError, AttributeError):
+            sock = self._transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self._transport.abort()
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's own, that also tells the application which connection a request came on."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.app_state = {**self.app_state, "connection": Connection(transport)}
+        super().connection_made(transport)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's own, that says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._ready()
+
+
+def serve(
+    sim: Simulator,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8025,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until Ctrl-C or SIGTERM; returns then, without a traceback.
+
+    Args:
+        sim: what to serve.
+        host: the address to listen on.
+        port: 0 takes a free one.
+        ready: is told the base URL once calls are answered.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    with _listening(host, port) as sock:
+        base_url = _base_url(sock)
+        server = _Server(_config(sim), lambda: ready(base_url) if ready else None)
+        with suppress(KeyboardInterrupt):
+            server.run([sock])
+
+
+@contextmanager
+def running(sim: Simulator, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serve in a thread while the block runs; gives the base URL. For tests and demos."""
+    listens = threading.Event()
+    with _listening(host, port) as sock:
+        server = _Server(_config(sim), listens.set)
+        thread = threading.Thread(target=server.run, args=([sock],), name="simulator", daemon=True)
+        thread.start()
+        try:
+            while not listens.wait(0.05):
+                if not thread.is_alive():
+                    raise RuntimeError("the simulator did not start")
+            yield _base_url(sock)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        yield sock
+
+
+def _base_url(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _config(sim: Simulator) -> uvicorn.Config:
+    settings: dict[str, Any] = {
+        "http": _Protocol,
+        "ws": "none",
+        "lifespan": "off",
+        "log_level": "critical",
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": 2,
+        "backlog": 2048,
+    }
+    return uvicorn.Config(sim.app, **settings)

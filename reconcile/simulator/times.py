@@ -1,0 +1,24 @@
+"""Times as the API writes them: with the account's offset in JSON, without any in exports (SAILTHRU.md §9.3)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@lru_cache(maxsize=4096)
+def stamp(second: int, zone: ZoneInfo) -> str:
+    """RFC 2822 in the account's zone, whatever the locale: `Sat, 02 Oct 2021 16:46:59 -0700`."""
+    at = datetime.fromtimestamp(second, zone)
+    return f"{_DAYS[at.weekday()]}, {at:%d} {_MONTHS[at.month - 1]} {at:%Y %H:%M:%S %z}"
+
+
+@lru_cache(maxsize=4096)
+def local(second: int, zone: ZoneInfo) -> str:
+    """Account-local, no offset, as in exports: `2015/05/07 15:03:49`."""
+    return f"{datetime.fromtimestamp(second, zone):%Y/%m/%d %H:%M:%S}"
