@@ -1,0 +1,297 @@
+"""The command line: every command a few lines over the facade. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconcile.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from reconcile.apply.model import Report
+    from reconcile.plan.model import Plan
+    from reconcile.screen import Steps
+    from reconcile.spec.model import Spec
+
+USAGE = 64
+DIFFERENCES = 2
+BUG = 1
+
+app = typer.Typer(
+    name="reconcile",
+    help="Make a Sailthru account equal to what your specs say: plan, review, apply, verified.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+SpecPath = Annotated[Path, typer.Argument(help="The folder (or file) of specs.", metavar="[SPEC]")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON event a line instead of text.")]
+Reveal = Annotated[bool, typer.Option("--reveal", help="Show people and values as they are.")]
+SPECS = Path("specs")
+
+
+class Format(StrEnum):
+    """The forms a plan is shown in."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+@app.command()
+def validate(spec: SpecPath = SPECS) -> None:
+    """Read the specs and report every problem; touches no database and no account."""
+    loaded = _load(spec)
+    from reconcile import screen
+
+    told = (
+        (loaded.sources, "source"),
+        (loaded.properties, "propert"),
+        (loaded.vars, "var"),
+        (loaded.groups, "group"),
+    )
+    screen.lines([f"{spec} is valid: " + ", ".join(_counted(len(parts), name) for parts, name in told) + "."])
+
+
+@app.command()
+def check(spec: SpecPath = SPECS) -> None:
+    """Ask the account whether the credentials work; writes nothing."""
+    from reconcile import Reconciler, screen
+
+    facts = asyncio.run(Reconciler().check(_load(spec)))
+    screen.lines([f"Test passed. Found {_counted(facts.lists, 'Sailthru list')}."])
+
+
+@app.command()
+def plan(
+    spec: SpecPath = SPECS,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Keep the plan in this file, to be applied.")
+    ] = None,
+    format: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,  # noqa: A002 -- the option's name
+    as_json: AsJson = False,
+    reveal: Reveal = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there are differences.")
+    ] = False,
+) -> None:
+    """Show what differs between the sources and the account, and what apply would do. Writes nothing to the account."""
+    with _steps(as_json=as_json) as steps, _kept(out) as path:
+        made = _planned(_load(spec), path, steps)
+        _show(made, Format.JSON if as_json else format, reveal=reveal, event="plan" if as_json else None)
+        if out is not None and not as_json and format is Format.TEXT:
+            _say(f"Kept in {out}. Apply exactly this with: reconcile apply {out}")
+    raise typer.Exit(DIFFERENCES if detailed_exitcode and not made.face.empty else 0)
+
+
+@app.command()
+def show(
+    plan: Annotated[Path, typer.Argument(help="A plan file.")],
+    format: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,  # noqa: A002 -- the option's name
+    reveal: Reveal = False,
+) -> None:
+    """Show a plan file again."""
+    from reconcile.plan import archive
+
+    _show(archive.read(plan), format, reveal=reveal)
+
+
+@app.command()
+def apply(
+    what: Annotated[
+        Path,
+        typer.Argument(help="A plan file, or a spec to plan, show, ask and apply.", metavar="[PLAN|SPEC]"),
+    ] = SPECS,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Do what a plan says, and look that it is so. Exits with 0 only when the account has converged."""
+    from reconcile import screen
+    from reconcile.plan import archive
+
+    with tempfile.TemporaryDirectory(prefix="reconcile-") as folder, _steps(as_json=as_json) as steps:
+        if what.is_dir() or what.suffix in {".yaml", ".yml"}:
+            made = _planned(_load(what), Path(folder) / "plan.rplan", steps)
+            _show(
+                made, Format.JSON if as_json else Format.TEXT, reveal=False, event="plan" if as_json else None
+            )
+            if not made.face.empty and not yes and not typer.confirm("Apply this plan?", err=True):
+                _say("Nothing was done.")
+                raise typer.Exit(0)
+        else:
+            made = archive.read(what)
+        report = asyncio.run(_applied(made, steps))
+    if as_json:
+        screen.report_event(report)
+    else:
+        screen.lines(screen.report(report))
+    raise typer.Exit(report.exit_status)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a spec file, for editors."""
+    import orjson
+
+    from reconcile.spec.schema import json_schema
+
+    sys.stdout.write(orjson.dumps(json_schema(), option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+@app.command()
+def simulator(
+    port: Annotated[int, typer.Option(help="Where to listen on loopback; 0 for any free port.")] = 8025,
+    seed: Annotated[int, typer.Option(help="What the faults are drawn from.")] = 0,
+    faults: Annotated[str, typer.Option(help="A preset (none, field-report, ...) or a YAML file.")] = "none",
+) -> None:
+    """Serve a faithful double of Sailthru on loopback, to try things on."""
+    from reconcile.simulator import Faults, Simulator
+    from reconcile.simulator.server import serve
+
+    played = Faults.load(Path(faults)) if Path(faults).suffix in {".yaml", ".yml"} else Faults.named(faults)
+
+    def ready(url: str) -> None:
+        _say(
+            f"Sailthru simulator at {url} (key demo-key, secret demo-secret, faults {faults}). Ctrl-C stops it."
+        )
+
+    serve(Simulator(seed=seed, faults=played), port=port, ready=ready)
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to keep the shop; a temporary folder when absent.")
+    ] = None,
+) -> None:
+    """Tell the whole story on a made-up shop and a simulated account. Needs no key, no server, no network."""
+    from reconcile.demo.story import tell
+
+    raise typer.Exit(tell(folder))
+
+
+def main() -> None:
+    """Run a command and turn its end into an exit status."""
+    from typer.exceptions import TyperException
+
+    command = typer.main.get_command(app)
+    try:
+        status = command(standalone_mode=False)
+    except TyperException as usage:
+        usage.show()
+        sys.exit(USAGE)  # Typer's own 2 means "differences exist" here
+    except typer.Abort:
+        _say("Nothing was done.")
+        sys.exit(1)
+    except ReconcileError as error:
+        from reconcile import screen
+
+        screen.error(error, as_json="--json" in sys.argv)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        _say("Interrupted.")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has left: nothing to say
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 -- the last line of defence: no person's value in a traceback
+        _unexpected(error)
+        sys.exit(BUG)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _unexpected(error: Exception) -> None:
+    """A bug of ours. Its message may hold anybody's data, so only its kind and way are shown."""
+    if os.environ.get("RECONCILE_DEBUG"):
+        traceback.print_exception(error)
+        return
+    _say(
+        f"Error: something unexpected went wrong ({type(error).__name__}). This is a bug in reconcile; please report it."
+    )
+    for frame in traceback.extract_tb(error.__traceback__)[-6:]:
+        _say(f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}")
+    _say("  RECONCILE_DEBUG=1 shows everything, people's data included.")
+
+
+def _load(path: Path) -> Spec:
+    from reconcile.spec.load import load
+
+    return load(path)
+
+
+def _planned(spec: Spec, out: Path | None, steps: Steps) -> Plan:
+    from reconcile import Reconciler
+
+    return asyncio.run(Reconciler().plan(spec, out=out, progress=steps))
+
+
+async def _applied(plan: Plan, steps: Steps) -> Report:
+    """Apply; the first Ctrl-C lets what is in flight end, the second does not wait."""
+    from reconcile import Reconciler
+
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def asked(number: signal.Signals) -> None:
+        _say("Stopping after what is in flight; once more to stop at once.")
+        loop.remove_signal_handler(number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked, number)
+    report = await Reconciler().apply(plan, events=steps, stop=stop)
+    steps.end()
+    return report
+
+
+@contextmanager
+def _steps(*, as_json: bool) -> Iterator[Steps]:
+    from reconcile.screen import Steps
+
+    with Steps(as_json=as_json).shown() as steps:
+        yield steps
+
+
+@contextmanager
+def _kept(out: Path | None) -> Iterator[Path]:
+    """Where the plan goes: where it was asked to, or a place that is gone when it was shown."""
+    with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
+        yield out or Path(folder) / "plan.rplan"
+
+
+def _show(plan: Plan, format: Format, *, reveal: bool, event: str | None = None) -> None:  # noqa: A002 -- see above
+    from reconcile import screen
+    from reconcile.plan import explain
+
+    view = explain.view(plan, reveal=reveal)
+    match format:
+        case Format.TEXT:
+            screen.lines(explain.text(view))
+        case Format.MARKDOWN:
+            sys.stdout.write("\n".join(explain.markdown(view)) + "\n")
+        case Format.JSON:
+            screen.event(event or "plan", **explain.as_json(view))
+
+
+def _counted(count: int, name: str) -> str:
+    plural = f"{name}ies" if name.endswith("propert") else f"{name}s"
+    return f"{count:,} {plural if count != 1 else name + ('y' if name.endswith('propert') else '')}"
+
+
+def _say(told: str) -> None:
+    typer.echo(told, err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""The facade: spec says, state sees, plan decides, apply does. A list of calls; the logic is on the floors."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from reconcile import sources
+from reconcile.apply.applier import Applier
+from reconcile.apply.model import Events, Report, Tally, Unheard
+from reconcile.errors import PlanUnusable, ReconcileError
+from reconcile.plan import planner
+from reconcile.plan.model import AccountFace, Plan
+from reconcile.sailthru import limits, target
+from reconcile.sailthru.model import Credentials
+from reconcile.spec import templates
+from reconcile.spec.model import Account, Mode, Spec
+from reconcile.state import desired, observed
+from reconcile.state.masks import Masks
+from reconcile.state.model import Progress, Silent
+from reconcile.state.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """Plans, applies and verifies. Everything it takes from outside is named here, so that tests can bring their own.
+
+    Args:
+        environ: where `env()` looks.
+        transport: an httpx transport in place of the network, such as a simulator's.
+        sleep, clock: time; virtual in tests.
+        now: the clock of relative dates and of the plan's date.
+    """
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    transport: Any = None
+    sleep: Any = asyncio.sleep
+    clock: Any = time.time
+    now: Any = lambda: datetime.now(UTC)  # noqa: E731 -- a default, not a name
+
+    async def check(self, spec: Spec) -> target.Facts:
+        """Whether the account answers, with what it has; nothing is written.
+
+        Raises:
+            CredentialsRefused, AccountUnavailable: it does not.
+        """
+        with Workspace() as workspace:
+            async with self._account(spec.account, spec.policy.at_once, workspace) as (account, _):
+                return await account.check()
+
+    async def plan(
+        self,
+        spec: Spec,
+        *,
+        out: Path | None = None,
+        as_of: datetime | None = None,
+        progress: Progress | None = None,
+    ) -> Plan:
+        """What differs between the sources and the account, and what would be done about it. Nothing is written there.
+
+        Args:
+            out: where to keep the plan so that it can be applied; without it the plan can only be looked at.
+            as_of: the clock of relative dates; now when None.
+
+        Raises:
+            SpecInvalid, SourceUnavailable, AccountUnavailable, CredentialsRefused, AccountUnfit: see `errors`.
+        """
+        progress = progress or Silent()
+        now = as_of or self.now()
+        with Workspace() as workspace:
+            async with self._account(spec.account, spec.policy.at_once, workspace) as (account, masks):
+                # The account first: a key that is refused need not wait for a million rows.
+                await account.check()
+                wanted = desired.build(
+                    spec,
+                    sources.open_all(spec, self.environ),
+                    workspace,
+                    as_of=now,
+                    masks=masks,
+                    progress=progress,
+                )
+                lookups = None if spec.policy.mode is Mode.ENRICH else spec.policy.lookups
+                there = await observed.build(
+                    account,
+                    wanted,
+                    workspace,
+                    lookups=lookups,
+                    at_once=spec.policy.at_once,
+                    progress=progress,
+                )
+                setting = planner.Setting(spec, workspace, masks, now, limits.quota())
+                return planner.build(wanted, there, setting, out)
+
+    async def apply(
+        self,
+        plan: Plan,
+        *,
+        events: Events | None = None,
+        stop: asyncio.Event | None = None,
+    ) -> Report:
+        """Do what a plan says and look that it is so.
+
+        Args:
+            stop: set it to end the run after what is in flight.
+
+        Raises:
+            PlanUnusable: the plan only observes, or was not kept in a file.
+            CredentialsRefused, AccountUnavailable: before anything was written.
+        """
+        if plan.face.mode is Mode.OBSERVE:
+            raise PlanUnusable(
+                "This plan only observes (policy.mode: observe), so it cannot be applied.",
+                hint="Change the mode, plan again.",
+            )
+        began, tally, stopped = self.clock(), Tally(plan.face.counts.total + len(plan.face.new_lists)), None
+        stop = stop or asyncio.Event()
+        with Workspace() as workspace:
+            async with self._account(plan.face.account, plan.face.at_once, workspace) as (account, masks):
+                await account.check()
+                applier = Applier(account, workspace, masks, events or Unheard(), plan.face.at_once, stop)
+                try:
+                    await applier.apply(plan, tally)
+                except ReconcileError as error:
+                    stopped = error
+                return _report(
+                    plan, tally, account, stopped, interrupted=stop.is_set(), seconds=self.clock() - began
+                )
+
+    async def verify(self, spec: Spec, *, progress: Progress | None = None) -> bool:
+        """Whether the account is as the spec and the sources say, by a fresh plan that comes out empty."""
+        return (await self.plan(spec, progress=progress)).face.empty
+
+    @asynccontextmanager
+    async def _account(
+        self, account: Account | AccountFace, at_once: int, workspace: Workspace
+    ) -> AsyncIterator[tuple[target.Target, Masks]]:
+        """A connection to the account, and the masks of its people."""
+        key, secret, url = (
+            templates.resolve(text, self.environ)
+            for text in (account.api_key, account.api_secret, account.url)
+        )
+        masks = Masks.keyed_by(secret)
+        opened = target.connect(
+            Credentials(key, secret),
+            url=url,
+            masks=masks,
+            folder=workspace.folder,
+            at_once=at_once,
+            transport=self.transport,
+            sleep=self.sleep,
+            clock=self.clock,
+        )
+        async with opened as connected:
+            yield connected, masks
+
+
+def _report(
+    plan: Plan,
+    tally: Tally,
+    account: target.Target,
+    stopped: ReconcileError | None,
+    *,
+    interrupted: bool,
+    seconds: float,
+) -> Report:
+    told = " ".join(filter(None, (stopped.message, stopped.hint))) if stopped else ""
+    done = tally.outcomes.total() == tally.total
+    return Report(
+        plan_id=plan.id,
+        total=tally.total,
+        outcomes=dict(tally.outcomes),
+        examples=tuple(tally.examples),
+        calls=account.calls,
+        retries=account.retries,
+        seconds=round(seconds, 3),
+        stopped=told or ("interrupted" if interrupted and not done else ""),
+        stopped_status=stopped.exit_status if stopped else 4,
+    )
