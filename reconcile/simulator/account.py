@@ -1,11 +1,13 @@
 """The account: profiles, lists and what follows from them. State and rules only; the time is always given.
 
-Users of this room: `users` and `lists` speak the API's language over it, `jobs` changes it in bulk, tests look at it.
+Users of this room: `users` and `lists` speak the API's language over it, `jobs` changes it in bulk, tests
+look at it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -28,9 +30,7 @@ class Account:
         zone: the account's time zone, in which all its times are told.
     """
 
-    def __init__(
-        self, *, timezone: str = "America/New_York", seed: int = 0, guesses: Guesses | None = None
-    ) -> None:
+    def __init__(self, *, timezone: str = "America/New_York", seed: int = 0, guesses: Guesses | None = None) -> None:
         self.guesses = guesses or Guesses()
         self.zone = ZoneInfo(timezone)
         self.ids = Ids(seed)
@@ -108,8 +108,11 @@ class Account:
         for mail_list in profile.joined:
             mail_list.forget(profile.sid, second)
 
-    def admit_vars(self, names: Set[str]) -> None:
-        """Note custom fields that are about to be used; error 99 above the account's limit, with nothing noted."""
+    def admit_vars(self, names: AbstractSet[str]) -> None:
+        """Note custom fields that are about to be used.
+
+        Error 99 above the account's limit, with nothing noted.
+        """
         fresh = names - self.var_names
         if len(self.var_names) + len(fresh) > MAX_VARS:
             raise Refusal(99, f"Maximum custom field count reached: {MAX_VARS}")

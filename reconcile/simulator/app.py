@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request as WebRequest
@@ -93,7 +93,10 @@ async def _send(answer: Answer, send: Send) -> None:
 
 
 async def _play(broken: Broken, sim: Simulator, scope: Scope, receive: Receive) -> None:
-    """A network that fails, as well as a server can play it: silence for timeouts, else a closed connection."""
+    """A network that fails, as well as a server can play it.
+
+    Silence for timeouts, else a closed connection.
+    """
     if broken.fault in {"connect-timeout", "read-timeout"}:
         await _silence(sim.faults.hang_seconds, receive)
     connection = scope.get("state", {}).get("connection")
@@ -111,17 +114,15 @@ async def _silence(seconds: float, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    try:
+    with suppress(TimeoutError):
         await asyncio.wait_for(gone(), seconds)
-    except TimeoutError:
-        pass
 
 
 # -- what the real API has not
 
 
 def _routes(sim: Simulator) -> list[Route]:
-    async def root(request: WebRequest) -> Response:
+    async def root(_request: WebRequest) -> Response:
         return RedirectResponse(DOCUMENTATION, 302)
 
     async def state(_request: WebRequest) -> Response:

@@ -8,8 +8,10 @@ from typing import Any, Final
 
 #: Every endpoint that the vendor has; the simulator knows only some of them from the inside.
 ENDPOINTS: Final = frozenset(
-    "user list job settings stats send event purchase blast blast_repeat template include content trigger ad-plan "
-    "preview return block email contacts horizon inbox".split()
+    {
+        *("user", "list", "job", "settings", "stats", "send", "event", "purchase", "blast", "blast_repeat"),
+        *("template", "include", "content", "trigger", "ad-plan", "preview", "return", "block", "email"),
+    }
 )
 METHODS: Final = frozenset({"GET", "POST", "DELETE"})
 
@@ -18,9 +20,9 @@ METHODS: Final = frozenset({"GET", "POST", "DELETE"})
 class Call:
     """One call.
 
-    `params` is the content of the `json` parameter (or the unfolded legacy parameters), `file` an uploaded file,
-    `base_url` what the caller knows us by, `at` Unix seconds. `unseen` are list names that this call has looked for and
-    not found: it will create them, even if somebody else has by now (SAILTHRU.md §14, 8).
+    `params` is the content of the `json` parameter (or the unfolded legacy parameters), `file` an uploaded
+    file, `base_url` what the caller knows us by, `at` Unix seconds. `unseen` are list names that this call
+    has looked for and not found: it will create them, even if somebody else has by now (SAILTHRU.md §14, 8).
     """
 
     method: str

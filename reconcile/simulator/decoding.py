@@ -1,4 +1,7 @@
-"""From an HTTP request to named values: query, form or multipart; `json` or the flattened parameters of old clients."""
+"""From an HTTP request to named values: query, form or multipart.
+
+`json` or the flattened parameters of old clients.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ class Sent:
 
 
 def sent(request: Request) -> Sent:
-    """All that the request carries. Text that is not UTF-8 is refused, as is a body above every known size."""
+    """All that the request carries.
+
+    Text that is not UTF-8 is refused, as is a body above every known size.
+    """
     if len(request.body) > MAX_BODY:
         raise Refusal(99, "Unable To Stream", 413)
     kind = request.headers.get("content-type", "") if request.body else ""
@@ -57,9 +63,7 @@ def sent(request: Request) -> Sent:
 
 def _texts(encoded: bytes) -> dict[str, str]:
     try:
-        pairs = parse_qsl(
-            encoded.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS
-        )
+        pairs = parse_qsl(encoded.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
     except UnicodeError:
         raise Refusal(6, "Invalid UTF-8 characters for field") from None
     except ValueError:

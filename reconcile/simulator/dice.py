@@ -1,4 +1,7 @@
-"""Chance that does not depend on timing: who is hit follows from the seed and from what is asked, not from when."""
+"""Chance that does not depend on timing.
+
+Who is hit follows from the seed and from what is asked, not from when.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ _REMEMBERED: Final = 100_000
 
 
 class Dice:
-    """Seeded chance. `chance` is a pure function; `nth` counts, within bounds, how often something was asked."""
+    """Seeded chance. `chance` is a pure function.
+
+    `nth` counts, within bounds, how often something was asked.
+    """
 
     def __init__(self, seed: int) -> None:
         self._key = str(seed).encode()[:64]

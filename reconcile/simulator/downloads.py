@@ -1,4 +1,7 @@
-"""The files of exports, ready to be fetched: written once, to a temporary file when large, and sent with their length."""
+"""The files of exports, ready to be fetched.
+
+Written once, to a temporary file when large, and sent with their length.
+"""
 
 from __future__ import annotations
 
@@ -52,8 +55,13 @@ async def download(sim: Simulator, token: str) -> Download | None:
     return Download(job.work.filename or "export.csv", content, size)
 
 
+def _file() -> SpooledTemporaryFile[bytes]:
+    """A file that vanishes when it is closed or forgotten; whoever sends it closes it."""
+    return SpooledTemporaryFile(_IN_MEMORY)
+
+
 def _written(export: Export) -> tuple[SpooledTemporaryFile[bytes], int]:
-    content: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(_IN_MEMORY)
+    content = _file()
     for chunk in export.chunks():
         content.write(chunk)
     size = content.tell()

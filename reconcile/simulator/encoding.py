@@ -1,4 +1,7 @@
-"""From what the account says to an HTTP answer: compact JSON as PHP writes it, or XML where `format` is missing."""
+"""From what the account says to an HTTP answer.
+
+Compact JSON as PHP writes it, or XML where `format` is missing.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The CSV of `export_list_data`: the recorded header, PHP's quoting, untyped cells, a hash in the address's place.
+"""The CSV of `export_list_data`: recorded header, PHP's quoting, untyped cells, a hash for the address.
 
-See SAILTHRU.md §9.3. An export is a snapshot (profiles are values) that is written when somebody fetches it, as a
-stream: memory does not grow with it.
+See SAILTHRU.md §9.3. An export is a snapshot (profiles are values) that is written when somebody fetches it,
+as a stream: memory does not grow with it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _CHUNK_ROWS: Final = 2000
 class Export:
     """What one job exports: these profiles as they were, seen from this list.
 
-    `columns` are the native ones asked for (None: all), `var_names` the vars asked for (None: all that occur).
+    `columns` are the native ones asked for (None: all), `var_names` the vars asked for (None: all that
+    occur).
     """
 
     mail_list: MailList
@@ -42,9 +43,7 @@ class Export:
 
     def chunks(self) -> Iterator[bytes]:
         """The file, in pieces of a few hundred kB."""
-        cells = [
-            (name, cell) for name, cell in COLUMNS.items() if self.columns is None or name in self.columns
-        ]
+        cells = [(name, cell) for name, cell in COLUMNS.items() if self.columns is None or name in self.columns]
         variables = self._variables()
         yield (",".join(self.quoted(n) for n in [*(name for name, _ in cells), *variables]) + "\n").encode()
         write = [cell for _, cell in cells]
@@ -158,7 +157,10 @@ COLUMNS: Final[Mapping[str, Cell | str]] = {
 
 
 def columns_asked(fields: Mapping[str, Any]) -> frozenset[str] | None:
-    """The native columns that `fields` names, as in the header or in snake case; None (all) where it names none."""
+    """The native columns that `fields` names, as in the header or in snake case.
+
+    None (all) where it names none.
+    """
     asked = {name.replace("_", " ").lower() for name, on in fields.items() if on}
     named = frozenset(name for name in COLUMNS if name.lower() in asked)
     return named or None

@@ -44,9 +44,7 @@ class CallFault(_Part):
     ids: tuple[str, ...] = Field(
         default=(), description="Only calls about these: the `id` of a user, or a list's name."
     )
-    times: int | None = Field(
-        default=None, ge=1, description="At most so many hits in all; absent: no limit."
-    )
+    times: int | None = Field(default=None, ge=1, description="At most so many hits in all; absent: no limit.")
     between: tuple[Seconds, Seconds] | None = Field(
         default=None, description="Only so many seconds after the start: from, to."
     )
@@ -57,9 +55,7 @@ class Deletes(_Part):
     """`DELETE /user` that answers 200 and does nothing (SAILTHRU.md §20)."""
 
     lie: Rate = Field(default=0.0, description="The share of profiles whose first delete lies.")
-    lie_twice: Rate = Field(
-        default=0.0, description="The share of profiles whose second delete lies as well."
-    )
+    lie_twice: Rate = Field(default=0.0, description="The share of profiles whose second delete lies as well.")
     ids: dict[str, Annotated[int, Field(ge=0)]] = Field(
         default_factory=dict, description="Exact e-mails, and how often a delete of each lies."
     )
@@ -68,9 +64,7 @@ class Deletes(_Part):
 class Lists(_Part):
     """Lists that are made twice (SAILTHRU.md §14, 8)."""
 
-    twins: bool = Field(
-        default=False, description="Two writes that miss one list at the same time both make it."
-    )
+    twins: bool = Field(default=False, description="Two writes that miss one list at the same time both make it.")
     window: Seconds = Field(default=0.01, description="Seconds between the look and the making.")
 
 
@@ -87,9 +81,7 @@ class Faults(_Part):
     version: Literal[1] = 1
     description: str = Field(default="", description="What this is for, in a sentence.")
     latency: Latency = Latency()
-    calls: tuple[CallFault, ...] = Field(
-        default=(), description="Ways for calls to fail; the first that hits wins."
-    )
+    calls: tuple[CallFault, ...] = Field(default=(), description="Ways for calls to fail; the first that hits wins.")
     deletes: Deletes = Deletes()
     lists: Lists = Lists()
     hang_seconds: Seconds = Field(

@@ -1,4 +1,6 @@
-"""Where nobody knows what the real API does, what ours does: one knob each, so that a client can be tried with all.
+"""Where nobody knows what the real API does, what ours does: one knob each.
+
+So that a client can be tried with all.
 
 Every default here is a guess (SAILTHRU.md §15); `docs/simulator.md` says so too.
 """
@@ -35,5 +37,5 @@ class Guesses(BaseModel):
     export_false: str = Field(default="false", description="How an export prints the boolean false.")
     export_quotes: Literal["doubled", "php"] = Field(
         default="doubled",
-        description="Quotes inside an exported cell: always doubled, or, as PHP's fputcsv does, not after a backslash.",
+        description="Quotes in an exported cell: always doubled, or, as in PHP, not after a backslash.",
     )

@@ -1,7 +1,7 @@
 """Ids as the API makes them: 24 hex characters that carry their second, and the cookie around a sid.
 
-`sid` and `list_id` are ObjectIds whose first four bytes are the Unix second of creation. The cookie is 32 hex, the
-sid, 32 hex; its end changes with the e-mail and its start does not (SAILTHRU.md §7.1).
+`sid` and `list_id` are ObjectIds whose first four bytes are the Unix second of creation. The cookie is 32
+hex, the sid, 32 hex; its end changes with the e-mail and its start does not (SAILTHRU.md §7.1).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""`/list`: read, create or change, delete (SAILTHRU.md §8). Three words for one thing: natural, normal, smart (§14, 5)."""
+"""`/list`.
+
+Read, create or change, delete (SAILTHRU.md §8). Three words for one thing: natural, normal, smart (§14, 5).
+"""
 
 from __future__ import annotations
 

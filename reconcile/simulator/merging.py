@@ -8,8 +8,8 @@ from reconcile.simulator.model import NOTHING, OPTOUTS, Profile
 def merged(kept: Profile, swallowed: Profile) -> Profile:
     """The profile being modified, with what it takes over from the other one.
 
-    Its own vars win; memberships are united with the earlier sign-up; the most restrictive opt-out wins; since 2016
-    the earlier creation does too.
+    Its own vars win; memberships are united with the earlier sign-up; the most restrictive opt-out wins;
+    since 2016 the earlier creation does too.
     """
     strictest = max(kept, swallowed, key=lambda p: OPTOUTS.index(p.optout_email))
     joined = {**swallowed.joined, **kept.joined}

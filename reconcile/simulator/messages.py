@@ -32,7 +32,10 @@ class Request:
 
 @dataclass(slots=True)
 class Answer:
-    """One answer. Without a Content-Length among the headers it goes out chunked, as recorded errors do (§4.1)."""
+    """One answer.
+
+    Without a Content-Length among the headers it goes out chunked, as recorded errors do (§4.1).
+    """
 
     status: int
     headers: list[tuple[bytes, bytes]]

@@ -1,4 +1,7 @@
-"""Who is hit by which fault: seeded, and the same whatever the timing (two runs with one seed hit the same people)."""
+"""Who is hit by which fault.
+
+Seeded, and the same whatever the timing (two runs with one seed hit the same people).
+"""
 
 from __future__ import annotations
 
@@ -26,17 +29,21 @@ class Mischief:
         self._left = [rule.times for rule in faults.calls]
 
     def on_call(self, method: str, endpoint: str, params: Mapping[str, Any], now: float) -> CallFault | None:
-        """The fault that hits this call, if any. A repeat of the call is decided anew, by how often it was made."""
+        """The fault that hits this call, if any.
+
+        A repeat of the call is decided anew, by how often it was made.
+        """
         rules = self.faults.calls
         if not rules:
             return None
         about = _about(params)
         nth = self.dice.nth(method, endpoint, about)
         for index, rule in enumerate(rules):
-            if self._matches(rule, method, endpoint, about, now) and self._left[index] != 0:
-                if self.dice.chance("call", index, method, endpoint, about, nth) < rule.rate:
-                    self._strike(index, rule)
-                    return rule
+            if self._left[index] == 0 or not self._matches(rule, method, endpoint, about, now):
+                continue
+            if self.dice.chance("call", index, method, endpoint, about, nth) < rule.rate:
+                self._strike(index, rule)
+                return rule
         return None
 
     def _matches(self, rule: CallFault, method: str, endpoint: str, about: str, now: float) -> bool:
@@ -59,7 +66,10 @@ class Mischief:
         self.done[fault] = self.done.get(fault, 0) + 1
 
     def delete_lies(self, profile: Profile) -> bool:
-        """Whether this delete answers 200 and does nothing; decided by the address, so the same people in each run."""
+        """Whether this delete answers 200 and does nothing.
+
+        Decided by the address, so the same people in each run.
+        """
         rules = self.faults.deletes
         if not (rules.lie or rules.ids):
             return False

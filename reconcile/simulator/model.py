@@ -1,7 +1,7 @@
 """The nouns: a profile, a list, a refusal. No I/O, no HTTP, no clock.
 
-Profiles are values: a write puts a new one in the place of the old. So a snapshot of a million profiles (for an
-export, a lagging read, a save) costs one pointer each, and stays true while the account moves on.
+Profiles are values: a write puts a new one in the place of the old. So a snapshot of a million profiles (for
+an export, a lagging read, a save) costs one pointer each, and stays true while the account moves on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ OTHER_KEYS: Final = ("extid", "sms", "fb", "twitter")
 
 
 class Refusal(Exception):
-    """The API says no: its own error code, the HTTP status that goes with it, and its words (SAILTHRU.md §4.4)."""
+    """The API says no.
+
+    Its own error code, the HTTP status that goes with it, and its words (SAILTHRU.md §4.4).
+    """
 
     def __init__(self, code: int, text: str, status: int = 400) -> None:
         super().__init__(text)
@@ -34,8 +37,8 @@ class Refusal(Exception):
 class MailList:
     """A list as the account knows it. Two lists may share one name (twins), never one id.
 
-    `count` is what the API tells: everyone who ever joined and did not leave by a membership write; a deleted user
-    still counts until `recounted` (SAILTHRU.md §8.1). `members` is the truth, in the order of joining.
+    `count` is what the API tells: everyone who ever joined and did not leave by a membership write; a deleted
+    user still counts until `recounted` (SAILTHRU.md §8.1). `members` is the truth, in the order of joining.
     """
 
     list_id: str

@@ -31,8 +31,7 @@ def state(sim: Simulator) -> dict[str, Any]:
             for mail_list in list(account.lists.values())
         ],
         "jobs": [
-            {"job_id": job.job_id, "name": job.work.name, "status": job.status}
-            for job in list(sim.jobs.jobs.values())
+            {"job_id": job.job_id, "name": job.work.name, "status": job.status} for job in list(sim.jobs.jobs.values())
         ],
         "calls": {f"{method} /{endpoint}": n for (method, endpoint), n in sorted(sim.calls_total.items())},
         "quota_used": sim.windows.used(),

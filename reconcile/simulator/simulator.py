@@ -1,4 +1,7 @@
-"""The simulator: an account, behind the API's door, with faults in between. No sockets here; the transports call it."""
+"""The simulator: an account, behind the API's door, with faults in between. No sockets here.
+
+The transports call it.
+"""
 
 from __future__ import annotations
 
@@ -153,7 +156,10 @@ class Simulator:
         return door(self.account, call)
 
     async def _look_first(self, call: Call) -> None:
-        """Between the look for a list and its making others may look as well: that is how twins come to be."""
+        """Between the look for a list and its making others may look as well.
+
+        That is how twins come to be.
+        """
         look = {"user": users.missing_lists, "list": lists.missing}.get(call.endpoint)
         call.unseen = look(self.account, call.params) if look else frozenset()
         if call.unseen:
@@ -172,9 +178,7 @@ class Simulator:
 
     # -- what becomes of it
 
-    def _broken(
-        self, rule: CallFault, method: str, endpoint: str, params: Mapping[str, Any], now: float
-    ) -> Broken:
+    def _broken(self, rule: CallFault, method: str, endpoint: str, params: Mapping[str, Any], now: float) -> Broken:
         self._log(method, endpoint, params, 0, now, rule.fault)
         return Broken(rule.fault)  # type: ignore[arg-type]
 

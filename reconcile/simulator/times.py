@@ -1,4 +1,7 @@
-"""Times as the API writes them: with the account's offset in JSON, without any in exports (SAILTHRU.md §9.3)."""
+"""Times as the API writes them.
+
+With the account's offset in JSON, without any in exports (SAILTHRU.md §9.3).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`/user`: read, upsert, delete (SAILTHRU.md §7). Each function takes the account and a call, and gives the answer."""
+"""`/user`.
+
+Read, upsert, delete (SAILTHRU.md §7). Each function takes the account and a call, and gives the answer.
+"""
 
 from __future__ import annotations
 
@@ -118,9 +121,7 @@ def _fresh(account: Account, key: Key, call: Call) -> Profile:
     return account.new_profile(call.second)._replace(others={key.kind: key.value})
 
 
-def _with_keys(
-    account: Account, profile: Profile, params: Mapping[str, Any]
-) -> tuple[Profile, Profile | None]:
+def _with_keys(account: Account, profile: Profile, params: Mapping[str, Any]) -> tuple[Profile, Profile | None]:
     """The profile with its new keys, and the other profile that a merge swallows, if any."""
     swallowed: Profile | None = None
     for kind, raw in values.mapping(params.get("keys")).items():
@@ -181,7 +182,10 @@ def optout(profile: Profile, level: str, second: int) -> Profile:
 
 
 def _lists_wanted(account: Account, params: Mapping[str, Any]) -> Mapping[str, bool]:
-    """List name to joining (True) or leaving; names that cannot be written are refused, before anything is."""
+    """List name to joining (True) or leaving.
+
+    Names that cannot be written are refused, before anything is.
+    """
     wanted = {n: values.truthy(on) for n, on in values.mapping(params.get("lists")).items() if n}
     fresh = 0
     for name, on in wanted.items():
@@ -210,7 +214,10 @@ def _with_lists(account: Account, profile: Profile, wanted: Mapping[str, bool], 
 
 
 def _list_to_join(account: Account, name: str, call: Call) -> MailList:
-    """The list of this name: the first of twins; a new one where this call saw none, whoever has made one since."""
+    """The list of this name: the first of twins.
+
+    A new one where this call saw none, whoever has made one since.
+    """
     known = account.named(name)
     if known and name not in call.unseen:
         return known[0]

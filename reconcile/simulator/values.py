@@ -1,4 +1,7 @@
-"""How the API reads what it is sent: PHP's idea of true, empty maps as `[]`, e-mails and var names made regular."""
+"""How the API reads what it is sent.
+
+PHP's idea of true, empty maps as `[]`, e-mails and var names made regular.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,10 @@ from reconcile.simulator.model import NOTHING, Refusal
 
 MAX_VAR_NAME: Final = 32
 _SCRUBBED: Final = str.maketrans({" ": "_", "%": None, "-": None, ".": None, "$": None})
-# A practical subset of PHP's FILTER_VALIDATE_EMAIL; the vendor also refuses a leading dash (SAILTHRU.md §7.3).
-_EMAIL: Final = re.compile(
-    r"(?=.{1,254}\Z)(?=[^@]{1,64}@)[a-z0-9!#$%&'*+/=?^_`{|}~][a-z0-9!#$%&'*+/=?^_`{|}~-]*"
-    r"(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z"
-)
+# A practical subset of PHP's FILTER_VALIDATE_EMAIL; a leading dash is refused too (SAILTHRU.md §7.3).
+_ATOM: Final = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_EMAIL: Final = re.compile(rf"(?!-)(?=.{{1,254}}\Z)(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LABEL}\Z")
 
 
 def truthy(value: Any) -> bool:
@@ -23,7 +25,10 @@ def truthy(value: Any) -> bool:
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """The map that was sent; `[]`, null and absent are the empty one, as PHP clients send them (SAILTHRU.md §3.3)."""
+    """The map that was sent.
+
+    `[]`, null and absent are the empty one, as PHP clients send them (SAILTHRU.md §3.3).
+    """
     return value if isinstance(value, dict) else NOTHING
 
 
@@ -58,7 +63,10 @@ def valid_email(value: str) -> str:
 
 
 def var_name(name: str) -> str:
-    """A var's name after the silent scrubbing: spaces to `_`, and no `%`, `-`, `.`, `$` (SAILTHRU.md §7.3)."""
+    """A var's name after the silent scrubbing.
+
+    Spaces to `_`, and no `%`, `-`, `.`, `$` (SAILTHRU.md §7.3).
+    """
     scrubbed = name.translate(_SCRUBBED)
     if len(scrubbed) > MAX_VAR_NAME:
         raise Refusal(99, f"Variable name may not be longer than {MAX_VAR_NAME} characters: {scrubbed}")

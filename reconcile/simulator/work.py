@@ -15,7 +15,9 @@ from reconcile.simulator.model import Refusal
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A job's work: the name the API gives it, what its answer adds, how many rows it has, and how it is done.
+    """A job's work: the name the API gives it, what its answer adds, how many rows it has.
+
+    And how it is done.
 
     `run` is called once with the second of completion; it changes the account, or gives an export.
     """

@@ -1,4 +1,7 @@
-"""What the wire tests share: signed calls to a simulator over real HTTP, and templates of recorded answers."""
+"""What the wire tests share.
+
+Signed calls to a simulator over real HTTP, and templates of recorded answers.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ def call(client: httpx.Client, method: str, endpoint: str, payload: Any, **signi
 
 
 class Template:
-    """Recorded answers with placeholders: matches real ones, and remembers what each placeholder stood for."""
+    """Recorded answers with placeholders.
+
+    Matches real ones, and remembers what each placeholder stood for.
+    """
 
     def __init__(self, placeholders: Mapping[str, Mapping[str, str]]) -> None:
         self._patterns = {name: spec["pattern"] for name, spec in placeholders.items()}

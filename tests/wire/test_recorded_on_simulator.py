@@ -18,7 +18,10 @@ RECORDED = json.loads((HERE / "recorded.json").read_text(encoding="utf-8"))
 @pytest.mark.parametrize("row", RECORDED["rows"], ids=lambda row: f"row {row['n']}")
 def test_answers_as_recorded(row: dict[str, Any]) -> None:
     template = Template(RECORDED["placeholders"])
-    with running(Simulator(timezone="America/Los_Angeles")) as base_url, httpx.Client(base_url=base_url) as client:
+    with (
+        running(Simulator(timezone="America/Los_Angeles")) as base_url,
+        httpx.Client(base_url=base_url) as client,
+    ):
         for step in row["given"]:
             answer = _play(client, template, step)
             assert answer.status_code == 200, answer.text

@@ -1,4 +1,7 @@
-"""Every signature vector (SAILTHRU.md §3.2), sent to the simulator over real HTTP; and one wrong letter refused."""
+"""Every signature vector (SAILTHRU.md §3.2), sent to the simulator over real HTTP.
+
+And one wrong letter refused.
+"""
 
 from __future__ import annotations
 
