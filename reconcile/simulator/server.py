@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import struct
 import threading
@@ -49,6 +50,19 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._ready = ready
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on Ctrl-C and SIGTERM, and let the caller go on from there (uvicorn would raise them again)."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {sig: signal.signal(sig, self.handle_exit) for sig in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for sig, handler in before.items():
+                signal.signal(sig, handler)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if not self.should_exit:
@@ -76,8 +90,7 @@ def serve(
     with _listening(host, port) as sock:
         base_url = _base_url(sock)
         server = _Server(_config(sim), lambda: ready(base_url) if ready else None)
-        with suppress(KeyboardInterrupt):
-            server.run([sock])
+        server.run([sock])
 
 
 @contextmanager

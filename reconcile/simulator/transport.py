@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from reconcile.simulator.simulator import Simulator
 
 _EXPORT: Final = "/_sim/export/"
+_CHUNKED: Final = (b"transfer-encoding", b"chunked")
 #: What httpx raises when the network fails in this way.
 _RAISED: Final[dict[str, tuple[type[httpx.TransportError], str]]] = {
     "unresolved": (httpx.ConnectError, "[Errno -2] Name or service not known"),
@@ -38,7 +39,8 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
         except Broken as broken:
             kind, text = _RAISED[broken.fault]
             raise kind(text, request=request) from None
-        return httpx.Response(answer.status, headers=answer.headers, stream=httpx.ByteStream(answer.body))
+        headers = answer.headers if answer.status == 200 else [*answer.headers, _CHUNKED]
+        return httpx.Response(answer.status, headers=headers, stream=httpx.ByteStream(answer.body))
 
 
 def _request(request: httpx.Request, body: bytes) -> Request:
