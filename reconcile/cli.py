@@ -77,9 +77,7 @@ def check(spec: SpecPath = SPECS) -> None:
 @app.command()
 def plan(
     spec: SpecPath = SPECS,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Keep the plan in this file, to be applied.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep the plan in this file, to be applied.")] = None,
     format: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,  # noqa: A002 -- the option's name
     as_json: AsJson = False,
     reveal: Reveal = False,
@@ -124,9 +122,7 @@ def apply(
     with tempfile.TemporaryDirectory(prefix="reconcile-") as folder, _steps(as_json=as_json) as steps:
         if what.is_dir() or what.suffix in {".yaml", ".yml"}:
             made = _planned(_load(what), Path(folder) / "plan.rplan", steps)
-            _show(
-                made, Format.JSON if as_json else Format.TEXT, reveal=False, event="plan" if as_json else None
-            )
+            _show(made, Format.JSON if as_json else Format.TEXT, reveal=False, event="plan" if as_json else None)
             if not made.face.empty and not yes and not typer.confirm("Apply this plan?", err=True):
                 _say("Nothing was done.")
                 raise typer.Exit(0)
@@ -163,18 +159,14 @@ def simulator(
     played = Faults.load(Path(faults)) if Path(faults).suffix in {".yaml", ".yml"} else Faults.named(faults)
 
     def ready(url: str) -> None:
-        _say(
-            f"Sailthru simulator at {url} (key demo-key, secret demo-secret, faults {faults}). Ctrl-C stops it."
-        )
+        _say(f"Sailthru simulator at {url} (key demo-key, secret demo-secret, faults {faults}). Ctrl-C stops it.")
 
     serve(Simulator(seed=seed, faults=played), port=port, ready=ready)
 
 
 @app.command()
 def demo(
-    folder: Annotated[
-        Path | None, typer.Option(help="Where to keep the shop; a temporary folder when absent.")
-    ] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where to keep the shop; a temporary folder when absent.")] = None,
 ) -> None:
     """Tell the whole story on a made-up shop and a simulated account. Needs no key, no server, no network."""
     from reconcile.demo.story import tell
@@ -217,9 +209,7 @@ def _unexpected(error: Exception) -> None:
     if os.environ.get("RECONCILE_DEBUG"):
         traceback.print_exception(error)
         return
-    _say(
-        f"Error: something unexpected went wrong ({type(error).__name__}). This is a bug in reconcile; please report it."
-    )
+    _say(f"Error: something unexpected went wrong ({type(error).__name__}). This is a bug; please report it.")
     for frame in traceback.extract_tb(error.__traceback__)[-6:]:
         _say(f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}")
     _say("  RECONCILE_DEBUG=1 shows everything, people's data included.")

@@ -43,7 +43,7 @@ class Reconciler:
     transport: Any = None
     sleep: Any = asyncio.sleep
     clock: Any = time.time
-    now: Any = lambda: datetime.now(UTC)  # noqa: E731 -- a default, not a name
+    now: Any = lambda: datetime.now(UTC)
 
     async def check(self, spec: Spec) -> target.Facts:
         """Whether the account answers, with what it has; nothing is written.
@@ -129,9 +129,7 @@ class Reconciler:
                     await applier.apply(plan, tally)
                 except ReconcileError as error:
                     stopped = error
-                return _report(
-                    plan, tally, account, stopped, interrupted=stop.is_set(), seconds=self.clock() - began
-                )
+                return _report(plan, tally, account, stopped, interrupted=stop.is_set(), seconds=self.clock() - began)
 
     async def verify(self, spec: Spec, *, progress: Progress | None = None) -> bool:
         """Whether the account is as the spec and the sources say, by a fresh plan that comes out empty."""
@@ -143,8 +141,7 @@ class Reconciler:
     ) -> AsyncIterator[tuple[target.Target, Masks]]:
         """A connection to the account, and the masks of its people."""
         key, secret, url = (
-            templates.resolve(text, self.environ)
-            for text in (account.api_key, account.api_secret, account.url)
+            templates.resolve(text, self.environ) for text in (account.api_key, account.api_secret, account.url)
         )
         masks = Masks.keyed_by(secret)
         opened = target.connect(

@@ -168,9 +168,7 @@ def report(report: Report) -> Iterator[str]:
         yield "Calls: " + ", ".join(f"{count:,} {name}" for name, count in sorted(report.calls.items())) + "."
     if report.retries:
         yield (
-            "Retried: "
-            + ", ".join(f"{count:,} for {cause}" for cause, count in sorted(report.retries.items()))
-            + "."
+            "Retried: " + ", ".join(f"{count:,} for {cause}" for cause, count in sorted(report.retries.items())) + "."
         )
     if report.stopped:
         yield f"Stopped: {report.stopped}"
@@ -190,8 +188,7 @@ def report_event(report: Report) -> None:
         outcomes={str(outcome): count for outcome, count in report.outcomes.items()},
         unattempted=report.unattempted,
         examples=[
-            {"what": one.what, "who": one.who, "outcome": one.outcome, "why": one.why}
-            for one in report.examples
+            {"what": one.what, "who": one.who, "outcome": one.outcome, "why": one.why} for one in report.examples
         ],
         calls=dict(report.calls),
         retries=dict(report.retries),

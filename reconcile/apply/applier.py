@@ -1,13 +1,13 @@
 """Doing it: the stages of a plan in order, actions of a stage side by side, every one looked at afterwards.
 
-A final no becomes a receipt and does not stop the rest. What stops a run: a list that cannot be had exactly once (nobody
-may join a name that is not one list), credentials that are refused, and the person at the keyboard.
+A final no becomes a receipt and does not stop the rest. What stops a run: a list that cannot be had exactly once
+(nobody may join a name that is not one list), credentials that are refused, and the person at the keyboard.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from typing import Any, assert_never
@@ -109,8 +109,12 @@ class Applier:
     async def _write(self, stage: Stage, action: Upsert, verifier: Verifier) -> ReconcileError | None:
         if self.stop.is_set():
             return _Unbegun("")
+        ref = _ref(stage, action)
         vars_ = {name: values.typed(text, verifier.types[name]) for name, text in action.vars.items()}
-        return await _tried(self.account.upsert(Write(_ref(stage, action), vars_, action.lists, action.moves_to)))
+        error = await _tried(self.account.upsert(Write(ref, vars_, action.lists, action.moves_to)))
+        if stage is Stage.REMOVALS and isinstance(error, ApiRejected) and await self._look(stage, action) is None:
+            return None  # who no longer exists is on no list
+        return error
 
     async def _verify(self, stage: Stage, done: Sequence[Upsert], verifier: Verifier) -> dict[str, str]:
         """What still differs after a few looks: hash -> fields."""
@@ -161,7 +165,7 @@ def _size(plan: Plan, stage: Stage) -> int:
 
 
 def _ref(stage: Stage, action: Upsert) -> Ref:
-    """By address, which makes who is not there; but by sid who is only to be taken off, lest a ghost be made (§14.29)."""
+    """By address, which makes who is not there; by sid who is only to be taken off, lest a ghost be made (§14.29)."""
     if action.sid and (action.moves_to or stage is Stage.REMOVALS):
         return Ref(sid=action.sid)
     return Ref(email=action.email) if action.email else Ref(sid=action.sid)

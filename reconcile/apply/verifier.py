@@ -25,9 +25,7 @@ class Verifier:
         # A null that was sent must be there as null: `skip` was settled when the plan was made.
         self.types = {var.name: var.type for var in shape.vars}
         self._lists = [one.list for one in shape.memberships]
-        self._shape = Shape(
-            tuple(type(var)(var.name, var.type) for var in shape.vars), shape.lists, shape.registry
-        )
+        self._shape = Shape(tuple(type(var)(var.name, var.type) for var in shape.vars), shape.lists, shape.registry)
         self._workspace = workspace
 
     def differences(self, written: Sequence[tuple[Upsert, Sighting | None]]) -> dict[str, str]:
@@ -55,7 +53,10 @@ class Verifier:
     def _table(
         self, rows: Sequence[tuple[str, Mapping[str, str | None], Mapping[str, bool]]], sid: str | None = None
     ) -> object:
-        columns: dict[str, list[object]] = {"hash": [hash_ for hash_, _, _ in rows], "email": [None for _ in rows]}
+        columns: dict[str, list[object]] = {
+            "hash": [hash_ for hash_, _, _ in rows],
+            "email": [None for _ in rows],
+        }
         columns["sid"] = [sid for _ in rows]
         types = dict.fromkeys(columns, "string")
         for name in self.types:

@@ -1,7 +1,7 @@
 """A plan as one file that another machine can apply: a face that anybody may read, and a body with the actions.
 
-The file is a zip of `face.json` and `actions.ndjson.zst`. The plan's id is a digest of its content, so equal inputs give
-an equal id, and an edited file no longer fits its own.
+The file is a zip of `face.json` and `actions.ndjson.zst`. The plan's id is a digest of its content, so equal inputs
+give an equal id, and an edited file no longer fits its own.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def read(path: Path) -> Plan:
 
 def _foreign(path: Path) -> PlanUnusable:
     return PlanUnusable(
-        f"{path} was made by another version of reconcile (this one reads format {FORMAT}).", hint="Plan again."
+        f"{path} was made by another version of reconcile (this one reads format {FORMAT}).",
+        hint="Plan again.",
     )
 
 
@@ -121,7 +122,7 @@ def walk(plan: Plan) -> Iterator[tuple[Stage, Action]]:
 def _lines(archive: zipfile.ZipFile) -> Iterator[bytes]:
     with archive.open(BODY) as body:
         packed = pa.CompressedInputStream(pa.PythonFile(body, "r"), "zstd")
-        yield from io.BufferedReader(packed)  # type: ignore[arg-type]  # Arrow's files are raw enough to buffer
+        yield from io.BufferedReader(packed)
 
 
 def _pieces(archive: zipfile.ZipFile, size: int = 1 << 20) -> Iterator[bytes]:

@@ -143,7 +143,8 @@ def _notes(face: Face) -> Iterator[str]:
             "They are brought to the same state either way."
         )
     if face.unconfirmed:
-        yield f"{_profiles(face.unconfirmed)} that left were not looked up (policy.lookups); apply looks before it deletes."
+        told = "that left were not looked up (policy.lookups). Apply looks before it deletes."
+        yield f"{_profiles(face.unconfirmed)} {told}"
     if any(one.join for one in face.lists):
         yield "Joining a list or changing a var may start journeys and mails at Sailthru."
 
@@ -194,10 +195,10 @@ def _sampled(sample: Sample) -> Row:
 def _revealed(plan: Plan) -> list[Row]:
     walked = (action for _, action in archive.walk(plan))
     people = (action for action in walked if not isinstance(action, CreateList))
-    return [_told(action, plan.face) for action in islice(people, REVEALED)]
+    return [_told(action) for action in islice(people, REVEALED)]
 
 
-def _told(action: Action, face: Face) -> Row:
+def _told(action: Action) -> Row:
     match action:
         case CreateList(list=name):
             return Row("+", name, "create list")
@@ -223,7 +224,8 @@ def _edits(action: Upsert) -> Iterator[str]:
     was = {name: action.was.get(name) for name in will}
     found = DeepDiff(was, will, view="tree")
     for change in sorted(
-        (leaf for leaves in found.values() for leaf in leaves), key=lambda leaf: str(leaf.path(output_format="list"))
+        (leaf for leaves in found.values() for leaf in leaves),
+        key=lambda leaf: str(leaf.path(output_format="list")),
     ):
         yield f"{change.path(output_format='list')[0]}: {_shown(change.t1)} → {_shown(change.t2)}"
     yield from _moves(action.lists)
@@ -238,5 +240,3 @@ def _moves(lists: Mapping[str, bool]) -> Iterator[str]:
 
 def _shown(value: object) -> str:
     return "nothing" if value is None else repr(value)
-
-

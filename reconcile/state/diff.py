@@ -1,5 +1,6 @@
-"""What differs between two tables of one shape, in one relational pass. Does not know who is desired and who observed
-beyond the names of its arguments, and never decides what to do about it: that is the plan's.
+"""What differs between two tables of one shape, in one relational pass.
+
+What is to be done about it is not decided here: that is the plan's.
 
 A table of changes has one row a profile that differs:
 

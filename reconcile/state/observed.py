@@ -1,8 +1,8 @@
 """What is there: the managed part of the account, as a table of the same shape as the desired one.
 
-Members come in bulk by export (sid, MD5 of the address, vars as untyped text; SAILTHRU.md §9.3) and are matched by hash.
-What no export can tell is read one by one, typed: whether a newcomer exists at all, and whether somebody who seems to
-have left is really still there (an export may show the deleted for hours, SAILTHRU.md §15).
+Members come in bulk by export (sid, MD5 of the address, vars as untyped text; SAILTHRU.md §9.3) and are matched by
+hash. What no export can tell is read one by one, typed: whether a newcomer exists at all, and whether somebody who
+seems to have left is really still there (an export may show the deleted for hours, SAILTHRU.md §15).
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ async def build(
     looker = _Looker(account, desired.shape, workspace, at_once, progress)
     seen = await looker.look([(by, rows) for by, rows, allowed in asked if allowed])
     gone = leaving if asked[0][2] else leaving.limit(0)
-    rows = workspace.keep("observed", _merged(ours, seen, gone, desired))
+    rows = workspace.keep("observed", _merged(ours, seen, gone))
     return Observed(
         rows=rows,
         missing=tuple(one.list for one in desired.shape.memberships if one.list not in remote),
@@ -143,7 +143,11 @@ async def _exported(
 
 def _members(export: Export, index: int, shape: Shape, workspace: Workspace) -> Rows:
     rows = workspace.records(f"export {index}", export)
-    columns = {"hash": rows[export.hash_column].lower(), "email": ibis.null("string"), "sid": rows[export.sid_column]}
+    columns = {
+        "hash": rows[export.hash_column].lower(),
+        "email": ibis.null("string"),
+        "sid": rows[export.sid_column],
+    }
     for var in shape.vars:
         column = export.var_columns.get(var.name)
         columns[var.column] = values.canonical(rows[column], var.type) if column else ibis.null("string")
@@ -231,7 +235,7 @@ class _Looker:
         return sighting
 
 
-def _merged(exported: Rows, seen: Rows, gone: Rows, desired: Desired) -> Rows:
+def _merged(exported: Rows, seen: Rows, gone: Rows) -> Rows:
     """Who was read one by one stands in for their exported row; who was looked for and not found is gone."""
     bulk = exported.anti_join(seen, "sid").anti_join(gone, "sid")
     # A newcomer found by address may also have been exported by now: one row a profile.
@@ -252,7 +256,9 @@ def _as_arrow(sightings: Sequence[Sighting], shape: Shape) -> object:
     """Sightings as a table of raw text: what `values.seen` makes of each var, null where there is none."""
     emails = [(one.email or "").strip().lower() or None for one in sightings]
     columns: dict[str, list[object]] = {
-        "hash": [values.hash_of(email) if email else f"sid:{one.sid}" for email, one in zip(emails, sightings, strict=True)],
+        "hash": [
+            values.hash_of(email) if email else f"sid:{one.sid}" for email, one in zip(emails, sightings, strict=True)
+        ],
         "email": list(emails),
         "sid": [one.sid for one in sightings],
     }

@@ -46,9 +46,7 @@ def column(source: str, name: str) -> str:
     return f"c:{source}:{name}"
 
 
-def gather(
-    spec: Spec, sources: Mapping[str, Source], workspace: Workspace, masks: Masks, progress: Progress
-) -> People:
+def gather(spec: Spec, sources: Mapping[str, Source], workspace: Workspace, masks: Masks, progress: Progress) -> People:
     """Read what the spec needs of every source it uses, and say who is there.
 
     Raises:

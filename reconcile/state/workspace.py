@@ -54,7 +54,7 @@ class Workspace:
         raw = self._engine.con
         raw.register("incoming", batches)
         try:
-            raw.execute(f"CREATE OR REPLACE TABLE {_quoted(name)} AS FROM incoming")  # noqa: S608 -- quoted
+            raw.execute(f"CREATE OR REPLACE TABLE {_quoted(name)} AS FROM incoming")
         finally:
             raw.unregister("incoming")
         return self._engine.table(name)
@@ -64,7 +64,7 @@ class Workspace:
         raw = self._engine.con
         raw.register("incoming", batches)
         try:
-            raw.execute(f"INSERT INTO {_quoted(name)} FROM incoming")  # noqa: S608 -- quoted
+            raw.execute(f"INSERT INTO {_quoted(name)} FROM incoming")
         finally:
             raw.unregister("incoming")
 
@@ -108,7 +108,7 @@ class Workspace:
             wanted = f"SELECT *, ({sql}) AS {_quoted(name)} FROM ({subject})"  # noqa: S608 -- parsed by `spec.rules`
             try:
                 rows = self._engine.sql(wanted, dialect="duckdb")
-            except Exception as error:
+            except (duckdb.Error, ibis.common.exceptions.IbisError) as error:
                 raise FormulaRefused(name, _first_line(error)) from None
         return rows
 
@@ -135,7 +135,7 @@ class Workspace:
         return int(rows.count().to_pyarrow().as_py())
 
 
-class FormulaRefused(Exception):  # noqa: N818 -- reads as what happened; translated by whoever knows the place
+class FormulaRefused(Exception):
     """The engine cannot work a formula out."""
 
     def __init__(self, name: str, reason: str) -> None:
