@@ -2,6 +2,7 @@
 
     ReconcileError                    1   something of ours; the message says what, where, how many, what now
     ├── SpecInvalid                  65   mend the spec; holds every problem found, not the first
+    ├── TemplateFailed               65   mend a template (or the data): it fails on some rows; says how, never on what
     ├── SourceUnavailable            69   mend the database, the file, or the way to it
     │   └── SourceEmpty              69   a source without rows is a broken source until somebody says otherwise
     ├── AccountUnavailable           69   Sailthru cannot be reached, or is down: come back later
@@ -73,6 +74,21 @@ class SpecInvalid(ReconcileError):
             self.problems[0].message if count == 1 else f"The spec has {count} problems.",
             hint=self.problems[0].hint if count == 1 else None,
         )
+
+
+class TemplateFailed(ReconcileError):
+    """A template fails on the data.
+
+    Args:
+        message: how it fails and for how many rows, without any value.
+        rows: for how many of the rows that it was given.
+    """
+
+    exit_status = 65
+
+    def __init__(self, message: str, *, rows: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.rows = rows
 
 
 class SourceUnavailable(ReconcileError):

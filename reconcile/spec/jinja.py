@@ -1,0 +1,223 @@
+"""The door to Jinja: the sandbox, what a null is in it, and one template run over a batch of rows.
+
+Nothing of a value is ever said when a template fails: Jinja's and Python's own messages quote values.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, UndefinedError, meta, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import SandboxedEnvironment
+
+from reconcile.errors import Problem, SpecInvalid, TemplateFailed, Where
+
+_UNKNOWN = re.compile(r"No (filter|test) named '(.*)'")
+
+
+class _NullUsed(Exception):
+    """A template needs the value of a null."""
+
+
+class _Null(Undefined):
+    """A null inside a template: `default` fills it, conditions may ask for it, all else makes the result null."""
+
+    __slots__ = ()
+
+    def _used(self, *_: object, **__: object) -> NoReturn:
+        raise _NullUsed
+
+    def __eq__(self, other: object) -> bool:
+        return other is None or isinstance(other, _Null)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(None)
+
+    def __bool__(self) -> bool:
+        return False
+
+    __getattr__ = __str__ = __len__ = __iter__ = __contains__ = __call__ = __getitem__ = _used
+    __int__ = __float__ = __complex__ = __neg__ = __pos__ = __lt__ = __le__ = __gt__ = __ge__ = _used
+    __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = _used
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = _used
+
+
+def _sandbox() -> SandboxedEnvironment:
+    environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    environment.globals.clear()
+    # Equal inputs give equal texts: nothing here rolls dice.
+    del environment.filters["random"]
+    environment.tests["none"] = lambda value: value is None or isinstance(value, _Null)
+    return environment
+
+
+_ENVIRONMENT = _sandbox()
+
+
+def variables(text: str) -> frozenset[str]:
+    """The names that a template reads. Raises SpecInvalid where the text is no template."""
+    return frozenset(meta.find_undeclared_variables(_parsed(text)))
+
+
+def env_names(text: str) -> frozenset[str]:
+    """What a text asks `env()` for. Raises SpecInvalid where the text is no template."""
+    calls = (call for call in _parsed(text).find_all(nodes.Call) if getattr(call.node, "name", None) == "env")
+    return frozenset(arg.value for call in calls for arg in call.args if isinstance(arg, nodes.Const))
+
+
+def fill(text: str, scope: Mapping[str, Any], where: Where | None) -> str:
+    """Render a single text. Raises SpecInvalid where it cannot be, and lets errors of our own through."""
+    try:
+        return _ENVIRONMENT.from_string(_parsed(text)).render(scope)
+    except (TemplateSyntaxError, UndefinedError, SecurityError, TypeError, ValueError, ArithmeticError) as error:
+        raise SpecInvalid([_Fault.of(error).problem(where)]) from None
+
+
+class Batch:
+    """One template, compiled once, that renders many rows in one go: the fastest Jinja there is, and sandboxed."""
+
+    def __init__(self, template: str) -> None:
+        self.text = template
+        self.inputs = tuple(sorted(variables(template)))
+        self._template = _looped(_parsed(template), self.inputs)
+
+    def render(self, rows: Mapping[str, Sequence[Any]]) -> list[str | None]:
+        """One text a row, None where a null makes it unknown.
+
+        Args:
+            rows: column -> its values, all of one length; columns that the template does not read are allowed.
+
+        Raises:
+            TemplateFailed: it fails for some rows; says how and for how many, never for which values.
+        """
+        length = max(map(len, rows.values()), default=0)
+        waiting = self._rows(rows, length)
+        done: list[str | None] = []
+        faults: list[_Fault] = []
+        while len(done) < length:
+            try:
+                self._run(waiting, done)
+            except _NullUsed:
+                done.append(None)
+            except Exception as error:  # noqa: BLE001 -- a template can raise anything; only its kind may be told
+                done.append(None)
+                faults.append(_Fault.of(error))
+        if faults:
+            raise _failed(faults)
+        return done
+
+    def _rows(self, rows: Mapping[str, Sequence[Any]], length: int) -> Iterator[tuple[Any, ...]]:
+        if not self.inputs:
+            return iter([()] * length)
+        null = _Null()
+        columns = ([null if cell is None else cell for cell in rows[name]] for name in self.inputs)
+        return zip(*columns, strict=True)
+
+    def _run(self, waiting: Iterator[tuple[Any, ...]], done: list[str | None]) -> None:
+        """Render until the rows end or one of them fails; `waiting` then stands behind the row that failed."""
+        pieces: list[str] = []
+        context = self._template.new_context({_ROWS: waiting, _END: _MARK})
+        for piece in self._template.root_render_func(context):
+            if piece is _MARK:
+                done.append("".join(pieces))
+                pieces.clear()
+            else:
+                pieces.append(piece)
+
+
+class _Mark(str):
+    """Ends a row in the stream of pieces. Known by identity, so no value can be mistaken for it."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self
+
+
+_MARK = _Mark("end of row")
+# Names that no template can write, in letters that are letters to Python, whose variables they become.
+_ROWS, _END = "ªrows", "ªend"
+
+
+def _looped(template: nodes.Template, inputs: Sequence[str]) -> Template:
+    """Put the body into a loop over rows, in the syntax tree: no text of a template can step out of that."""
+    end = nodes.Output([nodes.Name(_END, "load")])
+    target = nodes.Tuple([nodes.Name(name, "store") for name in inputs], "store")
+    template.body = [nodes.For(target, nodes.Name(_ROWS, "load"), [*template.body, end], [], None, False)]  # noqa: FBT003 -- Jinja's node
+    template.set_environment(_ENVIRONMENT)
+    return _ENVIRONMENT.from_string(template)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """How a template fails, in words that hold no value."""
+
+    message: str
+    hint: str | None = None
+    line: int = 1
+
+    @classmethod
+    def of(cls, error: Exception) -> _Fault:
+        if isinstance(error, TemplateSyntaxError):
+            return _misread(error)
+        said = (message for kind, message in _SENTENCES.items() if isinstance(error, kind))
+        return cls(next(said, f"it raises {type(error).__name__}"))
+
+    def problem(self, where: Where | None = None) -> Problem:
+        line = f" (line {self.line} of it)" if self.line > 1 else ""
+        return Problem(f"the template cannot be read{line}: {self.message}", where, self.hint)
+
+
+_SENTENCES: Mapping[type[Exception], str] = {
+    ZeroDivisionError: "division by zero",
+    SecurityError: "it does what the sandbox does not allow",
+    UndefinedError: "it uses something that does not exist",
+    TypeError: "a value is not of the type that is needed there",
+    ValueError: "a value cannot be converted",
+}
+
+
+def _misread(error: TemplateSyntaxError) -> _Fault:
+    message = (error.message or "not a template").rstrip(".")
+    unknown = _UNKNOWN.match(message)
+    if unknown is None:
+        return _Fault(message[:1].lower() + message[1:], line=error.lineno)
+    kind, name = unknown.groups()
+    close = difflib.get_close_matches(name, _ENVIRONMENT.filters if kind == "filter" else _ENVIRONMENT.tests, n=1)
+    return _Fault(f'there is no {kind} "{name}"', f'Did you mean "{close[0]}"?' if close else None, error.lineno)
+
+
+def _failed(faults: Sequence[_Fault]) -> TemplateFailed:
+    rows, message = len(faults), faults[0].message
+    more = "" if all(fault.message == message for fault in faults) else " (and other reasons)"
+    return TemplateFailed(f"{message}{more}, for {rows:,} row{'s' * (rows != 1)}", rows=rows)
+
+
+def _parsed(text: str) -> nodes.Template:
+    try:
+        parsed = _ENVIRONMENT.parse(text)
+        # The names of filters and tests are only looked up when code is made.
+        _ENVIRONMENT.compile(text)
+    except TemplateSyntaxError as error:
+        raise SpecInvalid([_Fault.of(error).problem()]) from None
+    if _outer_loop(parsed):
+        raise SpecInvalid([_Fault('"loop" is used outside of a loop').problem()])
+    if any(parsed.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends))):
+        raise SpecInvalid([_Fault("it asks for another template, and there is none").problem()])
+    return parsed
+
+
+def _outer_loop(node: nodes.Node) -> bool:
+    """Whether `loop` is used where it would mean the loop over rows that we put around the template."""
+    if isinstance(node, nodes.Name):
+        return node.name == "loop"
+    inner = (node.iter, node.target) if isinstance(node, nodes.For) else node.iter_child_nodes()
+    return any(map(_outer_loop, inner))

@@ -1,0 +1,97 @@
+"""Templates: references to the environment (`{{ env('X') }}`), and property templates over batches of rows.
+
+What a null does in a property template, and why:
+
+* `default` takes its place: `{{ first_name | default('there') | title }}` says "There".
+* `{% if first_name %}` is false, `first_name is none` is true, `first_name == 'x'` is false.
+* Anything else that needs its value (printing it, a filter, arithmetic) makes the whole result null, as SQL does with
+  `'Hi ' || first_name`. Nobody is ever greeted with "Hi ,": the property's `default` or the var's `nulls` decides.
+
+Jinja itself is behind `spec.jinja`, and loaded only when a template is really there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from reconcile.errors import CredentialsRefused, Where
+
+if TYPE_CHECKING:
+    from reconcile.spec.jinja import Batch
+
+_ENV_CALL = re.compile(r"""\{\{-?\s*env\(\s*(?:'([^'{}]+)'|"([^"{}]+)")\s*\)\s*-?\}\}""")
+_MARKS = ("{{", "{%", "{#")
+
+
+def is_reference(text: str) -> bool:
+    """Whether the text is nothing but `{{ env('X') }}`: no literal part, no default, no filter."""
+    return _ENV_CALL.search(text) is not None and not _ENV_CALL.sub("", text).strip()
+
+
+def env_names(text: str) -> frozenset[str]:
+    """The environment variables that a text with references names.
+
+    Raises:
+        SpecInvalid: the text is no template.
+    """
+    if _has_marks(_ENV_CALL.sub("", text)):
+        from reconcile.spec import jinja
+
+        return jinja.env_names(text)
+    return frozenset(single or double for single, double in _ENV_CALL.findall(text))
+
+
+def resolve(text: str, environ: Mapping[str, str], *, where: Where | None = None) -> str:
+    """The text with its `env()` references filled in; a text without references is given back as it is.
+
+    Raises:
+        CredentialsRefused: a variable is not set, or empty; says which, and where it is asked for.
+        SpecInvalid: the text is no template, or uses something else than `env()`.
+    """
+    if not _has_marks(text):
+        return text
+
+    def env(name: str) -> str:
+        if not environ.get(name):
+            raise _unset(name, where, empty=name in environ)
+        return environ[name]
+
+    from reconcile.spec import jinja
+
+    return jinja.fill(text, {"env": env}, where)
+
+
+def variables(template: str) -> frozenset[str]:
+    """The properties that a template reads.
+
+    Raises:
+        SpecInvalid: the text is no template; says why, and in which of its lines.
+    """
+    from reconcile.spec import jinja
+
+    return jinja.variables(template)
+
+
+@lru_cache(maxsize=256)
+def compile(template: str) -> Batch:  # noqa: A001 -- read as `templates.compile`
+    """A template made ready to `render` batches of rows.
+
+    Raises:
+        SpecInvalid: the text is no template; says why, and in which of its lines.
+    """
+    from reconcile.spec import jinja
+
+    return jinja.Batch(template)
+
+
+def _unset(name: str, where: Where | None, *, empty: bool) -> CredentialsRefused:
+    at = f" ({where})" if where else ""
+    state = "is empty" if empty else "is not set"
+    return CredentialsRefused(f"environment variable {name} {state}{at}", hint=f"Set it: export {name}=…")
+
+
+def _has_marks(text: str) -> bool:
+    return any(mark in text for mark in _MARKS)
