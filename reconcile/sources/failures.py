@@ -1,0 +1,53 @@
+"""What foreign errors mean, in one table: the reason in the database's words, without secrets and without values."""
+
+from __future__ import annotations
+
+import re
+
+from reconcile.errors import SourceUnavailable
+from reconcile.sources.origin import Origin
+
+_HINTS = (
+    (r"password authentication failed|no password supplied|role .* does not exist",
+     "Check the user and the password in the URL that `connect` refers to."),
+    (r"connection refused|could not translate host|timeout expired|no route to host|is the server running",
+     "Check the host and port in `connect`, and that the database can be reached from here."),
+    (r"no such table|relation .* does not exist|table with name .* does not exist",
+     "Check the names in `table` or `query`."),
+    (r"permission denied", "Give the database user the right to read it."),
+    (r"not a database|not a valid duckdb", "Check that `connect` names the database and not another file."),
+    (r"lock", "Another program has the file open for writing; close it and try again."),
+)  # fmt: skip
+
+
+def of(origin: Origin, error: Exception) -> SourceUnavailable:
+    """Our error for a foreign one."""
+    reason = _words(error)
+    hint = next((hint for pattern, hint in _HINTS if re.search(pattern, reason, re.IGNORECASE)), None)
+    return origin.failed(reason, hint=hint)
+
+
+def _words(error: Exception) -> str:
+    """The first sentence of the error. Engines put values of rows behind it, or in quotes after a colon."""
+    said = _sentence(error)
+    if _about_values(error):
+        said = re.sub(r"(\"[^\"]*\"?|'[^']*'?|\bvalue\b.*|:.*)", "…", said, count=0)
+    return " ".join(said.split()).rstrip(".") or type(error).__name__
+
+
+def _sentence(error: Exception) -> str:
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)  # PostgreSQL, of a statement
+    if isinstance(primary, str):
+        return primary
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else ""
+
+
+def _about_values(error: Exception) -> bool:
+    """Whether the message may quote a row: conversions, constraints, encodings."""
+    state = getattr(error, "sqlstate", None) or ""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return state[:2] in {"22", "23"} or bool(
+        names & {"DataError", "ConversionException", "InvalidInputException", "ArrowInvalid", "ArrowTypeError",
+                 "UnicodeError", "ValueError", "OutOfRangeException", "ConstraintException"}
+    )  # fmt: skip

@@ -1,0 +1,98 @@
+"""CSV and Parquet files, read by an embedded DuckDB through Ibis.
+
+A CSV file has no types. DuckDB guesses them from the first rows, and stops at a later row that disagrees; here its
+guess is only the candidate, checked against every value of the column (`_checked`), so that what is read always fits.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from reconcile.sources import columns, databases, streams
+from reconcile.sources.columns import Kind
+from reconcile.sources.origin import Origin
+from reconcile.state.model import Batches, Demand
+
+_NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-][0-9]+)?$"
+
+_FALLBACKS: Mapping[Kind, tuple[Kind, ...]] = {
+    "integer": ("integer", "number"),
+    "number": ("number",),
+    "date": ("date", "timestamp"),
+    "timestamp": ("timestamp",),
+    "boolean": ("boolean",),
+    "text": (),
+}
+"""What a column may still be when DuckDB's guess turns out too narrow; text is what always fits."""
+
+
+def read(origin: Origin, demand: Demand) -> AbstractContextManager[Batches]:
+    """The rows of one file, or of all files that a pattern matches (in the order of their names)."""
+    with streams.told(origin):
+        paths = _paths(origin)
+        database = databases.embedded()
+        try:
+            rows = _csv(origin, demand, database, paths) if origin.engine == "csv" else database.read_parquet(paths)
+            return databases.streamed(origin, demand, database, rows)
+        except BaseException:
+            database.disconnect()
+            raise
+
+
+def _paths(origin: Origin) -> list[str]:
+    pattern = str(origin.path(origin.spec.file or ""))
+    found = [pattern] if glob.escape(pattern) == pattern else sorted(glob.glob(pattern, recursive=True))
+    missing = [path for path in found if not origin.path(path).is_file()]
+    if missing or not found:
+        what = "is no file" if not found or found != [pattern] else "there is no file"
+        raise origin.failed(f"{what} {pattern}", hint="A `file` is looked for from the folder of the spec.")
+    return found
+
+
+def _csv(origin: Origin, demand: Demand, database: Any, paths: list[str]) -> Any:
+    options = {"header": True, "union_by_name": True}
+    guessed = database.read_csv(paths, **options).schema()
+    texts = database.read_csv(paths, all_varchar=True, **options)
+    names = columns.wanted(origin, demand, tuple(texts.columns))
+    guesses = {name: columns.kind_of(guessed[name]) for name in names if name in guessed}
+    kinds = _checked(database, texts, guesses)
+    return texts.select(**{name: _typed(texts[name], kinds.get(name, "text")) for name in names})
+
+
+def _checked(database: Any, texts: Any, guesses: Mapping[str, Kind]) -> dict[str, Kind]:
+    """The kinds that hold for every value, found in one pass over the candidates' columns."""
+    asked = [(name, kind) for name, guess in guesses.items() for kind in _FALLBACKS[guess]]
+    if not asked:
+        return {}
+    tests = {f"fits_{at}": _fits(texts[name], kind).all() for at, (name, kind) in enumerate(asked)}
+    answers = database.raw_sql(database.compile(texts.aggregate(**tests))).fetchone()
+    found: dict[str, Kind] = {}
+    for (name, kind), fits in zip(asked, answers, strict=True):
+        if fits is not False:  # None: a column of nulls
+            found.setdefault(name, kind)
+    return found
+
+
+def _fits(column: Any, kind: Kind) -> Any:
+    """Whether a text says a value of this kind and nothing is lost by reading it so: `0171` is no integer."""
+    match kind:
+        case "integer":
+            return column.isnull() | (column.try_cast("int64").cast("string") == column).fill_null(False)
+        case "number":
+            return column.isnull() | column.re_search(_NUMBER)
+        case "boolean":
+            return column.isnull() | column.lower().isin(["true", "false"])
+        case "date":
+            return column.isnull() | (column.try_cast("date").notnull() & (column.length() == 10))
+        case "timestamp":
+            return column.isnull() | (column.try_cast("timestamp('UTC', 6)").notnull() & column.re_search("^[0-9]"))
+        case "text":
+            return column.isnull() | column.notnull()
+
+
+def _typed(column: Any, kind: Kind) -> Any:
+    typed = column.cast("timestamp('UTC', 6)") if kind == "timestamp" else column
+    return typed.cast(columns.IBIS[kind])

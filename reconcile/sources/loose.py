@@ -1,0 +1,155 @@
+"""SQLite's loose types: the kind of a column from its declaration, a typed array from whatever is stored in it."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from reconcile.sources.columns import Kind, arrow_schema
+
+_DECLARED: tuple[tuple[tuple[str, ...], Kind], ...] = (
+    (("BOOL",), "boolean"),
+    (("DATETIME", "TIMESTAMP"), "timestamp"),
+    (("DATE",), "date"),
+    (("INT", "SERIAL"), "integer"),
+    (("CHAR", "CLOB", "TEXT", "STRING", "JSON", "UUID", "TIME", "BLOB"), "text"),
+    (("REAL", "FLOA", "DOUB", "NUM", "DEC", "MONEY"), "number"),
+)
+"""What a declared type means, first match wins: SQLite's own rules of affinity, and dates and booleans before them."""
+
+_STORED: Mapping[frozenset[str], Kind] = {
+    frozenset({"integer"}): "integer",
+    frozenset({"real"}): "number",
+    frozenset({"integer", "real"}): "number",
+}
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- timestamps travel without zone, in UTC
+_LAST_SECOND = 253_402_300_799  # of the year 9999; a larger integer counts milliseconds
+_JULIAN_EPOCH = 2_440_587.5
+
+_BOOLEANS: Mapping[Any, bool] = {
+    word: value
+    for value, words in ((True, (b"true", b"t", b"yes", b"y", b"1")), (False, (b"false", b"f", b"no", b"n", b"0")))
+    for word in (*words, int(value))
+}
+
+
+def kinds(
+    connection: sqlite3.Connection, select: str, wanted: Callable[[Sequence[str]], Sequence[str]]
+) -> dict[str, Kind]:
+    """The kinds of the wanted columns of a SELECT, in the order asked for."""
+    connection.execute(f"CREATE TEMPORARY VIEW reconcile_source AS {select}")  # temporary: the file is not touched
+    info = connection.execute("SELECT name, type FROM temp.pragma_table_info('reconcile_source')").fetchall()
+    declared = dict(info)
+    found: dict[str, Kind] = {}
+    for name in wanted(tuple(declared)):
+        found[name] = declared_kind(declared[name]) or _stored_kind(connection, name)
+    connection.execute("DROP VIEW temp.reconcile_source")
+    return found
+
+
+def declared_kind(declared: str) -> Kind | None:
+    """The kind that a declared type stands for; None where nothing (of use) is declared."""
+    upper = declared.upper()
+    return next((kind for words, kind in _DECLARED if any(word in upper for word in words)), None)
+
+
+def _stored_kind(connection: sqlite3.Connection, name: str) -> Kind:
+    """The kind of a computed column. SQLite knows no type for it, so all of its values are asked, by SQLite itself."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    query = f"SELECT DISTINCT typeof({quoted}) FROM temp.reconcile_source WHERE {quoted} IS NOT NULL"  # noqa: S608
+    return _STORED.get(frozenset(stored for (stored,) in connection.execute(query)), "text")
+
+
+def array(values: Sequence[Any], kind: Kind, misfits: Counter[str], name: str) -> Any:
+    """The values of a column as an Arrow array; what does not fit is null, and counted under the column's name."""
+    import pyarrow as pa
+
+    target = arrow_schema({name: kind}).field(0).type
+    try:
+        return _fast(values, kind, target)
+    except (pa.ArrowException, OverflowError):
+        fitted = [_fitted(value, kind) for value in values]
+        lost = sum(1 for old, new in zip(values, fitted, strict=True) if old not in (None, b"") and new is None)
+        if lost:
+            misfits[name] += lost
+        return pa.array(fitted, type=target)
+
+
+def _fast(values: Sequence[Any], kind: Kind, target: Any) -> Any:
+    """The way for columns that hold what they declare: no Python per value."""
+    import pyarrow as pa
+
+    match kind:
+        case "text":
+            return pa.array(values, type=pa.binary()).cast(target)
+        case "timestamp" | "date":
+            return pa.array(values, type=pa.string()).cast(target)
+        case "number":
+            return pa.array(values, type=target)
+        case "integer":
+            found = pa.array(values)  # the type is inferred: asked for integers, Arrow would cut off fractions
+            if pa.types.is_floating(found.type):
+                raise pa.ArrowInvalid("fractions")
+            return found.cast(target)
+        case "boolean":
+            return pa.array([None if value is None else _BOOLEANS[value] for value in values], type=target)
+
+
+def _fitted(value: Any, kind: Kind) -> Any:
+    if value is None:
+        return None
+    try:
+        return _FIT[kind](value)
+    except (ValueError, OverflowError, KeyError, TypeError):
+        return None
+
+
+def _integer(value: Any) -> int:
+    number = value if isinstance(value, int) else float(value)
+    if number != int(number) or not -(2**63) <= number < 2**63:
+        raise ValueError
+    return int(number)
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if math.isnan(number):
+        raise ValueError
+    return number
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def _timestamp(value: Any) -> datetime:
+    """As SQLite reads times: text in ISO form, an integer of seconds since 1970, a real of Julian days."""
+    if isinstance(value, bytes):
+        moment = datetime.fromisoformat(value.decode().strip())
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    if isinstance(value, int):
+        return _EPOCH + (timedelta(seconds=value) if value <= _LAST_SECOND else timedelta(milliseconds=value))
+    return _EPOCH + timedelta(days=value - _JULIAN_EPOCH)
+
+
+def _date(value: Any) -> date:
+    return _timestamp(value).date()
+
+
+def _boolean(value: Any) -> bool:
+    return _BOOLEANS[value.strip().lower() if isinstance(value, bytes) else value]
+
+
+_FIT: Mapping[Kind, Callable[[Any], Any]] = {
+    "integer": _integer,
+    "number": _number,
+    "text": _text,
+    "timestamp": _timestamp,
+    "date": _date,
+    "boolean": _boolean,
+}

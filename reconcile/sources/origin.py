@@ -1,0 +1,101 @@
+"""Where a source's rows come from: the connection, the folder relative paths start at, and how its errors read."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+from reconcile.errors import SourceUnavailable, Where
+from reconcile.spec.model import SourceSpec
+
+Engine: TypeAlias = Literal["sqlite", "duckdb", "postgres", "csv", "parquet"]
+
+_FILES: dict[str, Engine] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+_DATABASES: dict[str, Engine] = {".sqlite": "sqlite", ".sqlite3": "sqlite", ".db": "sqlite", ".duckdb": "duckdb"}
+_SCHEMES: dict[str, Engine] = {
+    "sqlite": "sqlite",
+    "duckdb": "duckdb",
+    "postgres": "postgres",
+    "postgresql": "postgres",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One source of a spec, its references resolved.
+
+    Args:
+        name: the id in the spec.
+        spec: the source as written.
+        connect: its URL or path with `env()` resolved; may hold a password, so it is never shown.
+        folder: what relative paths start at: the spec's folder.
+        place: where in the spec a dotted path such as `properties.city.column` stands.
+        misfits: column -> values that did not fit its type and were read as null.
+    """
+
+    name: str
+    spec: SourceSpec
+    connect: str | None = field(repr=False)
+    folder: Path
+    place: Callable[[str], Where | None] = field(repr=False)
+    misfits: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def engine(self) -> Engine | None:
+        """What reads this source, None where neither the URL nor the file's ending tells."""
+        if self.spec.file is not None:
+            return _by_ending(self.spec.file.removesuffix(".gz"), _FILES)
+        scheme, colon, _ = (self.connect or "").partition("://")
+        return _SCHEMES.get(scheme) if colon else _by_ending(scheme, _DATABASES)
+
+    @property
+    def database_file(self) -> Path:
+        """The file of an embedded database; an absolute path."""
+        connect = self.connect or ""
+        scheme, colon, rest = connect.partition(":///")
+        path = unquote(rest) if colon and scheme in _SCHEMES else connect
+        return self.path(path)
+
+    def path(self, text: str) -> Path:
+        """A path of the spec, from the spec's folder."""
+        return (self.folder / Path(text).expanduser()).resolve()
+
+    def failed(self, reason: str, *, hint: str | None = None) -> SourceUnavailable:
+        """The error that says why this source cannot be read: the source, its place in the spec, the reason."""
+        where = self.place(f"sources.{self.name}")
+        place = f" ({where})" if where else ""
+        return SourceUnavailable(f"Source `{self.name}`{place}: {self.without_secrets(reason)}", hint=hint)
+
+    def without_secrets(self, text: str) -> str:
+        """The text with the connection's URL and password taken out."""
+        for secret in sorted(self._secrets(), key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return text
+
+    def _secrets(self) -> set[str]:
+        connect = self.connect or ""
+        if "://" not in connect:
+            return set()
+        found = set(re.findall(r"[?&]password=([^&]+)", connect)) | {_password(connect)}
+        return {secret for raw in found for secret in (raw, unquote(raw)) if secret} | {connect}
+
+
+def _password(url: str) -> str:
+    try:
+        return urlsplit(url).password or ""
+    except ValueError:  # not a URL anybody can read; the greedy reading hides the most
+        return url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+
+
+def _by_ending(path: str, endings: dict[str, Engine]) -> Engine | None:
+    return endings.get(Path(path).suffix.lower())

@@ -1,0 +1,31 @@
+"""A source's query is one SELECT: parsed, not trusted."""
+
+from __future__ import annotations
+
+HINT = "A source's query must be one SELECT; the database is only read, never changed."
+
+
+def refused(query: str, dialect: str | None) -> str | None:
+    """Why a query is refused, or None when it is exactly one SELECT that writes nothing."""
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        found = [statement for statement in sqlglot.parse(query, read=dialect) if statement is not None]
+    except sqlglot.errors.SqlglotError as error:
+        return f"the query cannot be read as SQL: {_words(error)}"
+    if len(found) != 1:
+        return f"the query holds {len(found)} statements, not one"
+    if not isinstance(found[0], exp.Query):
+        return f"the query is no SELECT but {found[0].key.upper()}"
+    writes = next((node for node in found[0].find_all(exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Into)), None)
+    return f"the query writes ({writes.key.upper()})" if writes else None
+
+
+def _words(error: Exception) -> str:
+    """The parser's complaint without the excerpt of the query, which may hold values."""
+    details = getattr(error, "errors", None)
+    if not details:
+        return "it does not parse"
+    first = details[0]
+    return f"{first['description'].rstrip('.')} (line {first['line']}, column {first['col']})"
