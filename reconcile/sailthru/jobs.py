@@ -1,0 +1,190 @@
+"""Jobs: what Sailthru does by and by (SAILTHRU.md §9). So far: the export of a list."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from reconcile.errors import AccountUnavailable, ApiRejected
+from reconcile.sailthru.client import Client
+from reconcile.sailthru.model import Answer, Call, Export, NotFound, Unsure
+
+DEADLINE: Final = 6 * 3600.0
+"""Seconds for a job: "minutes or hours", says the vendor; no promise was ever seen (SAILTHRU.md §9.6)."""
+
+_POLLS: Final = (0.2, 1.0, 2.0, 4.0, 8.0, 15.0)
+_SLOWEST: Final = 30.0
+_LAG: Final = 10.0
+"""Seconds in which a job that was just accepted may still be unknown (eventual consistency, SAILTHRU.md §6)."""
+
+SID: Final = "Profile Id"
+HASH: Final = "Email Hash"
+NATIVE: Final = frozenset(
+    {
+        SID,
+        HASH,
+        "Domain",
+        "Engagement",
+        "Lists",
+        "Profile Created Date",
+        "Signup",
+        "Opens",
+        "Clicks",
+        "Pageviews",
+        "Last Open",
+        "Last Click",
+        "Last Pageview",
+        "Optout Time",
+        "List Signup",
+        "Geolocation City",
+        "Geolocation State",
+        "Geolocation Country",
+        "Geolocation Zip",
+        "Lifetime Message",
+        "First Purchase Time",
+        "Purchase Count",
+        "Purchase Price",
+        "Purchase Incomplete",
+        "Last Purchase Time",
+        "Largest Purchase Item Price",
+        "Top Device",
+        "Email Status",
+    }
+)
+"""The recorded header without the vars (SAILTHRU.md §9.3)."""
+
+
+async def export(client: Client, list_name: str, vars: Sequence[str], folder: Path) -> Export:
+    """The members of a list, as a file in `folder`.
+
+    Raises:
+        ApiRejected: Sailthru will not export it, or the job ended with an error.
+        AccountUnavailable: it took longer than the deadline, or could not be fetched whole.
+    """
+    fields = {"fields": {"vars": dict.fromkeys(vars, 1)}} if vars else {}
+    path = _new_file(folder)
+    await _exported(client, {"job": "export_list_data", "list": list_name, **fields}, path)
+    found = _described(list_name, vars, path)
+    if found is None and fields:
+        # Which names `fields` knows is not documented; should naming vars leave out all else, take everything.
+        await _exported(client, {"job": "export_list_data", "list": list_name}, path)
+        found = _described(list_name, vars, path)
+    if found is None:
+        raise ApiRejected(
+            f'The export of the list "{list_name}" has no columns "{SID}" and "{HASH}".', code=None, status=200
+        )
+    return found
+
+
+async def _exported(client: Client, params: Mapping[str, Any], path: Path) -> None:
+    """Have the file made and fetch it; once more when its URL died before we came for it."""
+    for last in (False, True):
+        try:
+            url = await _finished(client, await _posted(client, params), params["list"])
+            await client.download(url, path)
+        except NotFound:
+            if last:
+                raise
+        else:
+            return
+
+
+async def _posted(client: Client, params: Mapping[str, Any]) -> str:
+    """Start an export; a second one is harmless (SAILTHRU.md §17), so an unsure one is just asked for again."""
+    for attempt in itertools.count(1):
+        try:
+            answer = await client.call(Call("POST", "job", params))
+        except Unsure as unsure:
+            if attempt >= client.patience.tries:
+                raise
+            cause = unsure.cause
+        else:
+            return _text(answer, "job_id", "POST /job")
+        await client.pause(attempt, cause)
+    raise AssertionError  # pragma: no cover -- the loop has no end of its own
+
+
+async def _finished(client: Client, job_id: str, list_name: str) -> str:
+    """Wait until a job has ended; the URL of its file.
+
+    Raises:
+        NotFound: the file has expired.
+    """
+    waited = 0.0
+    for wait in itertools.chain(_POLLS, itertools.repeat(_SLOWEST)):
+        await client.sleep(wait)
+        waited += wait
+        body = await _polled(client, job_id, waited)
+        match body.get("status"):
+            case "completed" if isinstance(body.get("export_url"), str):
+                return str(body["export_url"])
+            case "completed" if body.get("expired"):
+                raise NotFound(f'The export of the list "{list_name}" has expired.', code=None, status=200)
+            case "completed" | "error" as status:
+                raise ApiRejected(
+                    f'The export of the list "{list_name}" failed at Sailthru: its job is "{status}", without a file.',
+                    code=None,
+                    status=200,
+                    hint="Try again; if it fails again, ask Sailthru's support.",
+                )
+            case _ if waited >= DEADLINE:  # any other word is "still going" (SAILTHRU.md §9.1)
+                break
+    raise AccountUnavailable(
+        f'The export of the list "{list_name}" did not finish within {DEADLINE / 3600:g} hours.',
+        hint="Sailthru's queue may be long; try again later.",
+    )
+
+
+async def _polled(client: Client, job_id: str, waited: float) -> Mapping[str, Any]:
+    try:
+        return (await client.call(Call("GET", "job", {"job_id": job_id}))).body
+    except ApiRejected as error:
+        if error.code == 99 and waited < _LAG:
+            return {}
+        raise
+
+
+def _text(answer: Answer, name: str, asked: str) -> str:
+    value = answer.body.get(name)
+    if not isinstance(value, str) or not value:
+        raise ApiRejected(f"Sailthru's answer to {asked} has no {name}.", code=None, status=200)
+    return value
+
+
+def _described(list_name: str, names: Sequence[str], path: Path) -> Export | None:
+    """Where things are in the file; None where there is no sid or no hash."""
+    header = _header(path)
+    if SID not in header or HASH not in header:
+        return None
+    columns = tuple(f"c{index}" for index in range(len(header)))
+    found = {name: _position(header, name) for name in names}
+    return Export(
+        list=list_name,
+        path=str(path),
+        columns=columns,
+        sid_column=columns[header.index(SID)],
+        hash_column=columns[header.index(HASH)],
+        var_columns={name: columns[index] for name, index in found.items() if index is not None},
+    )
+
+
+def _position(header: Sequence[str], var: str) -> int | None:
+    """Where a var stands; one that is named like a native column is the second of that name (SAILTHRU.md §14.16)."""
+    places = [index for index, name in enumerate(header) if name == var]
+    nth = 1 if var in NATIVE else 0
+    return places[nth] if len(places) > nth else None
+
+
+def _header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        records: Iterator[list[str]] = csv.reader(file)
+        return next(records, [])
+
+
+def _new_file(folder: Path) -> Path:
+    with tempfile.NamedTemporaryFile(dir=folder, prefix="export-", suffix=".csv", delete=False) as file:
+        return Path(file.name)

@@ -1,0 +1,221 @@
+"""A Sailthru account as the rest of us sees it: satisfies `state.model.Observable` and `apply.model.Executor`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from reconcile.apply.model import Write
+from reconcile.errors import ApiRejected, CredentialsRefused
+from reconcile.sailthru import jobs, limits
+from reconcile.sailthru.client import Client, Patience
+from reconcile.sailthru.model import URL, Call, Credentials, Endpoint, Export, Facts, Method, NotFound, Unsure
+from reconcile.state.masks import Masks
+from reconcile.state.model import Ref, RemoteList, Sighting
+
+EXPORTS_AT_ONCE: Final = 3
+"""Jobs side by side: no limit is documented, and nobody was seen to run more (SAILTHRU.md §9.1, §15)."""
+
+_SETTLE: Final = (0.5, 1.5, 4.0)
+"""Seconds between looks for what an unsure call may have done: a write may take 5 s to show (SAILTHRU.md §6)."""
+
+_SEEN: Final = {"keys": 1, "vars": 1, "lists": 1, "optout_email": 1}
+
+
+class Target:
+    """One account.
+
+    Args:
+        client: makes the calls.
+        folder: where exports are put; they hold people.
+    """
+
+    def __init__(self, client: Client, folder: Path) -> None:
+        self._client = client
+        self._folder = folder
+        self._exports = asyncio.Semaphore(EXPORTS_AT_ONCE)
+        self._creating = asyncio.Lock()
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """Calls sent so far, by name (`POST /user`), repeats included."""
+        return {f"{method} /{endpoint}": count for (method, endpoint), count in sorted(self._client.counts.items())}
+
+    @property
+    def retries(self) -> Mapping[str, int]:
+        """Repeats so far, by cause."""
+        return dict(sorted(self._client.retries.items()))
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; virtual in tests."""
+        await self._client.sleep(seconds)
+
+    async def check(self) -> Facts:
+        """Whether the account answers, and what it says of itself.
+
+        Raises:
+            CredentialsRefused, AccountUnavailable: it does not.
+        """
+        found = await self.lists()
+        return Facts(len(found), await self._timezone())
+
+    async def lists(self) -> Sequence[RemoteList]:
+        """All lists, twins included. The account's cap is 2,000 and there are no pages (SAILTHRU.md §2, §8.4)."""
+        body = await self._call("GET", "list", {})
+        try:
+            return [_remote_list(one) for one in body["lists"] or ()]
+        except (KeyError, TypeError):
+            raise ApiRejected("Sailthru's answer to GET /list is not understood.", code=None, status=200) from None
+
+    async def export(self, list_name: str, vars: Sequence[str]) -> Export:
+        """The members of one list, by a job. Complete or an error."""
+        async with self._exports:
+            return await jobs.export(self._client, list_name, vars, self._folder)
+
+    async def look(self, ref: Ref, vars: Sequence[str]) -> Sighting | None:
+        """One profile, typed; None only when Sailthru says that it does not exist (SAILTHRU.md §4.4)."""
+        try:
+            body = await self._call("GET", "user", {**_named(ref), "fields": _SEEN})
+        except NotFound:
+            return None
+        return _sighting(body, frozenset(vars))
+
+    async def create_list(self, name: str) -> None:
+        """Make sure that a list of this name exists.
+
+        One at a time, looked up first and again when a call was unsure: else there are twins (SAILTHRU.md §14.8).
+        """
+        if "$" in name:
+            raise ApiRejected(f'A list name may not hold "$": "{name}".', code=None, status=0)
+        async with self._creating:
+            attempt = 0
+            while not await self._has_list(name, () if attempt == 0 else _SETTLE):
+                attempt += 1
+                try:
+                    await self._call("POST", "list", {"list": name})
+                except Unsure as unsure:
+                    if attempt >= self._client.patience.tries:
+                        raise
+                    cause = unsure.cause
+                else:
+                    return
+                await self._client.pause(attempt, cause)
+
+    async def upsert(self, write: Write) -> None:
+        """One write. Sets what it names and nothing else (SAILTHRU.md §7.3)."""
+        ref = await self._renamed(write) if write.email else write.ref
+        rename = write.email if write.email and ref.sid else None
+        params = _named(ref) | {"keysconflict": "error", "fields": {"keys": 1}}
+        if rename:
+            params["keys"] = {"email": rename}
+        if write.vars:
+            params["vars"] = dict(write.vars)
+        if write.lists:
+            params["lists"] = {name: int(member) for name, member in write.lists.items()}
+        await self._call("POST", "user", params)
+
+    async def delete(self, ref: Ref) -> None:
+        """One call to delete; no proof of anything: it answers 200 for the dead as well (SAILTHRU.md §7.4)."""
+        try:
+            await self._call("DELETE", "user", _named(ref))
+        except NotFound:
+            return
+
+    async def _renamed(self, write: Write) -> Ref:
+        """Whom a write with a new address is about.
+
+        By sid: by its old address a repeat would find nobody, and make somebody. Where the old address is nobody's, the
+        new one is meant: the change has been made before, or there is nobody to change.
+        """
+        if write.ref.sid:
+            return Ref(sid=write.ref.sid)
+        seen = await self.look(write.ref, ())
+        return Ref(email=write.email) if seen is None else Ref(sid=seen.sid)
+
+    async def _has_list(self, name: str, waits: Sequence[float]) -> bool:
+        for wait in (0.0, *waits):
+            if wait:
+                await self.sleep(wait)
+            try:
+                await self._call("GET", "list", {"list": name})
+            except NotFound:
+                continue
+            return True
+        return False
+
+    async def _timezone(self) -> str | None:
+        try:
+            zone = (await self._call("GET", "settings", {})).get("timezone")
+        except (ApiRejected, CredentialsRefused):
+            return None  # the key works, but may be for `user`, `list` and `job` alone (SAILTHRU.md §3.4)
+        return zone if isinstance(zone, str) else None
+
+    async def _call(self, method: Method, endpoint: Endpoint, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        return (await self._client.call(Call(method, endpoint, params))).body
+
+
+@asynccontextmanager
+async def connect(  # noqa: PLR0913 -- the seam: all that is outside comes in here
+    credentials: Credentials,
+    *,
+    masks: Masks,
+    folder: Path,
+    url: str = URL,
+    at_once: int = 20,
+    share: float = limits.SHARE,
+    transport: Any = None,
+    sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
+    clock: Callable[[], float] = time.time,
+) -> AsyncIterator[Target]:
+    """An account to work with. Nothing is sent yet.
+
+    Args:
+        folder: where exports are put; they hold people.
+        url: where the API answers, without the endpoint.
+        at_once: calls under way side by side.
+        share: of the account's rate limits, for us.
+        transport: an httpx transport in place of the network.
+    """
+    client = Client(
+        credentials,
+        url=url,
+        masks=masks,
+        transport=transport,
+        at_once=at_once,
+        clock=clock,
+        sleep=sleep,
+        patience=Patience(share=share),
+    )
+    async with client:
+        yield Target(client, folder)
+
+
+def _named(ref: Ref) -> dict[str, Any]:
+    """Always with `key`, else its type is guessed (SAILTHRU.md §14.22); by address where we know it."""
+    if ref.email is not None:
+        return {"id": ref.email, "key": "email"}
+    if ref.sid is not None:
+        return {"id": ref.sid, "key": "sid"}
+    raise ValueError("a ref without a name")
+
+
+def _remote_list(one: Mapping[str, Any]) -> RemoteList:
+    kind = str(one["type"])
+    return RemoteList(str(one["list_id"]), str(one["name"]), "natural" if kind == "normal" else kind)
+
+
+def _sighting(body: Mapping[str, Any], wanted: frozenset[str]) -> Sighting:
+    """`vars` may be null, [], {} or missing, `lists` null: all mean none (SAILTHRU.md §7.2)."""
+    keys, lists = body["keys"], body.get("lists") or ()
+    vars_ = body.get("vars") or {}
+    return Sighting(
+        email=keys.get("email"),
+        sid=keys["sid"],
+        vars={name: value for name, value in vars_.items() if name in wanted},
+        lists=frozenset(lists),
+        optout=body.get("optout_email"),
+    )
