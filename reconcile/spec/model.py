@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
 
 from reconcile.errors import Where
 
-Scalar: TypeAlias = str | int | float | bool | None
+Scalar: TypeAlias = str | int | Annotated[float, Field(allow_inf_nan=False)] | bool | None
 Path: TypeAlias = tuple[str | int, ...]
 """Where in the merged spec: `("groups", "high_value", "where")`."""
 
@@ -62,7 +76,7 @@ class SourceSpec(_Part):
     """A CSV or Parquet file to read instead, relative to the spec's folder."""
     key: str
     """The column that identifies a row's person."""
-    many: bool = False
+    many: StrictBool = False
     """A person may have many rows here; only aggregates can use them."""
 
 
@@ -103,14 +117,14 @@ class Property(_Part):
     """The type to convert to; that of the column or expression when absent."""
     default: Scalar = None
     """What a null becomes."""
-    private: bool = False
+    private: StrictBool = False
     """Must not leave the house: refused in vars, directly or through other properties; allowed in groups."""
     description: str | None = None
     """For people."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        ways = [way for way in ("column", "template", "value", "sql") if way in self.model_fields_set]
+        ways = [way for way in ("column", "template", "value", "sql") if getattr(self, way) is not None]
         if len(ways) != 1:
             found = " and ".join(ways) or "none"
             raise ValueError(f"needs exactly one of column, template, value, sql; found {found}")
@@ -155,26 +169,43 @@ class Op(StrEnum):
 
 
 class Condition(_Part):
-    """One comparison. `value` may be left out only for `exists` (then: true)."""
+    """One comparison. A property that is null fits no condition but `exists: false`, `ne` included, as in SQL."""
 
     property: str
+    """The property that is asked about."""
     op: Op
+    """`exists` `eq` `ne` `gt` `gte` `lt` `lte` `contains` `starts_with` `in` `before` `after`. Text is compared with
+    its case; `contains` and `starts_with` know no wildcards."""
     value: Scalar | list[Scalar] = None
+    """What to compare with: a list for `in`; true (also when left out) or false for `exists`; for `before` and
+    `after` a date, a date and time, `90 days ago` (days, weeks, months, years), `today` or `now`, all in UTC. Dates and
+    `... ago` compare whole days."""
 
 
 class All(_Part):
     """Every one of these holds."""
 
     all: list[Rule] = Field(min_length=1)
+    """Conditions, or further `all` and `any`."""
 
 
 class Any_(_Part):  # noqa: N801 -- `Any` is typing's
     """At least one of these holds."""
 
     any: list[Rule] = Field(min_length=1)
+    """Conditions, or further `all` and `any`."""
 
 
-Rule: TypeAlias = Condition | All | Any_
+def _rule_kind(rule: Any) -> str:
+    keys = rule if isinstance(rule, Mapping) else getattr(rule, "model_fields_set", ())
+    return next((kind for kind in ("all", "any") if kind in keys), "condition")
+
+
+Rule: TypeAlias = Annotated[
+    Annotated[Condition, Tag("condition")] | Annotated[All, Tag("all")] | Annotated[Any_, Tag("any")],
+    Discriminator(_rule_kind),
+]
+"""`{all: [...]}`, `{any: [...]}`, or one condition."""
 
 
 class Group(_Part):
@@ -221,32 +252,66 @@ class Policy(_Part):
     `enrich`: update existing profiles only | `observe`: plan only."""
     on_leave: OnLeave = OnLeave.UNLIST
     """A managed profile that left: off our lists | and our vars nulled | or deleted for good."""
-    at_once: int = Field(default=20, ge=1, le=200)
+    at_once: StrictInt = Field(default=20, ge=1, le=200)
     """How many calls may be under way side by side."""
-    lookups: int = Field(default=15_000, ge=0)
+    lookups: StrictInt = Field(default=15_000, ge=0)
     """How many profiles a plan may read one by one, where no export can tell (about a minute of quota)."""
+
+
+PropertyName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+"""Properties are called by their ids in templates and SQL, so an id is a plain word there."""
+
+VarName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,31}$")]
+"""What Sailthru keeps as it is; everything else it rewrites silently (SAILTHRU.md §7.3)."""
+
+PartName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 
 
 class Spec(_Part):
     """A whole spec, merged over its files."""
 
     version: Literal[1]
+    """The version of the spec's language; every file says it."""
     account: Account
-    sources: Mapping[str, SourceSpec]
+    """The Sailthru account."""
+    sources: Mapping[PartName, SourceSpec] = Field(min_length=1)
+    """Where rows come from, by id."""
     profiles: Profiles
-    properties: Mapping[str, Property] = Field(default_factory=dict)
-    vars: Mapping[
-        Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,31}$")],
-        Annotated[VarSpec, BeforeValidator(_long_var)],
-    ] = Field(default_factory=dict)
-    groups: Mapping[str, Group] = Field(default_factory=dict)
+    """Which rows are people."""
+    properties: Mapping[PropertyName, Property] = Field(default_factory=dict)
+    """What is known about each person, by id."""
+    vars: Mapping[VarName, Annotated[VarSpec, BeforeValidator(_long_var, json_schema_input_type=str | VarSpec)]] = (
+        Field(default_factory=dict)
+    )
+    """What leaves the house: Sailthru var <- property. Short form `firstName: first_name`."""
+    groups: Mapping[PartName, Group] = Field(default_factory=dict)
+    """Audiences, by id."""
     policy: Policy = Policy()
+    """What plans may do."""
 
-    _places: Mapping[Path, Where] = {}
-    _folder: str = "."
+    _places: Mapping[Path, Where] = PrivateAttr(default_factory=dict)
+    _folder: str = PrivateAttr(default=".")
 
     def where(self, *path: str | int) -> Where | None:
         """The place of a part in its file, or of its nearest parent that has one."""
         while path and path not in self._places:
             path = path[:-1]
         return self._places.get(path)
+
+    def content(self) -> dict[str, Any]:
+        """What the spec says, as plain data without what is left at its default."""
+        return {"version": 1} | self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of what the spec says: the same after reformatting, reordering, or moving between files."""
+        text = json.dumps(self.content(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        """Two specs are equal when they say the same, wherever it is written."""
+        return isinstance(other, Spec) and self.content() == other.content()
+
+    def __hash__(self) -> int:
+        """Equal specs have equal digests."""
+        return hash(self.digest)

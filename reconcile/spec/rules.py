@@ -1,0 +1,313 @@
+"""The door to SQL: expressions and structured rules, both read into one `Formula` for the engine.
+
+A formula is one scalar expression over properties, in DuckDB's dialect. `now()`, `today()`, `current_date` and
+`current_timestamp` mean the run's one clock, in UTC. Null is SQL's: a comparison with a null is not true, so `ne`
+does not match a null, and the only condition that does is `exists: false`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import lru_cache, partial
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from sqlglot import Dialect, exp
+from sqlglot.errors import ParseError, SqlglotError, TokenError
+
+from reconcile.errors import Problem, SpecInvalid, Where
+from reconcile.spec import conditions, functions
+from reconcile.spec.model import All, Any_, Condition, Group, Op, Rule, Scalar
+
+Value: TypeAlias = Scalar | list[Scalar]
+Tree: TypeAlias = Any
+"""A node of sqlglot's syntax tree, whose base class has changed its name between releases."""
+
+_DUCKDB = Dialect.get_or_raise("duckdb")
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """One scalar expression over properties."""
+
+    text: str
+    """As it was written; for structured rules, the SQL they mean."""
+    properties: frozenset[str]
+    """The properties it reads, as written."""
+    _tree: Tree = field(repr=False, compare=False)
+
+    def sql(self, as_of: datetime) -> str:
+        """Canonical DuckDB SQL: names in quotes, the clock as a literal in UTC.
+
+        Args:
+            as_of: the run's one clock; without an offset it is taken for UTC.
+        """
+        moment = as_of.astimezone(UTC) if as_of.tzinfo else as_of
+        return _sql(self._tree.copy().transform(lambda node: _stop(node, moment)))
+
+
+@lru_cache(maxsize=1024)
+def parse(text: str) -> Formula:
+    """Read a `where` or `sql` expression.
+
+    Raises:
+        SpecInvalid: it is not one scalar expression that may stand in a spec. Its only problem's place is inside the
+            text itself (file "expression").
+    """
+    tree = _tree(text)
+    for node in tree.walk():
+        _check(node, text)
+    _check_calls(text)
+    return _formula(text, tree)
+
+
+def of(group: Group) -> Formula:
+    """The formula of a group, whichever way it is said.
+
+    Raises:
+        SpecInvalid: see `parse`.
+    """
+    if group.where is not None:
+        return parse(group.where)
+    if group.rules is None:
+        raise SpecInvalid([Problem(f'the group of list "{group.list}" has no rule')])
+    return from_rules(group.rules)
+
+
+def from_rules(rule: Rule) -> Formula:
+    """The formula that a structured rule means.
+
+    Raises:
+        SpecInvalid: a value does not fit its operator.
+    """
+    wrong = [Problem(found.message, None, found.hint) for found in conditions.mismatches(rule)]
+    if wrong:
+        raise SpecInvalid(wrong)
+    tree = _ruled(rule)
+    return _formula(_sql(tree), tree)
+
+
+def _formula(text: str, tree: Tree) -> Formula:
+    return Formula(text, frozenset(column.name for column in tree.find_all(exp.Column)), tree)
+
+
+def _sql(tree: Tree) -> str:
+    return tree.sql(dialect=_DUCKDB, identify=True, comments=False)
+
+
+# The clock
+
+
+def _stop(node: Tree, moment: datetime) -> Tree:
+    if isinstance(node, exp.CurrentDate):
+        return _day(moment.date())
+    return _instant(moment) if _is_now(node) else node
+
+
+def _is_now(node: Tree) -> bool:
+    return isinstance(node, exp.CurrentTimestamp) or (isinstance(node, exp.Anonymous) and node.name.lower() == "now")
+
+
+def _day(day: date) -> Tree:
+    return exp.cast(exp.Literal.string(day.isoformat()), "date")
+
+
+def _instant(moment: datetime) -> Tree:
+    return exp.cast(exp.Literal.string(moment.replace(tzinfo=None).isoformat(" ")), "timestamp")
+
+
+# Reading an expression
+
+
+def _tree(text: str) -> Tree:
+    try:
+        trees = _DUCKDB.parse(text)
+    except ParseError as error:
+        raise _misread(text, error) from None
+    except TokenError:
+        raise _refused(text, "a quote or bracket is not closed") from None
+    except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, IndexError, KeyError):
+        raise _refused(text, "cannot be read as SQL") from None
+    if not trees or trees[0] is None:
+        raise _refused(text, "there is nothing in it")
+    if len(trees) > 1:
+        raise _refused(text, "is more than one expression", "Take out the semicolon.", near=";")
+    return trees[0]
+
+
+def _misread(text: str, error: ParseError) -> SpecInvalid:
+    first = error.errors[0] if error.errors else {}
+    near = str(first.get("highlight") or "").strip()
+    said = str(first.get("description") or "")
+    # sqlglot's column is that of the last character it read, 1-based.
+    where = _inside(text, int(first.get("line") or 1), int(first.get("col") or 1) - max(len(near) - 1, 0))
+    if said.startswith("Required keyword"):
+        message = f'something is missing around "{near}"'
+    elif "number of provided arguments" in said:
+        message = f'the call that ends near "{near}" has too many arguments'
+    else:
+        message = f'cannot be read as SQL near "{near}"' if near else "cannot be read as SQL"
+    return SpecInvalid([Problem(message, where, _hint_syntax(text))])
+
+
+def _hint_syntax(text: str) -> str | None:
+    if "==" in text:
+        return 'SQL compares with a single "=".'
+    if "&&" in text:
+        return 'SQL says "and".'
+    return None
+
+
+def _inside(text: str, line: int, column: int) -> Where:
+    lines = text.splitlines() or [""]
+    return Where("expression", line, max(column, 1), lines[min(line, len(lines)) - 1])
+
+
+def _refused(text: str, message: str, hint: str | None = None, *, near: str = "") -> SpecInvalid:
+    before = text[: max(text.find(near), 0)]
+    where = _inside(text, before.count("\n") + 1, len(before) - before.rfind("\n"))
+    return SpecInvalid([Problem(message, where, hint)])
+
+
+_AGGREGATES_LATER = "A formula looks at one person. Aggregates over a `many` source are not supported yet."
+_BARE = tuple(set(_DUCKDB.parser_class.NO_PAREN_FUNCTIONS.values()) - {exp.CurrentDate, exp.CurrentTimestamp})
+_REFUSED: dict[tuple[type, ...], tuple[str, str | None]] = {
+    (exp.Subquery, exp.Exists): ("holds a query inside", "A formula is one expression over properties."),
+    (exp.Query, exp.DDL, exp.DML, exp.Command, exp.Drop, exp.Alter, exp.Set, exp.Use, exp.Pragma, exp.Describe,
+     exp.Transaction, exp.Commit, exp.Rollback, exp.Attach, exp.Detach, exp.Copy): (
+        "is a statement", "Write only the expression, as it would stand after WHERE."),
+    (exp.Window,): ("uses a window (over)", _AGGREGATES_LATER),
+    (exp.AggFunc,): ("uses an aggregate", _AGGREGATES_LATER),
+    (exp.Star, exp.Columns): ("uses *", "Name the properties."),
+    (exp.Placeholder, exp.Parameter, exp.SessionParameter): ("uses a parameter", "Write the value itself."),
+    (exp.Alias, exp.Aliases): ("gives a name with AS", "Leave the name out: the property's id is its name."),
+    (exp.Lambda, exp.Comprehension): ("uses a function of its own (lambda)", None),
+    (exp.Dot,): ("reaches into a value with a dot", "Write a function around the property: upper(city)."),
+    (*_BARE, exp.NextValueFor): ("asks the database's session or clock", "The run's clock is now() or today()."),
+    (exp.Rand, exp.Randn, exp.Uuid): ("gives something else every time", "A plan must be the same twice."),
+}  # fmt: skip
+
+
+def _check(node: Tree, text: str) -> None:
+    for kinds, (message, hint) in _REFUSED.items():
+        if isinstance(node, kinds):
+            raise _refused(text, message, hint)
+    if isinstance(node, exp.Column) and node.table:
+        dotted = ".".join(part.name for part in node.parts)
+        raise _refused(
+            text, f"{dotted}: a formula knows properties, not tables", "Write the property alone.", near=dotted
+        )
+    if not isinstance(node, _KNOWN):
+        raise _refused(text, f"uses SQL that has no place in a formula ({type(node).key})")
+
+
+_KNOWN = (
+    exp.Binary, exp.Unary, exp.Func, exp.Column, exp.Identifier, exp.Literal, exp.Null, exp.Boolean, exp.Var,
+    exp.DataType, exp.DataTypeParam, exp.Interval, exp.IntervalSpan, exp.In, exp.Between, exp.If, exp.Tuple,
+    exp.Bracket, exp.Slice, exp.Collate, exp.AtTimeZone, exp.Distinct, exp.Paren, exp.Escape, exp.IgnoreNulls,
+    exp.JSONPath, exp.JSONPathPart,
+)  # fmt: skip
+
+
+# Functions, by the names that were written
+
+
+def _check_calls(text: str) -> None:
+    for token in _calls(text):
+        name = token.text.lower()
+        if name in functions.ALLOWED or name in functions.WORDS:
+            continue
+        raise SpecInvalid([Problem(*_unknown(name, token, text))])
+
+
+def _calls(text: str) -> Iterator[Tree]:
+    """The tokens that stand right before an opening bracket and look like a name."""
+    for token, following in pairwise(_DUCKDB.tokenize(text)):
+        if following.text == "(" and _NAME.fullmatch(token.text):
+            yield token
+
+
+def _unknown(name: str, token: Tree, text: str) -> tuple[str, Where, str | None]:
+    where = _inside(text, token.line, token.col - len(token.text) + 1)
+    if name in functions.DICE:
+        return f"{name}() gives something else every time", where, "A plan must be the same twice."
+    close = difflib.get_close_matches(name, functions.ALLOWED, n=1, cutoff=0.75)
+    return f"there is no function {name}() for formulas", where, f"Did you mean {close[0]}()?" if close else None
+
+
+_NAME = re.compile(r"[^\W\d]\w*")
+
+
+# Structured rules
+
+
+def _ruled(rule: Rule) -> Tree:
+    match rule:
+        case Condition():
+            return _condition(rule)
+        case All(all=rules):
+            return exp.and_(*map(_ruled, rules), dialect=_DUCKDB)
+        case Any_(any=rules):
+            return exp.or_(*map(_ruled, rules), dialect=_DUCKDB)
+
+
+def _condition(condition: Condition) -> Tree:
+    column = exp.column(condition.property, quoted=True)
+    return _OPERATORS[condition.op](column, condition.value)
+
+
+def _exists(column: Tree, value: Value) -> Tree:
+    null = exp.Is(this=column, expression=exp.null())
+    return null if value is False else exp.Not(this=null)
+
+
+def _compared(kind: type[Tree], column: Tree, value: Value) -> Tree:
+    return kind(this=column, expression=exp.convert(value))
+
+
+def _contains(column: Tree, value: Value) -> Tree:
+    return exp.Anonymous(this="CONTAINS", expressions=[column, exp.convert(value)])
+
+
+def _among(column: Tree, value: Value) -> Tree:
+    return exp.In(this=column, expressions=[exp.convert(one) for one in conditions.scalars(value)])
+
+
+def _timed(compare: type[Tree], column: Tree, value: Value) -> Tree:
+    moment = conditions.moment(str(value))
+    match moment:
+        case conditions.Ago(0, _):
+            limit: Tree = exp.CurrentDate()
+        case conditions.Ago(count, unit):
+            span = exp.Interval(this=exp.Literal.string(str(count)), unit=exp.var(unit))
+            limit = exp.cast(exp.Sub(this=exp.CurrentDate(), expression=span), "date")
+        case conditions.Now():
+            limit = exp.CurrentTimestamp()
+        case datetime():
+            limit = _instant(moment)
+        case date():
+            limit = _day(moment)
+        case None:
+            raise SpecInvalid([Problem(f'"{value}" is no time')])
+    precise = "timestamp" if isinstance(moment, (datetime, conditions.Now)) else "date"
+    return compare(this=exp.TryCast(this=column, to=exp.DataType.build(precise)), expression=limit)
+
+
+_OPERATORS: dict[Op, Callable[[Tree, Value], Tree]] = {
+    Op.EXISTS: _exists,
+    Op.EQ: partial(_compared, exp.EQ),
+    Op.NE: partial(_compared, exp.NEQ),
+    Op.GT: partial(_compared, exp.GT),
+    Op.GTE: partial(_compared, exp.GTE),
+    Op.LT: partial(_compared, exp.LT),
+    Op.LTE: partial(_compared, exp.LTE),
+    Op.CONTAINS: _contains,
+    Op.STARTS_WITH: partial(_compared, exp.StartsWith),
+    Op.IN: _among,
+    Op.BEFORE: partial(_timed, exp.LT),
+    Op.AFTER: partial(_timed, exp.GT),
+}
