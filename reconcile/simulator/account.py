@@ -12,6 +12,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from reconcile.simulator.guesses import Guesses
+from reconcile.simulator.history import History
 from reconcile.simulator.ids import COOKIE, Ids
 from reconcile.simulator.model import NOTHING, MailList, Profile, Refusal
 
@@ -26,12 +27,14 @@ class Account:
     Attributes:
         profiles: sid to profile, in the order of creation.
         lists: list_id to list, in the order of creation; names may repeat.
+        history: what profiles were a moment ago, kept only where reads are to lag.
         guesses: how it behaves where nobody knows how the real one does.
         zone: the account's time zone, in which all its times are told.
     """
 
     def __init__(self, *, timezone: str = "America/New_York", seed: int = 0, guesses: Guesses | None = None) -> None:
         self.guesses = guesses or Guesses()
+        self.history: History | None = None
         self.zone = ZoneInfo(timezone)
         self.ids = Ids(seed)
         self.profiles: dict[str, Profile] = {}
@@ -65,11 +68,13 @@ class Account:
 
     def new_profile(self, second: int, email: str | None = None) -> Profile:
         """A profile that is not yet in the account; `put` puts it there."""
-        return Profile(self.ids.new(second), email, second)
+        return Profile(self.ids.new(second), email, second, second)
 
     def put(self, profile: Profile) -> None:
         """Make this the profile of its sid, whatever was there; indexes and list memberships follow."""
         old = self.profiles.get(profile.sid)
+        if self.history is not None:
+            self.history.note(profile.sid, old)
         self._index(old, profile)
         self._enrol(profile, NOTHING if old is None else old.joined)
         self.profiles[profile.sid] = profile
@@ -99,6 +104,8 @@ class Account:
 
     def remove(self, profile: Profile, second: int) -> None:
         """Delete a profile; its lists forget it, and go on counting it (SAILTHRU.md §8.1)."""
+        if self.history is not None:
+            self.history.note(profile.sid, profile)
         del self.profiles[profile.sid]
         self.restricted.pop(profile.sid, None)
         if profile.email is not None:

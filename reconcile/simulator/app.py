@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request as WebRequest
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -99,23 +99,27 @@ async def _play(broken: Broken, sim: Simulator, scope: Scope, receive: Receive) 
     """
     if broken.fault in {"connect-timeout", "read-timeout"}:
         await _silence(sim.faults.hang_seconds, receive)
+    await _leave(scope, receive, cut=broken.fault == "reset")
+
+
+async def _leave(scope: Scope, receive: Receive, *, cut: bool) -> None:
+    """Close the connection: with a reset, or after what has been sent is through."""
     connection = scope.get("state", {}).get("connection")
-    if connection is None:  # pragma: no cover - another server than ours: an error is all we can give
-        raise broken
-    connection.cut()
+    if connection is None:
+        raise RuntimeError("this fault can only be played by the simulator's own server")
+    connection.close(reset=cut)
+    await _gone(receive)
+
+
+async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def _silence(seconds: float, receive: Receive) -> None:
     """Say nothing, until the caller goes away or the time is up."""
-
-    async def gone() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-
     with suppress(TimeoutError):
-        await asyncio.wait_for(gone(), seconds)
+        await asyncio.wait_for(_gone(receive), seconds)
 
 
 # -- what the real API has not
@@ -130,10 +134,23 @@ def _routes(sim: Simulator) -> list[Route]:
 
     async def export(request: WebRequest) -> Response:
         file = await download(sim, request.path_params["token"])
-        return PlainTextResponse("Not Found", 404) if file is None else _streamed(file)
+        return PlainTextResponse("Not Found", 404) if file is None else _File(file)
 
     return [Route("/", root), Route("/_sim/state", state), Route("/_sim/export/{token}", export)]
 
 
-def _streamed(file: Download) -> Response:
-    return StreamingResponse(file.chunks(), headers=file.headers)
+class _File(Response):
+    """An export on its way; one that breaks off is announced in full, and then the connection closes."""
+
+    def __init__(self, file: Download) -> None:
+        super().__init__(headers=file.headers)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        for chunk in self._file.chunks():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        if self._file.breaks_off:
+            await _leave(scope, receive, cut=False)
+        else:
+            await send({"type": "http.response.body", "body": b""})

@@ -21,7 +21,8 @@ class Call:
     """One call.
 
     `params` is the content of the `json` parameter (or the unfolded legacy parameters), `file` an uploaded
-    file, `base_url` what the caller knows us by, `at` Unix seconds. `unseen` are list names that this call
+    file, `base_url` what the caller knows us by,
+    `api_key` who it is, `at` Unix seconds. `unseen` are list names that this call
     has looked for and not found: it will create them, even if somebody else has by now (SAILTHRU.md §14, 8).
     """
 
@@ -30,6 +31,7 @@ class Call:
     params: Mapping[str, Any]
     at: float
     base_url: str = ""
+    api_key: str = ""
     file: bytes | None = None
     unseen: frozenset[str] = frozenset()
 

@@ -27,6 +27,10 @@ class Dice:
         digest = blake2b("\x1f".join(map(str, what)).encode(), digest_size=8, key=self._key).digest()
         return int.from_bytes(digest) / 2**64
 
+    def between(self, least: float, most: float, *what: object) -> float:
+        """A number between these two, evenly, that is always the same for the same seed and `what`."""
+        return least + (most - least) * self.chance(*what)
+
     def nth(self, *what: object) -> int:
         """0 the first time, 1 the second, ...; what was not asked for long may be forgotten."""
         count = self._seen.pop(what, 0)

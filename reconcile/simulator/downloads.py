@@ -27,6 +27,12 @@ class Download:
     filename: str
     content: SpooledTemporaryFile[bytes]
     size: int
+    arriving: int
+
+    @property
+    def breaks_off(self) -> bool:
+        """Whether not all of it arrives, although all of it is announced."""
+        return self.arriving < self.size
 
     @property
     def headers(self) -> dict[str, str]:
@@ -38,21 +44,21 @@ class Download:
         }
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes, in pieces."""
+        """The bytes that arrive, in pieces."""
+        left = self.arriving
         with self.content as content:
-            while chunk := content.read(_CHUNK):
+            while chunk := content.read(min(left, _CHUNK)):
+                left -= len(chunk)
                 yield chunk
 
 
 async def download(sim: Simulator, token: str) -> Download | None:
     """The file at this URL, or None where there is none (any more)."""
-    now = sim.clock()
-    sim.jobs.advance(now)
-    job = sim.jobs.download(token, now)
+    job = sim.jobs.download(token, sim.tick())
     if job is None or job.export is None:
         return None
     content, size = await asyncio.to_thread(_written, job.export)
-    return Download(job.work.filename or "export.csv", content, size)
+    return Download(job.work.filename or "export.csv", content, size, sim.mischief.cut(token, size))
 
 
 def _file() -> SpooledTemporaryFile[bytes]:

@@ -36,6 +36,13 @@ def refusal(no: Refusal, quota: Quota, *, xml: bool = False) -> Answer:
     return Answer(no.status, _headers(quota, xml=xml), to_xml(body) if xml else to_json(body))
 
 
+def page(status: int) -> Answer:
+    """What a proxy in front of a failing server says: HTML, and nothing of the API."""
+    text = b"<html><head><title>%d</title></head><body><h1>%d</h1><hr>nginx</body></html>\r\n" % (status, status)
+    length = str(len(text)).encode()
+    return Answer(status, [(b"content-type", b"text/html"), (b"content-length", length)], text)
+
+
 def _headers(quota: Quota, *, xml: bool) -> list[tuple[bytes, bytes]]:
     return [
         *(_XML_BASE if xml else BASE),

@@ -28,13 +28,13 @@ _CHUNK_ROWS: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What one job exports: these profiles as they were, seen from this list.
+    """What one job exports: these profiles as they were, seen from this list (or from none).
 
     `columns` are the native ones asked for (None: all), `var_names` the vars asked for (None: all that
     occur).
     """
 
-    mail_list: MailList
+    mail_list: MailList | None
     profiles: Sequence[Profile]
     zone: ZoneInfo
     guesses: Guesses
@@ -108,12 +108,16 @@ def _created(export: Export, profile: Profile) -> str:
     return f'"{local(profile.created, export.zone)}"'
 
 
+def _signup(export: Export, profile: Profile) -> str:
+    return f'"{local(profile.signup, export.zone)}"'
+
+
 def _optout_time(export: Export, profile: Profile) -> str:
     return "" if profile.optout_time is None else f'"{local(profile.optout_time, export.zone)}"'
 
 
 def _list_signup(export: Export, profile: Profile) -> str:
-    second = profile.joined.get(export.mail_list)
+    second = None if export.mail_list is None else profile.joined.get(export.mail_list)
     return "" if second is None else f'"{local(second, export.zone)}"'
 
 
@@ -131,7 +135,7 @@ COLUMNS: Final[Mapping[str, Cell | str]] = {
     "Engagement": "new",
     "Lists": _lists,
     "Profile Created Date": _created,
-    "Signup": _created,
+    "Signup": _signup,
     "Opens": "0",
     "Clicks": "0",
     "Pageviews": "0",

@@ -26,6 +26,9 @@ Kind = Literal[
     "rate-limited",
 ]
 
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_CLOCK: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+
 PRESETS: Final = ("none", "field-report", "bad-day", "maintenance", "hostile")
 _PRESET_FOLDER: Final = Path(__file__).parent / "presets"
 
@@ -75,6 +78,53 @@ class Latency(_Part):
     most: Seconds = 0.0
 
 
+class Reads(_Part):
+    """How far `GET /user` may be behind the writes, in seconds (SAILTHRU.md §6)."""
+
+    least: Seconds = 0.0
+    most: Seconds = 0.0
+
+
+class Jobs(_Part):
+    """How slow jobs are, and how they fail (SAILTHRU.md §9)."""
+
+    start: tuple[Seconds, Seconds] = Field(
+        default=(0.0, 0.0), description="Seconds until a job starts: from, to. A span makes the queue unordered."
+    )
+    rows_per_second: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="Speed by kind of job, such as `update: 500`; absent: at once."
+    )
+    parallel: int | None = Field(default=None, ge=1, description="How many run at a time; absent: all.")
+    stall: Rate = Field(default=0.0, description="The share of jobs that never end.")
+    fail: Rate = Field(default=0.0, description="The share of jobs that end in error, with nothing done.")
+    skip_lines: Rate = Field(default=0.0, description="The share of lines that a job leaves out in silence.")
+    export_lag: Seconds = Field(default=0.0, description="How far exports are behind the writes, in seconds.")
+    truncate: Rate = Field(default=0.0, description="The share of downloads that break off.")
+
+
+class Weekly(_Part):
+    """A planned downtime that comes back every week; it may run past midnight."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    days: tuple[Day, ...] = Field(description="The days on which it begins.")
+    begins: str = Field(alias="from", pattern=_CLOCK, description="Such as 23:00.")
+    hours: float = Field(gt=0, le=168, description="How long it takes.")
+
+
+class Maintenance(_Part):
+    """Planned downtime; what the real API answers then is not known (SAILTHRU.md §6)."""
+
+    weekly: tuple[Weekly, ...] = ()
+    between: tuple[tuple[Seconds, Seconds], ...] = Field(
+        default=(), description="Downtimes in seconds after the start: from, to."
+    )
+    zone: str = Field(default="America/New_York", description="In which the weekly times are told.")
+    answer: Literal["html", "error-9", "reset", "mixed"] = Field(
+        default="html", description="What calls meet meanwhile; `mixed` is one of the others, call by call."
+    )
+
+
 class Faults(_Part):
     """All that shall go wrong in one simulator, and what it does where the real API is unknown."""
 
@@ -84,6 +134,12 @@ class Faults(_Part):
     calls: tuple[CallFault, ...] = Field(default=(), description="Ways for calls to fail; the first that hits wins.")
     deletes: Deletes = Deletes()
     lists: Lists = Lists()
+    reads: Reads = Reads()
+    jobs: Jobs = Jobs()
+    maintenance: Maintenance = Maintenance()
+    reset_skew: float = Field(
+        default=0.0, ge=-5, le=5, description="Seconds that `X-Rate-Limit-Reset` is off the minute."
+    )
     hang_seconds: Seconds = Field(
         default=120.0,
         description="How long a timeout keeps a caller over HTTP waiting before the connection is cut.",

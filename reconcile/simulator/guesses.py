@@ -33,6 +33,9 @@ class Guesses(BaseModel):
         default=24 * 3600.0,
         description="How long after a user's deletion the counts of lists come right again.",
     )
+    import_empty: Literal["skip", "store"] = Field(
+        default="skip", description="What an empty cell of an import file does: nothing, or stores empty text."
+    )
     export_true: str = Field(default="true", description="How an export prints the boolean true.")
     export_false: str = Field(default="false", description="How an export prints the boolean false.")
     export_quotes: Literal["doubled", "php"] = Field(

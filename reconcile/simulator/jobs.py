@@ -2,65 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from reconcile.simulator import values
 from reconcile.simulator.account import Account
+from reconcile.simulator.bulk import Skips
 from reconcile.simulator.calls import Call
 from reconcile.simulator.exports import Export
 from reconcile.simulator.model import Refusal
+from reconcile.simulator.schedules import Schedule, Timetable
 from reconcile.simulator.times import stamp
-from reconcile.simulator.work import Work, work_for
+from reconcile.simulator.work import Steps, Work, work_for
 
 Answer = dict[str, Any]
 
 #: How long the URL of an export lives, in seconds (SAILTHRU.md §9.1).
 URL_SECONDS: Final = 2 * 3600
 _KEPT: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """When a job starts and ends (Unix seconds), and how. A stalled job never ends."""
-
-    starts: float
-    ends: float
-    outcome: Literal["completed", "error", "stalled"] = "completed"
+_STEPS: Final = 20
 
 
 @dataclass(slots=True)
 class Job:
-    """One job: pending until it starts, running until it ends."""
+    """One job: pending until it starts, running until it has ended and all its work is done."""
 
     job_id: str
     kind: str
     work: Work
     schedule: Schedule
+    api_key: str
+    base_url: str
     postback_url: str = ""
     status: str = "pending"
+    steps: Steps | None = None
     export: Export | None = None
     token: str = ""
+
+    def end(self, status: Literal["completed", "error"]) -> None:
+        """Say how it ended, and let go of what it worked from: uploads are large."""
+        self.status = status
+        self.steps = None
+        self.work = replace(self.work, run=_nothing)
+
+
+def _nothing(_second: int, _skips: Skips) -> Steps:
+    yield
+    return None
 
 
 class Jobs:
     """The queue. Nothing happens by itself: `advance` does what is due, in the order of the ends."""
 
-    def __init__(self, account: Account, schedule: Callable[[str, str, int, float], Schedule]) -> None:
+    def __init__(self, account: Account, timetable: Timetable, export_lag: float = 0) -> None:
         self._account = account
-        self._schedule = schedule
+        self._timetable = timetable
+        self._export_lag = export_lag
         self._open: list[Job] = []
         self._by_token: dict[str, Job] = {}
         self.jobs: dict[str, Job] = {}
 
+    # -- the calls
+
     def post(self, call: Call) -> Answer:
         """`POST /job`: a new job each time (SAILTHRU.md §6)."""
-        work = work_for(self._account, call)
+        work = work_for(self._account, call, self._export_lag)
         job_id = self._account.ids.new(call.second)
         kind = values.text(call.params["job"])
-        schedule = self._schedule(kind, job_id, work.rows, call.at)
-        job = Job(job_id, kind, work, schedule, values.text(call.params.get("postback_url")))
+        schedule = self._timetable.plan(kind, work.rows, call.at)
+        job = Job(job_id, kind, work, schedule, call.api_key, call.base_url)
+        job.postback_url = values.text(call.params.get("postback_url"))
         self.jobs[job_id] = job
         self._open.append(job)
         self._forget_old()
@@ -83,7 +94,7 @@ class Jobs:
             answer["start_time"] = stamp(int(job.schedule.starts), zone)
         if job.status in {"completed", "error"}:
             answer["end_time"] = stamp(int(job.schedule.ends), zone)
-        if job.export is not None:
+        if job.status == "completed" and job.work.filename:
             answer["filename"] = job.work.filename
             if at - job.schedule.ends < URL_SECONDS:
                 answer["export_url"] = f"{base_url}/_sim/export/{job.token}"
@@ -91,40 +102,72 @@ class Jobs:
                 answer["expired"] = True
         return answer
 
+    # -- the work
+
     def advance(self, now: float) -> list[Job]:
-        """Start and end what is due by now; the jobs that ended."""
+        """Start and end what is due by now, a bounded stretch of it; gives the jobs that ended."""
         if not self._open:
             return []
         for job in self._open:
-            if job.schedule.starts <= now:
+            if job.status == "pending" and job.schedule.starts <= now:
                 job.status = "running"
         due = [j for j in self._open if j.schedule.ends <= now and j.schedule.outcome != "stalled"]
         due.sort(key=lambda job: job.schedule.ends)
+        ended: list[Job] = []
         for job in due:
+            if not self._ended(job):
+                break
             self._open.remove(job)
-            self._end(job)
-        return due
+            ended.append(job)
+        return ended
 
-    def _end(self, job: Job) -> None:
+    def busy(self, now: float) -> bool:
+        """Whether work is due that the last `advance` has not finished, or somebody waits for a postback."""
+        return self.due(now) or any(job.postback_url and job.schedule.outcome != "stalled" for job in self._open)
+
+    def due(self, now: float) -> bool:
+        """Whether work is due that the last `advance` has not finished."""
+        return any(j.schedule.ends <= now and j.schedule.outcome != "stalled" for j in self._open)
+
+    def _ended(self, job: Job) -> bool:
+        """Work on a job for a while; whether it has ended."""
         if job.schedule.outcome == "error":
-            job.status = "error"
-            return
-        job.export = job.work.run(int(job.schedule.ends))
-        job.status = "completed"
-        if job.export is not None:
+            job.end("error")
+            return True
+        if job.steps is None:
+            job.steps = job.work.run(int(job.schedule.ends), job.schedule.skips)
+        try:
+            for _ in range(_STEPS):
+                next(job.steps)
+        except StopIteration as stop:
+            self._complete(job, stop.value)
+            return True
+        except Refusal:
+            job.end("error")
+            return True
+        return False
+
+    def _complete(self, job: Job, export: Export | None) -> None:
+        job.end("completed")
+        if export is not None:
+            job.export = export
             job.token = self._account.ids.token("export", job.job_id)
             self._by_token[job.token] = job
 
+    # -- the files
+
     def download(self, token: str, now: float) -> Job | None:
         """The job whose file lies at this URL, while it lies there."""
-        job = self._by_token.get(token)
-        if job is not None and now - job.schedule.ends >= URL_SECONDS:
-            self._expire(job)
-            return None
-        return job
+        self._expire(now)
+        return self._by_token.get(token)
 
-    def _expire(self, job: Job) -> None:
-        del self._by_token[job.token]
+    def _expire(self, now: float) -> None:
+        """Let go of files whose time is up; ends are in order, so the first that lives ends the search."""
+        for token, job in list(self._by_token.items()):
+            if now - job.schedule.ends < URL_SECONDS:
+                break
+            del self._by_token[token]
+            job.export = None
 
     def _forget_old(self) -> None:
         if len(self.jobs) > _KEPT:

@@ -24,7 +24,8 @@ class Quota(NamedTuple):
 class Windows:
     """The counters of the current minute. All keys of the account count together."""
 
-    def __init__(self, limits: Limits = "published") -> None:
+    def __init__(self, limits: Limits = "published", reset_skew: float = 0) -> None:
+        self._skew = int(reset_skew)
         self._many, self._send, self._few = _FIGURES[limits]
         self._minute = 0
         self._used: dict[tuple[str, str], int] = {}
@@ -39,7 +40,7 @@ class Windows:
         key = (method if method in METHODS else "?", endpoint if endpoint in ENDPOINTS else "?")
         used = self._used[key] = self._used.get(key, 0) + 1
         limit = self._limit(method, endpoint)
-        return Quota(limit, max(0, limit - used), (minute + 1) * 60, used > limit)
+        return Quota(limit, max(0, limit - used), (minute + 1) * 60 + self._skew, used > limit)
 
     def _limit(self, method: str, endpoint: str) -> int:
         if method == "GET" or (method == "POST" and endpoint == "user"):

@@ -17,6 +17,7 @@ def merged(kept: Profile, swallowed: Profile) -> Profile:
         joined[mail_list] = min(kept.joined[mail_list], swallowed.joined[mail_list])
     return kept._replace(
         created=min(kept.created, swallowed.created),
+        signup=min(kept.signup, swallowed.signup),
         vars=dict(sorted({**swallowed.vars, **kept.vars}.items())) or NOTHING,
         joined=joined or NOTHING,
         others={**swallowed.others, **kept.others} or NOTHING,

@@ -8,6 +8,14 @@ from typing import Final, Literal
 
 Fault = Literal["unresolved", "connect-timeout", "read-timeout", "reset"]
 
+#: What callers meet instead of an answer, by the name of the fault; nothing of the call is done.
+LOST: Final[dict[str, Fault]] = {
+    "unresolved": "unresolved",
+    "connect-timeout": "connect-timeout",
+    "read-timeout": "read-timeout",
+    "reset": "reset",
+}
+
 BASE: Final = (
     (b"content-type", b"application/json"),
     (b"server", b"Sailthru"),

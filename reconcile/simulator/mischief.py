@@ -12,6 +12,7 @@ from reconcile.simulator import values
 from reconcile.simulator.dice import Dice
 from reconcile.simulator.faults import CallFault, Faults
 from reconcile.simulator.model import Profile
+from reconcile.simulator.schedules import downtime
 
 
 class Mischief:
@@ -33,6 +34,9 @@ class Mischief:
 
         A repeat of the call is decided anew, by how often it was made.
         """
+        down = self._downtime(now)
+        if down is not None:
+            return down
         rules = self.faults.calls
         if not rules:
             return None
@@ -45,6 +49,16 @@ class Mischief:
                 self._strike(index, rule)
                 return rule
         return None
+
+    def _downtime(self, now: float) -> CallFault | None:
+        rules = self.faults.maintenance
+        if not (rules.between or rules.weekly):
+            return None
+        nth = self.done.get("maintenance", 0)
+        fault = downtime(rules, self.dice, now, self._started, nth)
+        if fault is not None:
+            self.note("maintenance")
+        return fault
 
     def _matches(self, rule: CallFault, method: str, endpoint: str, about: str, now: float) -> bool:
         if rule.between is not None and not rule.between[0] <= now - self._started < rule.between[1]:
@@ -66,10 +80,7 @@ class Mischief:
         self.done[fault] = self.done.get(fault, 0) + 1
 
     def delete_lies(self, profile: Profile) -> bool:
-        """Whether this delete answers 200 and does nothing.
-
-        Decided by the address, so the same people in each run.
-        """
+        """Whether this delete answers 200 and does nothing; the same people in each run, by their address."""
         rules = self.faults.deletes
         if not (rules.lie or rules.ids):
             return False
@@ -89,7 +100,26 @@ class Mischief:
         if not rule.most:
             return rule.least
         nth = self.dice.nth("latency", method, endpoint)
-        return rule.least + (rule.most - rule.least) * self.dice.chance("latency", method, endpoint, nth)
+        return self.dice.between(rule.least, rule.most, "latency", method, endpoint, nth)
+
+    def read_lag(self, params: Mapping[str, Any]) -> float:
+        """How many seconds this read is behind the writes."""
+        rule = self.faults.reads
+        if not rule.most:
+            return rule.least
+        about = _about(params)
+        return self.dice.between(rule.least, rule.most, "lag", about, self.dice.nth("lag", about))
+
+    def cut(self, token: str, size: int) -> int:
+        """How many bytes of this download arrive."""
+        rate = self.faults.jobs.truncate
+        if not rate or not size:
+            return size
+        nth = self.dice.nth("download", token)
+        if self.dice.chance("download", token, nth) >= rate:
+            return size
+        self.note("truncated-download")
+        return int(size * self.dice.between(0.1, 0.95, "cut", token, nth))
 
 
 def _about(params: Mapping[str, Any]) -> str:

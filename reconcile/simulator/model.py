@@ -78,11 +78,15 @@ class MailList:
 
 
 class Profile(NamedTuple):
-    """One person. Times are whole Unix seconds; `joined` holds the lists with the second of joining."""
+    """One person. Times are whole Unix seconds; `signup` can be set, `created` cannot.
+
+    `joined` holds the lists with the second of joining.
+    """
 
     sid: str
     email: str | None
     created: int
+    signup: int
     vars: dict[str, Any] = NOTHING
     joined: dict[MailList, int] = NOTHING
     others: dict[str, str] = NOTHING

@@ -22,13 +22,16 @@ _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class Connection:
-    """One client's connection, for faults that cut it."""
+    """One client's connection, for faults that close it."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
 
-    def cut(self) -> None:
-        """Close it at once, with a reset: nothing more is sent."""
+    def close(self, *, reset: bool) -> None:
+        """Close it: with a reset, at once, or once all that was sent is through."""
+        if not reset:
+            self._transport.close()
+            return
         with suppress(OSError, AttributeError):
             sock = self._transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
@@ -52,7 +55,10 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on Ctrl-C and SIGTERM, and let the caller go on from there (uvicorn would raise them again)."""
+        """Stop on Ctrl-C and SIGTERM.
+
+        And let the caller go on from there (uvicorn would raise them again).
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return

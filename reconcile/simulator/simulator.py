@@ -1,25 +1,26 @@
-"""The simulator: an account, behind the API's door, with faults in between. No sockets here.
-
-The transports call it.
-"""
+"""The simulator: an account, behind the API's gate, with faults in between. The transports call it."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from reconcile.simulator import decoding, encoding, lists, settings, signing, users
+from reconcile.simulator import decoding, encoding, errands
 from reconcile.simulator.account import Account
 from reconcile.simulator.calls import ENDPOINTS, METHODS, Call, Logged
+from reconcile.simulator.doors import Doors
 from reconcile.simulator.faults import CallFault, Faults
-from reconcile.simulator.jobs import Jobs, Schedule
-from reconcile.simulator.limits import Limits, Quota, Windows
-from reconcile.simulator.messages import Answer, Broken, Request
+from reconcile.simulator.gate import Gate, too_many
+from reconcile.simulator.history import History
+from reconcile.simulator.jobs import Jobs
+from reconcile.simulator.limits import Limits, Windows
+from reconcile.simulator.messages import LOST, Answer, Broken, Request
 from reconcile.simulator.mischief import Mischief
 from reconcile.simulator.model import NOTHING, Refusal
+from reconcile.simulator.schedules import Timetable
 
 if TYPE_CHECKING:
     import httpx
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 DEMO_KEYS: Final = {"demo-key": "demo-secret"}
 _REMEMBERED: Final = 10_000
-_HTML: Final = b"<html><head><title>%d</title></head><body><h1>%d Service Unavailable</h1></body></html>\r\n"
 
 
 class Simulator:
@@ -40,11 +40,13 @@ class Simulator:
         timezone: of the account; all times are told in it.
         clock: Unix seconds; tests pass a virtual one.
         limits: the published rate limits, or the recorded ones (double).
+        allowed_ips: addresses or networks that may call; empty: all.
 
     Attributes:
         account: the pure account, to look at and to set up.
         calls: the latest calls, oldest first; bounded.
         calls_total: all calls so far by (method, endpoint).
+        mischief: the faults in force, and how often each has struck.
     """
 
     def __init__(
@@ -56,29 +58,23 @@ class Simulator:
         timezone: str = "America/New_York",
         clock: Callable[[], float] = time.time,
         limits: Limits = "published",
+        allowed_ips: Sequence[str] = (),
     ) -> None:
         self.seed = seed
         self.faults = faults or Faults()
-        self.keys = dict(keys)
         self.clock = clock
         self.account = Account(timezone=timezone, seed=seed, guesses=self.faults.guesses)
+        lag = max(self.faults.reads.least, self.faults.reads.most, self.faults.jobs.export_lag)
+        self.account.history = History(lag) if lag else None
         self.mischief = Mischief(self.faults, seed, clock())
-        self.windows = Windows(limits)
-        self.jobs = Jobs(self.account, self._schedule)
+        self.windows = Windows(limits, self.faults.reset_skew)
+        timetable = Timetable(self.faults, self.mischief.dice)
+        self.jobs = Jobs(self.account, timetable, self.faults.jobs.export_lag)
         self.calls: deque[Logged] = deque(maxlen=_REMEMBERED)
         self.calls_total: Counter[tuple[str, str]] = Counter()
-        self._doors: dict[tuple[str, str], Callable[[Account, Call], dict[str, Any]]] = {
-            ("GET", "user"): users.get,
-            ("POST", "user"): users.post,
-            ("DELETE", "user"): self._delete_user,
-            ("GET", "list"): lists.get,
-            ("POST", "list"): lists.post,
-            ("DELETE", "list"): lists.delete,
-            ("GET", "job"): lambda _, call: self.jobs.get(call),
-            ("POST", "job"): lambda _, call: self.jobs.post(call),
-            ("GET", "settings"): settings.get,
-            ("GET", "stats"): settings.stats,
-        }
+        self._gate = Gate(keys, allowed_ips)
+        self._doors = Doors(self.account, self.jobs, self.mischief)
+        self._errands = errands.Errands(self.jobs, keys, clock)
 
     @property
     def app(self) -> Starlette:
@@ -99,7 +95,13 @@ class Simulator:
 
         return state(self)
 
-    # -- one request
+    def tick(self) -> float:
+        """Let the time that has passed have its effect; gives the Unix seconds of now."""
+        now = self.clock()
+        if self.account.history is not None:
+            self.account.history.now = now
+        self._errands.run(now)
+        return now
 
     async def answer(self, request: Request) -> Answer:
         """Answer one request to the API.
@@ -107,84 +109,69 @@ class Simulator:
         Raises:
             Broken: the answer never comes; the transport plays how.
         """
-        now = self.clock()
-        self.jobs.advance(now)
+        now = self.tick()
         method, endpoint = request.method, request.path.strip("/")
         try:
             sent = decoding.sent(request)
         except Refusal as no:
-            return self._refused(no, method, endpoint, now, xml=True)
+            self._log(method, endpoint, NOTHING, no.status, now)
+            return encoding.refusal(no, self.windows.take(method, endpoint, now), xml=True)
         params, unreadable = _params(sent)
+        call = Call(method, endpoint, params, now, request.base_url, sent.texts.get("api_key", ""), sent.file)
         fault = self.mischief.on_call(method, endpoint, params, now)
         await self._wait(method, endpoint)
-        if fault is not None and fault.fault in {"unresolved", "connect-timeout", "reset", "read-timeout"}:
-            raise self._broken(fault, method, endpoint, params, now)
-        xml = sent.texts.get("format") != "json"
-        quota = self.windows.take(method, endpoint, now)
         try:
-            self._check(request, endpoint, sent, quota)
+            answer = await self._answer(request, call, sent, unreadable, fault)
+        except Broken as broken:
+            self._log(method, endpoint, params, 0, now, broken.fault)
+            raise
+        self._log(method, endpoint, params, answer.status, now, fault.fault if fault else None)
+        return answer
+
+    async def _answer(
+        self,
+        request: Request,
+        call: Call,
+        sent: decoding.Sent,
+        unreadable: Refusal | None,
+        fault: CallFault | None,
+    ) -> Answer:
+        if fault is not None and fault.fault in LOST:
+            raise Broken(LOST[fault.fault])
+        quota = self.windows.take(call.method, call.endpoint, call.at)
+        if fault is not None and fault.fault == "html":
+            return encoding.page(fault.status)
+        xml = sent.texts.get("format") != "json"
+        try:
+            self._gate.check(request, call.endpoint, sent, quota)
             if unreadable is not None:
                 raise unreadable
-            call = Call(method, endpoint, params, now, request.base_url, sent.file)
-            body = await self._do(call)
+            body = await self._done(call, fault)
         except Refusal as no:
-            self._log(method, endpoint, params, no.status, now)
+            quota = quota._replace(remaining=0) if no.code == 43 else quota
             return encoding.refusal(no, quota, xml=xml)
-        self._log(method, endpoint, params, 200, now)
+        if fault is not None and fault.fault == "timeout-after-commit":
+            raise Broken("read-timeout")
         return encoding.success(body, quota, xml=xml)
 
-    def _check(self, request: Request, endpoint: str, sent: decoding.Sent, quota: Quota) -> None:
-        """All that stands before the call itself, in the order of SAILTHRU.md §16, 1."""
-        if request.method not in METHODS:
-            raise Refusal(1, "Unsupported HTTPS method", 405)
-        if sent.texts.get("format", "xml") not in {"json", "xml"}:
-            raise Refusal(99, "Unsupported format", 406)
-        secret = self.keys.get(_present(sent, "api_key"))
-        if secret is None:
-            raise Refusal(3, "Invalid API key", 401)
-        if not signing.holds(_present(sent, "sig"), secret, sent.signed()):
-            raise Refusal(5, "Authentication failed", 401)
-        if quota.exceeded:
-            raise Refusal(43, f"Too many {request.method} requests this minute to /{endpoint} API", 429)
-
-    async def _do(self, call: Call) -> dict[str, Any]:
-        door = self._doors.get((call.method, call.endpoint))
-        if door is None:
-            raise _unknown(call)
-        if self.faults.lists.twins and call.method == "POST":
-            await self._look_first(call)
-        return door(self.account, call)
-
-    async def _look_first(self, call: Call) -> None:
-        """Between the look for a list and its making others may look as well.
-
-        That is how twins come to be.
-        """
-        look = {"user": users.missing_lists, "list": lists.missing}.get(call.endpoint)
-        call.unseen = look(self.account, call.params) if look else frozenset()
-        if call.unseen:
-            await asyncio.sleep(self.faults.lists.window)
-
-    def _delete_user(self, account: Account, call: Call) -> dict[str, Any]:
-        _, profile = users.subject(account, call.params)
-        if profile is not None and self.mischief.delete_lies(profile):
-            return {"ok": True}
-        return users.delete(account, call)
+    async def _done(self, call: Call, fault: CallFault | None) -> dict[str, Any]:
+        """The call's own answer, or the error that a fault puts in its place, before or after it is done."""
+        kind = fault.fault if fault is not None else None
+        if kind == "rate-limited":
+            raise too_many(call.method, call.endpoint)
+        if kind in {"error-9", "ok-with-error"}:
+            raise Refusal(9, "Internal Error", 200 if kind == "ok-with-error" else 500)
+        if call.method == "POST" and call.endpoint == "job":
+            await errands.fetch_for(call)
+        body = await self._doors.enter(call)
+        if kind == "error-9-saved":
+            raise Refusal(9, "Internal Error", 500)
+        return body
 
     async def _wait(self, method: str, endpoint: str) -> None:
         seconds = self.mischief.latency(method, endpoint)
         if seconds:
             await asyncio.sleep(seconds)
-
-    # -- what becomes of it
-
-    def _broken(self, rule: CallFault, method: str, endpoint: str, params: Mapping[str, Any], now: float) -> Broken:
-        self._log(method, endpoint, params, 0, now, rule.fault)
-        return Broken(rule.fault)  # type: ignore[arg-type]
-
-    def _refused(self, no: Refusal, method: str, endpoint: str, now: float, *, xml: bool) -> Answer:
-        self._log(method, endpoint, NOTHING, no.status, now)
-        return encoding.refusal(no, self.windows.take(method, endpoint, now), xml=xml)
 
     def _log(
         self,
@@ -200,9 +187,6 @@ class Simulator:
         self.calls.append(Logged(method, endpoint, params, status, now, fault))
         self.calls_total[method, endpoint] += 1
 
-    def _schedule(self, _kind: str, _job_id: str, _rows: int, now: float) -> Schedule:
-        return Schedule(now, now)
-
 
 def _params(sent: decoding.Sent) -> tuple[Mapping[str, Any], Refusal | None]:
     """The parameters; or none, and what will be said of them once the caller is known."""
@@ -210,23 +194,3 @@ def _params(sent: decoding.Sent) -> tuple[Mapping[str, Any], Refusal | None]:
         return sent.params(), None
     except Refusal as no:
         return NOTHING, no
-
-
-def _present(sent: decoding.Sent, name: str) -> str:
-    value = sent.texts.get(name)
-    if not value:
-        raise Refusal(2, f"Missing required parameter: {name}")
-    return value
-
-
-def _unknown(call: Call) -> Refusal:
-    """What the API says to what it does not know (SAILTHRU.md §4.4); the words for the rest are guessed."""
-    match call.endpoint:
-        case "blast":
-            return Refusal(13, f"Unknown blast_id: {call.params.get('blast_id', '')}", 404)
-        case "template":
-            return Refusal(14, f"Unknown template: {call.params.get('template', '')}", 404)
-        case "send":
-            return Refusal(12, f"Unknown send_id: {call.params.get('send_id', '')}", 404)
-        case _:
-            return Refusal(99, "Unknown API endpoint", 404)

@@ -6,10 +6,12 @@ With the account's offset in JSON, without any in exports (SAILTHRU.md §9.3).
 from __future__ import annotations
 
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
+_SECONDS_DIGITS: Final = 12
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -25,3 +27,19 @@ def stamp(second: int, zone: ZoneInfo) -> str:
 def local(second: int, zone: ZoneInfo) -> str:
     """Account-local, no offset, as in exports: `2015/05/07 15:03:49`."""
     return f"{datetime.fromtimestamp(second, zone):%Y/%m/%d %H:%M:%S}"
+
+
+def moment(text: str, zone: ZoneInfo) -> int | None:
+    """The Unix second of a date as callers write it: Unix seconds, ISO, or RFC 2822; None where it is none.
+
+    A date without a time is its midnight in the account's zone (what the real API takes it for is not known).
+    """
+    if text.isdigit():
+        return int(text) if len(text) < _SECONDS_DIGITS else None
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            at = read(text)
+            return int((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp())
+        except (ValueError, OverflowError, IndexError, TypeError):
+            continue
+    return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import httpx
 
+from reconcile.simulator.decoding import MAX_BODY
 from reconcile.simulator.downloads import Download, download
 from reconcile.simulator.messages import Broken, Request
 
@@ -50,15 +52,49 @@ def _request(request: httpx.Request, body: bytes) -> Request:
 
 
 class _Chunks(httpx.AsyncByteStream):
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
+    def __init__(self, file: Download) -> None:
+        self._file = file
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for chunk in self._chunks:
+        for chunk in self._file.chunks():
             yield chunk
+        if self._file.breaks_off:
+            raise httpx.RemoteProtocolError(
+                "peer closed connection without sending complete message body "
+                f"(received {self._file.arriving} bytes, expected {self._file.size})"
+            )
 
 
 def _file(file: Download | None) -> httpx.Response:
     if file is None:
         return httpx.Response(404, text="Not Found")
-    return httpx.Response(200, headers=file.headers, stream=_Chunks(file.chunks()))
+    return httpx.Response(200, headers=file.headers, stream=_Chunks(file))
+
+
+# -- going out, to loopback only (`errands` sees to that)
+
+
+async def fetch(url: str) -> bytes | None:
+    """The content of this URL, or None where there is none, or too much of it."""
+    try:
+        async with (
+            httpx.AsyncClient(trust_env=False, timeout=60) as client,
+            client.stream("GET", url) as response,
+        ):
+            if response.status_code != 200:
+                return None
+            content = bytearray()
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > MAX_BODY:
+                    return None
+            return bytes(content)
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return None
+
+
+async def post_form(url: str, form: Mapping[str, str]) -> None:
+    """Send a form; nobody hears of it if nobody is there (no retry is documented, SAILTHRU.md §11)."""
+    with suppress(httpx.HTTPError, httpx.InvalidURL):
+        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+            await client.post(url, data=dict(form))

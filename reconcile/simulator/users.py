@@ -275,10 +275,10 @@ def _show_optout(_account: Account, profile: Profile, answer: Answer) -> None:
 
 
 def _show_activity(account: Account, profile: Profile, answer: Answer) -> None:
-    created = stamp(profile.created, account.zone)
-    activity = {"signup_time": created, "create_time": created}
+    zone = account.zone
+    activity = {"signup_time": stamp(profile.signup, zone), "create_time": stamp(profile.created, zone)}
     if profile.optout_time is not None:
-        activity["optout_time"] = stamp(profile.optout_time, account.zone)
+        activity["optout_time"] = stamp(profile.optout_time, zone)
     answer["activity"] = activity
 
 

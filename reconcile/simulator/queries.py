@@ -1,0 +1,161 @@
+"""Whom a query means.
+
+Parallel arrays of criteria over the members of one or more lists (SAILTHRU.md §9.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reconcile.simulator import values
+from reconcile.simulator.account import Account
+from reconcile.simulator.model import MailList, Profile, Refusal
+from reconcile.simulator.times import moment
+
+_NEW: Final = 3  # the level of everybody here: nobody opens or clicks in a simulator
+_DEEPEST: Final = 5  # smart lists over smart lists
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One line of a query; `field` and `value` are what stands at its place in the parallel arrays."""
+
+    name: str
+    field: str
+    value: Any
+    timerange: str
+
+
+Test = Callable[[Account, Profile, Criterion], bool]
+
+
+def select(account: Account, query: Mapping[str, Any], depth: int = 0) -> list[Profile]:
+    """The profiles that a query means, in the order of joining.
+
+    Raises:
+        Refusal: 99 for a criterion that is not known here, 15 for an unknown source list.
+    """
+    criteria = _criteria(query)
+    for criterion in criteria:
+        if criterion.name not in _TESTS:
+            raise Refusal(99, f"Invalid query criteria: {criterion.name}")
+    agree = any if values.text(query.get("query_mode")) == "or" else all
+    found = {p.sid: p for name in _sources(query) for p in _from_list(account, name, depth)}
+    return [
+        profile
+        for profile in found.values()
+        if not criteria or agree(_TESTS[c.name](account, profile, c) for c in criteria)
+    ]
+
+
+def members(account: Account, mail_list: MailList, depth: int = 0) -> list[Profile]:
+    """The members of a list: those who joined, or, of a smart list, those whom its query means now."""
+    if mail_list.kind == "smart":
+        return select(account, mail_list.query or {}, depth + 1) if depth < _DEEPEST else []
+    return [account.profiles[sid] for sid in mail_list.members]
+
+
+def _from_list(account: Account, name: str, depth: int) -> Iterator[Profile]:
+    named = account.named(name)
+    if not named:
+        raise Refusal(15, f"Unknown list: {name}", 404)
+    for mail_list in named:
+        yield from members(account, mail_list, depth)
+
+
+def _sources(query: Mapping[str, Any]) -> Sequence[str]:
+    source = values.text(query.get("source_list"))
+    if source != ".multiple":
+        return [source] if source else []
+    several = query.get("multiple_source_list")
+    return [values.text(name) for name in several] if isinstance(several, list) else []
+
+
+def _criteria(query: Mapping[str, Any]) -> list[Criterion]:
+    names = query.get("criteria")
+    if not isinstance(names, list):
+        return []
+    return [
+        Criterion(values.text(name), _at(query, "field", i), _at(query, "value", i), _at(query, "timerange", i))
+        for i, name in enumerate(names)
+    ]
+
+
+def _at(query: Mapping[str, Any], column: str, index: int) -> Any:
+    cells = query.get(column)
+    return cells[index] if isinstance(cells, list) and index < len(cells) else ""
+
+
+# -- the criteria
+
+
+def _match(_account: Account, profile: Profile, criterion: Criterion) -> bool:
+    return values.text(profile.vars.get(criterion.field)) == values.text(criterion.value)
+
+
+def _not(account: Account, profile: Profile, criterion: Criterion) -> bool:
+    return not _match(account, profile, criterion)
+
+
+def _compared(holds: Callable[[float, float], bool]) -> Test:
+    def test(_account: Account, profile: Profile, criterion: Criterion) -> bool:
+        try:
+            return holds(float(profile.vars.get(criterion.field, "")), float(criterion.value))
+        except (TypeError, ValueError):
+            return False
+
+    return test
+
+
+def _signup(holds: Callable[[float, float], bool]) -> Test:
+    def test(account: Account, profile: Profile, criterion: Criterion) -> bool:
+        limit = moment(values.text(criterion.value), account.zone)
+        return limit is not None and holds(profile.signup, limit)
+
+    return test
+
+
+def _engagement(holds: Callable[[float, float], bool]) -> Test:
+    def test(_account: Account, profile: Profile, criterion: Criterion) -> bool:
+        try:
+            return holds(0 if profile.bounced else _NEW, float(criterion.value))
+        except (TypeError, ValueError):
+            return False
+
+    return test
+
+
+def _domain(_account: Account, profile: Profile, criterion: Criterion) -> bool:
+    return (profile.email or "").endswith("@" + values.text(criterion.value).lower())
+
+
+def _not_member(_account: Account, profile: Profile, criterion: Criterion) -> bool:
+    return values.text(criterion.value) not in profile.lists
+
+
+def _optout(*levels: str) -> Test:
+    return lambda _account, profile, _criterion: profile.optout_email in levels
+
+
+_TESTS: Final[Mapping[str, Test]] = {
+    "match": _match,
+    "not": _not,
+    "gt": _compared(lambda a, b: a > b),
+    "lt": _compared(lambda a, b: a < b),
+    "min": _compared(lambda a, b: a >= b),
+    "max": _compared(lambda a, b: a <= b),
+    "domain": _domain,
+    "valid": lambda _account, profile, _c: not profile.bounced and profile.optout_email == "none",
+    "status_hardbounce": lambda _account, profile, _c: profile.bounced,
+    "status_softbounce": lambda _account, _profile, _c: False,
+    "list_member_not": _not_member,
+    "optout_all": _optout("all"),
+    "optout_blast": _optout("blast", "basic", "all"),
+    "optout_blast_only": _optout("blast"),
+    "signup_before": _signup(lambda a, b: a < b),
+    "signup_after": _signup(lambda a, b: a > b),
+    "engagement_min": _engagement(lambda a, b: a >= b),
+    "engagement_max": _engagement(lambda a, b: a <= b),
+}
