@@ -21,12 +21,12 @@ def lines(decided: Rows, shape: Shape) -> Rows:
     """
     changed = {var.name: (decided[f"set:{var.name}"], decided[f"new:{var.name}"]) for var in shape.vars}
     was = {var.name: (decided[f"set:{var.name}"], decided[f"old:{var.name}"]) for var in shape.vars}
-    upsert = decided.op == "upsert"
+    upsert = decided["op"] == "upsert"
     text = (
         ibis.literal('{"stage":')
         + decided.stage.cast("string")
         + ',"op":"'
-        + decided.op
+        + decided["op"]
         + '","hash":"'
         + decided["hash"]
         + '","email":'

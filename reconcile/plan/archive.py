@@ -26,7 +26,7 @@ FACE, BODY = "face.json", "actions.ndjson.zst"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: equal plans are equal files
 
 
-def write(face: Face, lines: Iterable[bytes], path: Path) -> Plan:
+def write(face: Face, lines: Iterable[bytes | memoryview], path: Path) -> Plan:
     """Write a plan, all or nothing, readable by its owner alone; returns it with its id.
 
     Args:
@@ -43,7 +43,7 @@ def write(face: Face, lines: Iterable[bytes], path: Path) -> Plan:
     return Plan(sealed, path)
 
 
-def _write(face: Face, lines: Iterable[bytes], file: IO[bytes]) -> Face:
+def _write(face: Face, lines: Iterable[bytes | memoryview], file: IO[bytes]) -> Face:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         digest = hashlib.sha256()
         with archive.open(zipfile.ZipInfo(BODY, _EPOCH), "w", force_zip64=True) as body:

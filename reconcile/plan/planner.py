@@ -94,7 +94,7 @@ def decide(changes: Rows, shape: Shape, policy: Policy) -> Rows:
         cause=ibis.cases((changes.kind == "create", "new"), (gone & ~ours, "drift"), else_=ibis.null("string")),
     )
     allowed = functools.reduce(operator.or_, (rows.kind == kind for kind in _kinds(policy.mode)))
-    effect = (rows.op == "delete") | (rows.kind == "create") | rows.moved
+    effect = (rows["op"] == "delete") | (rows.kind == "create") | rows.moved
     return rows.filter(allowed & (effect | diff.any_of(rows, diff.differences(shape))))
 
 
@@ -108,9 +108,8 @@ def _kinds(mode: Mode) -> tuple[str, ...]:
             return ("create", "update", "leave")
 
 
-def _body(decided: Rows, shape: Shape, workspace: Workspace) -> Iterator[bytes]:
-    for batch in workspace.stream(actions.lines(decided, shape)):
-        yield "".join(batch.column("line").to_pylist()).encode()
+def _body(decided: Rows, shape: Shape, workspace: Workspace) -> Iterator[bytes | memoryview]:
+    return workspace.text(actions.lines(decided, shape))
 
 
 def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, setting: Setting) -> Face:
@@ -162,11 +161,11 @@ def _account(spec: Spec) -> AccountFace:
 def _sums(rows: Rows, shape: Shape) -> dict[str, Rows]:
     kinds = {
         "n:create": rows.kind == "create",
-        "n:update": (rows.kind != "create") & (rows.op == "upsert"),
+        "n:update": (rows.kind != "create") & (rows["op"] == "upsert"),
         "n:known": rows.kind == "update",
         "n:moved": rows.moved,
-        "n:unlist": (rows.kind == "leave") & (rows.op == "upsert"),
-        "n:delete": rows.op == "delete",
+        "n:unlist": (rows.kind == "leave") & (rows["op"] == "upsert"),
+        "n:delete": rows["op"] == "delete",
         "n:drift": rows.cause == "drift",
     }
     columns = {name: flag.sum() for name, flag in kinds.items()}
@@ -202,7 +201,7 @@ def _list(name: str, new: bool, before: Mapping[str, Any], sums: Mapping[str, An
 
 def _held(changes: Rows, decided: Rows, workspace: Workspace) -> dict[str, int]:
     """Differences that the mode leaves alone, by kind."""
-    rest = changes.anti_join(decided, [changes["hash"] == decided["hash"], changes.kind == decided.kind])
+    rest = changes.anti_join(decided, ["hash", "kind"])
     rows = workspace.dicts(rest.group_by("kind").aggregate(count=rest.count()), limit=10)
     return {row["kind"]: row["count"] for row in sorted(rows, key=lambda row: str(row["kind"]))}
 
@@ -226,7 +225,7 @@ def _cost(counts: Counts, lists: int, quota: Mapping[str, float]) -> Cost:
 
 def _samples(decided: Rows, shape: Shape, workspace: Workspace, masks: Masks) -> Iterator[Sample]:
     for op, kind in (("delete", "leave"), ("upsert", "create"), ("upsert", "update"), ("upsert", "leave")):
-        some = decided.filter((decided.op == op) & (decided.kind == kind)).order_by("hash")
+        some = decided.filter((decided["op"] == op) & (decided.kind == kind)).order_by("hash")
         for row in workspace.dicts(some, limit=SAMPLES):
             yield _sample(row, shape, masks)
 

@@ -182,9 +182,9 @@ async def _check_hash(account: Observable, exported: Rows, workspace: Workspace)
 def _hands_off(exported: Rows, desired: Desired, workspace: Workspace) -> Rows:
     """The exported profiles without those whose rows on our side cannot be used."""
     held = workspace.keep("held", desired.held)
-    rows = exported.anti_join(held, exported["hash"] == held["hash"])
+    rows = exported.anti_join(held, "hash")
     if desired.shape.identity is not None:
-        rows = rows.anti_join(held, rows[f"var:{desired.shape.identity}"] == held["identity"])
+        rows = rows.anti_join(held, [(f"var:{desired.shape.identity}", "identity")])
     return workspace.keep("ours", rows)
 
 

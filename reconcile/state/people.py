@@ -26,6 +26,7 @@ KEY, EMAIL, REASON = "k:id", "k:email", "k:reason"
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 ADDRESS = rf"^{_ATOM}(\.{_ATOM})*@({_LABEL}\.)+{_LABEL}$"
+SAMPLES = 3
 LONGEST = 254
 LONGEST_LOCAL = 64
 
@@ -149,10 +150,12 @@ def _repeated(rows: Rows, name: str) -> Rows:
 
 
 def _invalid(bad: Rows, source: str, workspace: Workspace, masks: Masks) -> tuple[Invalid, ...]:
-    counted = bad.group_by(REASON).aggregate(
-        count=bad.count(), keys=bad[KEY].fill_null("no key").collect(order_by=KEY, distinct=True)[:3]
-    )
-    found = workspace.dicts(counted.order_by(REASON), limit=100)
+    counted = workspace.dicts(bad.group_by(REASON).aggregate(count=bad.count()).order_by(REASON), limit=100)
     return tuple(
-        Invalid(row[REASON], source, row["count"], tuple(masks.person(key) for key in row["keys"])) for row in found
+        Invalid(row[REASON], source, row["count"], _samples(bad, row[REASON], workspace, masks)) for row in counted
     )
+
+
+def _samples(bad: Rows, reason: str, workspace: Workspace, masks: Masks) -> tuple[str, ...]:
+    some = bad.filter((bad[REASON] == reason) & bad[KEY].notnull()).order_by(KEY).select(KEY)
+    return tuple(masks.person(row[KEY]) for row in workspace.dicts(some, limit=SAMPLES))

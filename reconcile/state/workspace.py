@@ -16,6 +16,7 @@ from typing import Any, Self
 import duckdb
 import ibis
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reconcile.state.model import Batches, Export, Rows
 
@@ -75,27 +76,21 @@ class Workspace:
             FormulaRefused: an expression of the spec fails on a value; the value is not told.
         """
         try:
-            return self._engine.create_table(name, rows, overwrite=True)
+            self._engine.con.execute(f"CREATE OR REPLACE TABLE {_quoted(name)} AS {self._engine.compile(rows)}")
         except duckdb.DataError as error:
             # The engine's words name the value, which is a person's: only the kind of failure is told.
             raise FormulaRefused(name, type(error).__name__.removesuffix("Exception").lower() + " error") from None
+        return self._engine.table(name)
 
     def records(self, name: str, export: Export) -> Rows:
         """Take in the CSV of a list export: records (a value may hold newlines, SAILTHRU.md §9.3), all of it text."""
-        rows = self._engine.read_csv(
-            export.path,
-            header=False,
-            skip=1,
-            names=list(export.columns),
-            all_varchar=True,
-            quotechar='"',
-            escapechar='"',
-            delim=",",
-            nullstr="",
-            strict_mode=True,
-            parallel=False,
+        columns = ", ".join(f"{_quoted(column)}: 'VARCHAR'" for column in export.columns)
+        self._engine.con.execute(
+            f"CREATE OR REPLACE TABLE {_quoted(name)} AS FROM read_csv(?, columns = {{{columns}}}, auto_detect = false,"
+            """ header = true, delim = ',', quote = '"', escape = '"', strict_mode = true, parallel = false)""",
+            [str(export.path)],
         )
-        return self.keep(name, rows)
+        return self._engine.table(name)
 
     def derive(self, rows: Rows, formulas: Mapping[str, str]) -> Rows:
         """The rows with a further column for each formula: name -> scalar SQL (DuckDB's dialect) over the columns.
@@ -120,6 +115,12 @@ class Workspace:
             yield from cursor.execute(self._engine.compile(rows)).to_arrow_reader(size)
         finally:
             cursor.close()
+
+    def text(self, lines: Rows) -> Iterator[memoryview]:
+        """The bytes of a table's only column of text, end to end: no line becomes a Python object."""
+        for batch in self.stream(lines):
+            whole = pa.ListArray.from_arrays(pa.array([0, len(batch)], pa.int32()), batch.column(0))
+            yield memoryview(pc.binary_join(whole, "")[0].as_buffer())
 
     def dicts(self, rows: Rows, *, limit: int) -> list[dict[str, Any]]:
         """At most `limit` rows as dicts: for heads and samples, never for data on its way."""
