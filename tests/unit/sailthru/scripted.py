@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from urllib.parse import parse_qs
 
 import httpx
@@ -57,8 +57,8 @@ class Script(httpx.AsyncBaseTransport):
         if isinstance(answer, Exception):
             raise answer
         assert isinstance(answer, httpx.Response)
-        # A fresh one each time: a response can be read but once.
-        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+        # A fresh one each time, and streamed, as from a wire: a response can be read but once.
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=httpx.ByteStream(answer.content))
 
     def _otherwise(self, method: str, endpoint: str, params: dict) -> object:
         assert self.otherwise is not None, f"nobody expected {method} /{endpoint}"
@@ -98,9 +98,8 @@ def a_client(script: httpx.AsyncBaseTransport, clock: Clock | None = None, **set
 def everything_told(error: BaseException) -> str:
     """All that a traceback, a repr or a chained exception would show of it."""
     parts = traceback.format_exception(error)
-    links: Iterable[BaseException | None] = (error,)
-    for link in links:
-        while link is not None:
-            parts += [repr(link), str(link), repr(link.args), repr(getattr(link, "hint", ""))]
-            link = link.__cause__ or link.__context__
+    link: BaseException | None = error
+    while link is not None:
+        parts += [repr(link), str(link), repr(link.args), repr(getattr(link, "hint", ""))]
+        link = link.__cause__ or link.__context__
     return "\n".join(parts)
