@@ -68,6 +68,11 @@ def _iso(text: str) -> datetime | date | None:
         return None
 
 
+def is_iso(text: str) -> bool:
+    """Whether the text is an ISO date, or date and time."""
+    return _iso(text) is not None
+
+
 def parts(rule: Rule) -> Iterator[tuple[Path, Condition]]:
     """Every condition of a rule, with its path inside the rule."""
     match rule:

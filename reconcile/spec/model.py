@@ -24,7 +24,9 @@ from pydantic import (
 
 from reconcile.errors import Where
 
-Scalar: TypeAlias = str | int | Annotated[float, Field(allow_inf_nan=False)] | bool | None
+Scalar: TypeAlias = (
+    Annotated[str, StringConstraints(min_length=0)] | int | Annotated[float, Field(allow_inf_nan=False)] | bool | None
+)
 Path: TypeAlias = tuple[str | int, ...]
 """Where in the merged spec: `("groups", "high_value", "where")`."""
 
@@ -45,7 +47,7 @@ class ValueType(StrEnum):
 class _Part(BaseModel):
     """What all parts of a spec share: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", str_min_length=1, use_attribute_docstrings=True)
 
 
 class Account(_Part):

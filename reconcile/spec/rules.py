@@ -96,7 +96,7 @@ def _formula(text: str, tree: Tree) -> Formula:
 
 
 def _sql(tree: Tree) -> str:
-    return tree.sql(dialect=_DUCKDB, identify=True, comments=False)
+    return str(tree.sql(dialect=_DUCKDB, identify=True, comments=False))
 
 
 # The clock

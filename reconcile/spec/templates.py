@@ -28,7 +28,12 @@ _MARKS = ("{{", "{%", "{#")
 
 def is_reference(text: str) -> bool:
     """Whether the text is nothing but `{{ env('X') }}`: no literal part, no default, no filter."""
-    return _ENV_CALL.search(text) is not None and not _ENV_CALL.sub("", text).strip()
+    return _ENV_CALL.search(text) is not None and not literal(text).strip()
+
+
+def literal(text: str) -> str:
+    """What is left of a text without its references."""
+    return _ENV_CALL.sub("", text)
 
 
 def env_names(text: str) -> frozenset[str]:
@@ -37,7 +42,7 @@ def env_names(text: str) -> frozenset[str]:
     Raises:
         SpecInvalid: the text is no template.
     """
-    if _has_marks(_ENV_CALL.sub("", text)):
+    if _has_marks(literal(text)):
         from reconcile.spec import jinja
 
         return jinja.env_names(text)

@@ -1,0 +1,204 @@
+"""What pydantic finds, in our words and with our places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from reconcile.errors import Problem
+from reconcile.spec import model
+from reconcile.spec.model import Path
+from reconcile.spec.places import Places, called, meant
+
+_KINDS = {
+    "string_type": "a text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "list_type": "a list",
+    "model_type": "a mapping (key: value)",
+    "mapping_type": "a mapping (key: value)",
+    "dict_type": "a mapping (key: value)",
+}
+_SINGLE = "one value: a text, a number, true or false"
+_SINGLES = ("string_type", "bool_type", "int_type", "float_type", "list_type")
+_NEEDED = {
+    "account": "account: {name: …, api_key: \"{{ env('SAILTHRU_API_KEY') }}\", api_secret: \"{{ env('…') }}\"}",
+    "sources": "sources: {customers: {file: customers.csv, key: id}}",
+    "profiles": "profiles: {from: customers, email: email}",
+}
+_NAMES = {
+    "vars": "Sailthru keeps letters, digits and _, no digit first, at most 32 characters; it rewrites all else.",
+    "properties": "Letters, digits and _, no digit first, at most 63 characters: templates and SQL call it so.",
+}
+_PLAIN_NAME = "Letters, digits, _, - and ., at most 100 characters."
+
+
+def translate(error: ValidationError, data: Mapping[str, Any], places: Places) -> list[tuple[Path, Problem]]:
+    """Every finding once, with the path of the part that it is about."""
+    found: dict[tuple[Path, str], Problem] = {}
+    for detail in error.errors(include_url=False):
+        path, inside = _path(detail, data)
+        problem = _problem(detail, path, data, places, single=inside)
+        found.setdefault((path, problem.message), problem)
+    return [(path, problem) for (path, _), problem in found.items()]
+
+
+def _path(detail: ErrorDetails, data: Mapping[str, Any]) -> tuple[Path, bool]:
+    """The finding's path in the spec, and whether it lies inside a choice of kinds.
+
+    Pydantic's own path also names the members of unions: steps that the data cannot take are left out.
+    """
+    missing = detail["type"] == "missing"
+    path: list[str | int] = []
+    here: Any = data
+    skipped = False
+    for step in _untagged(detail["loc"][:-1] if missing else detail["loc"]):
+        skipped = not _leads(here, step)
+        if not skipped:
+            path.append(step)
+            here = here[step]
+    return tuple(path) + (detail["loc"][-1:] if missing else ()), skipped
+
+
+def _untagged(loc: Path) -> Path:
+    """Pydantic's path without the kinds of rules (`all`, `any`, `condition`) that it puts before each rule's keys."""
+    if loc[:1] != ("groups",) or loc[2:3] != ("rules",):
+        return loc
+    path, before = list(loc[:3]), True
+    for step in loc[3:]:
+        if not before:
+            path.append(step)
+        before = not before and isinstance(step, int)
+    return tuple(path)
+
+
+def _leads(here: Any, step: str | int) -> bool:
+    if isinstance(here, Mapping):
+        return step in here
+    return isinstance(here, list) and isinstance(step, int)
+
+
+def _problem(detail: ErrorDetails, path: Path, data: Mapping[str, Any], places: Places, *, single: bool) -> Problem:
+    match detail["type"]:
+        case "extra_forbidden":
+            return _unknown(path, data, places)
+        case "missing":
+            return _missing(path, places)
+        case "enum":
+            return _no_choice(path, _value(data, path), detail["ctx"]["expected"], places)
+        case "string_pattern_mismatch":
+            rule = _NAMES.get(str(path[0]), _PLAIN_NAME)
+            return Problem(f"{called(path)} cannot be called so", places.key(*path), rule)
+        case "value_error":
+            return Problem(f"{called(path)} {detail['ctx']['error']}", places.key(*path))
+    said, hint = _unfit(detail, _value(data, path), single=single)
+    return Problem(f"{called(path)} {said}", places.value(*path), hint)
+
+
+def _unfit(detail: ErrorDetails, value: Any, *, single: bool) -> tuple[str, str | None]:
+    """What is wrong with a value, as the end of a sentence, and a hint."""
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind in ("too_short", "string_too_short"):
+        return "is empty", None
+    if kind in ("greater_than_equal", "less_than_equal"):
+        return f"must be {'at least' if 'ge' in context else 'at most'} {context.get('ge', context.get('le'))}", None
+    if kind == "finite_number":
+        return "must be a finite number", None
+    wanted = _SINGLE if single and kind in _SINGLES else _KINDS.get(kind, "something else")
+    hint = "Put it in quotes." if kind == "string_type" and isinstance(value, int | float) else None
+    return f"must be {wanted}, not {_kind(value)}", hint
+
+
+def _unknown(path: Path, data: Mapping[str, Any], places: Places) -> Problem:
+    *parent, key = path
+    known = [name for name in _known(tuple(parent), data) if name not in _keys(_value(data, tuple(parent)))]
+    whole = f"there is no section {key}" if not parent else f'{called(tuple(parent))} knows no key "{key}"'
+    hint = "Put one inside the other." if {"all", "any"} <= _keys(_value(data, tuple(parent))) else None
+    return Problem(whole, places.key(*path), hint or meant(str(key), known))
+
+
+def _missing(path: Path, places: Places) -> Problem:
+    *parent, key = path
+    if not parent:
+        return Problem(f"the spec has no section {key}", places.key(), f"Add {_NEEDED.get(str(key), key)}")
+    hint = _meaning(tuple(parent), str(key))
+    return Problem(f'{called(tuple(parent))} has no "{key}"', places.key(*parent), hint)
+
+
+def _no_choice(path: Path, value: Any, expected: str, places: Places) -> Problem:
+    choices = expected.replace(" or ", ", ").replace("'", "").split(", ")
+    hint = meant(value, choices) if isinstance(value, str) else f"There are: {', '.join(choices)}."
+    said = f'"{value}"' if isinstance(value, str) else _kind(value)
+    return Problem(f"{called(path)} cannot be {said}", places.value(*path), hint)
+
+
+def _value(data: Any, path: Path) -> Any:
+    for step in path:
+        if not _leads(data, step):
+            return None
+        data = data[step]
+    return data
+
+
+def _keys(value: Any) -> set[str]:
+    return set(value) if isinstance(value, Mapping) else set()
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a text"
+        case list():
+            return "a list"
+    return "a mapping"
+
+
+# Which keys there are
+
+
+_PARTS: Mapping[str, type[BaseModel]] = {
+    "account": model.Account,
+    "sources": model.SourceSpec,
+    "profiles": model.Profiles,
+    "properties": model.Property,
+    "vars": model.VarSpec,
+    "groups": model.Group,
+    "policy": model.Policy,
+}
+
+
+def _part(path: Path, data: Mapping[str, Any]) -> type[BaseModel]:
+    """The noun that stands at a path."""
+    match path:
+        case ():
+            return model.Spec
+        case ("profiles", "identity", *_):
+            return model.Identity
+        case ("groups", _, "rules", *_):
+            rule = _value(data, path)
+            kinds: Mapping[str, type[BaseModel]] = {"all": model.All, "any": model.Any_}
+            return next((kind for key, kind in kinds.items() if key in _keys(rule)), model.Condition)
+    return _PARTS[str(path[0])]
+
+
+def _known(path: Path, data: Mapping[str, Any]) -> Iterator[str]:
+    for name, field in _part(path, data).model_fields.items():
+        if name != "version":
+            yield field.alias or name
+
+
+def _meaning(path: Path, key: str) -> str | None:
+    """What a key is for: the first sentence of its description."""
+    fields = _part(path, {}).model_fields
+    said = next((field.description for name, field in fields.items() if (field.alias or name) == key), None)
+    return said.split("\n\n")[0].replace("\n", " ") if said else None
