@@ -32,8 +32,9 @@ class Clock:
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self.now = max(self.now, self.now + seconds)
-        await asyncio.sleep(0)
+        wake = self.now + seconds
+        await asyncio.sleep(0)  # those who sleep side by side wake at one time, not one after the other
+        self.now = max(self.now, wake)
 
 
 class Script(httpx.AsyncBaseTransport):

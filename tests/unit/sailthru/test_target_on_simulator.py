@@ -90,7 +90,21 @@ def test_the_field_report(tmp_path, seed):
     run(Simulator(seed=seed, faults=Faults.named("field-report"), clock=clock), tmp_path, clock, a_story)
 
 
-@pytest.mark.parametrize("kind", ["unresolved", "connect-timeout", "read-timeout", "reset", "html", "error-9"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "unresolved",
+        "connect-timeout",
+        "read-timeout",
+        "reset",
+        "timeout-after-commit",
+        "html",
+        "error-9",
+        "error-9-saved",
+        "ok-with-error",
+        "rate-limited",
+    ],
+)
 def test_a_fifth_of_all_calls_fails(tmp_path, kind):
     clock = Clock()
     faults = Faults.model_validate({"calls": [{"fault": kind, "rate": 0.2}], "lists": {"twins": True}})
