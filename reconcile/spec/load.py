@@ -22,6 +22,7 @@ from reconcile.spec.places import Page, Places, called
 LARGEST_WHOLE = 2**53
 """Beyond this a JSON number is no longer exact (SAILTHRU.md §15)."""
 DEEPEST, MOST_NODES = 40, 500_000
+_MERGED = {("version",), ("sources",), ("properties",), ("vars",), ("groups",)}
 _SECTIONS = ("sources", "properties", "vars", "groups", "account", "profiles", "policy")
 _TAG = "tag:yaml.org,2002:"
 _START = "It starts with version: 1."
@@ -143,8 +144,8 @@ class _Book:
         except ValidationError as error:
             return None, messages.translate(error, data, self.places)
 
-    def _declared(self) -> dict[str, frozenset[str]]:
-        return {section: frozenset(part) for section, part in self.data.items() if isinstance(part, dict)}
+    def _declared(self) -> dict[str, tuple[str, ...]]:
+        return {section: tuple(part) for section, part in self.data.items() if isinstance(part, dict)}
 
     # From YAML's nodes to plain data
 
@@ -229,8 +230,8 @@ class _Book:
 
     def _twice(self, path: Path, where: Where) -> bool:
         first = self.places.keys.get(path)
-        # Every file has its own `version`, and sections are there to be merged.
-        if first is None or (len(path) == 1 and first.file != where.file):
+        # Every file has its own `version`, and sections of many parts are there to be merged.
+        if first is None or (path in _MERGED and first.file != where.file):
             return False
         self.problems.append(Problem(f"{called(path)} is defined twice", where, f"The first stands at {first}."))
         return True

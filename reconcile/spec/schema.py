@@ -1,0 +1,177 @@
+"""The JSON Schema of one spec file, and the reference for people, both made from the nouns.
+
+Run as a program it writes them: `python -m reconcile.spec.schema docs`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from reconcile.spec.model import Spec
+
+ID = "urn:sailthru-reconcile:spec:1"
+Schema: TypeAlias = dict[str, Any]
+
+_ONE_OF = {
+    "Property": ("column", "template", "value", "sql"),
+    "Group": ("where", "rules"),
+    "SourceSpec": ("table", "query", "file"),
+}
+"""Parts that need exactly one of these keys."""
+_REFERENCE = r"^\s*\{\{-?\s*env\("
+
+
+def json_schema() -> Schema:
+    """The JSON Schema (draft 2020-12) of a file of a spec, as editors use it.
+
+    Sections are merged over files, so a file needs none of them but `version`.
+    """
+    made = Spec.model_json_schema(mode="validation")
+    made |= {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": ID, "required": ["version"]}
+    made |= {"title": "reconcile spec", "description": "One file of a spec of reconcile."}
+    for name in _HOLDS:
+        made["properties"][name]["additionalProperties"] = False
+    for name, keys in _ONE_OF.items():
+        made["$defs"][name]["oneOf"] = [{"required": [key]} for key in keys]
+    for secret in ("api_key", "api_secret"):
+        made["$defs"]["Account"]["properties"][secret]["pattern"] = _REFERENCE
+    return made
+
+
+def text() -> str:
+    """The JSON Schema as it stands in a file."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def reference() -> str:
+    """The reference of the spec in Markdown: every section and key, made from the schema."""
+    schema = json_schema()
+    parts = [_HEAD, *(_section(name, schema) for name in schema["properties"] if name != "version"), _TAIL]
+    return "\n".join(parts)
+
+
+_HEAD = """# The spec, key by key
+
+<!-- Made by `make docs`; edit `reconcile/spec/model.py` instead. -->
+
+A spec is a folder of YAML files (all `*.yaml` and `*.yml` below it; names that start with `.` or `_` are left out)
+or one file. Every file says `version: 1`. `sources`, `properties`, `vars` and `groups` may be spread over files and are
+merged by their ids; `account`, `profiles` and `policy` stand in one file. What is defined twice is an error that names
+both places, and a key that is not listed here is an error too. Editors read [spec.schema.json](spec.schema.json); put
+this on top of a file:
+
+```yaml
+# yaml-language-server: $schema=../docs/spec.schema.json
+```
+
+Secrets are never written down: `api_key` and `api_secret` are references, `"{{ env('NAME') }}"`, and `url` and
+`connect` may use them in part. A text with braces stands in quotes, or YAML takes the braces for its own.
+"""
+
+_TAIL = """## Null
+
+* In SQL (`where`, `sql`) null is SQL's: a comparison with it is not true. A group's rule that comes out null says no.
+* In `rules`, a property that is null fits no condition but `exists: false`; `ne` does not match it either.
+* In a template, `default` takes its place (`{{ first_name | default('there') }}`) and conditions may ask for it.
+  Anything else that needs its value makes the whole result null, as in SQL: nobody is greeted with "Hi ,". The
+  property's `default`, or the var's `nulls`, then decides.
+
+## The clock
+
+`now()`, `today()`, `current_date` and `current_timestamp` in SQL, and `today`, `now` and `90 days ago` in `rules`, all
+mean the one moment of the run, in UTC. Dates, `today` and `… ago` compare whole days: `after: 90 days ago` is true on
+the days after that day. `now` and values with a time of day compare moments.
+
+## SQL
+
+An expression is one scalar expression in DuckDB's dialect over properties, by their ids. Statements, queries inside,
+aggregates, windows, `*`, parameters and lambdas are refused, as are functions that are not on the list in
+`reconcile/spec/functions.py`: those on it give the same for the same input.
+
+## Templates
+
+Jinja, in its sandbox, over properties by their ids. There is no `random`, no other template to include, and no global
+function.
+"""
+
+_HOLDS = {"sources": "SourceSpec", "properties": "Property", "vars": "VarSpec", "groups": "Group"}
+_MORE = {"profiles": {"identity": "Identity"}, "groups": {"rules": "Condition"}}
+
+
+def _section(name: str, schema: Schema) -> str:
+    part = schema["properties"][name]
+    held = _HOLDS.get(name)
+    noun = held or part["$ref"].rpartition("/")[2]
+    needed = "Must be there." if name in ("account", "sources", "profiles") else ""
+    said = (needed, _said(part) if held else "", _said(schema["$defs"][noun]))
+    lines = [f"## {name}", "", " ".join(filter(None, said)), ""]
+    if held:
+        lines += [f"`{name}: {{<id>: {{...}}}}`", ""]
+    lines += _table(schema["$defs"][noun], schema)
+    for key, inner in _MORE.get(name, {}).items():
+        definition = schema["$defs"][inner]
+        lines += ["", f"### {name}: {key}", "", _said(definition), "", *_table(definition, schema)]
+    return "\n".join([*lines, ""])
+
+
+def _table(definition: Schema, schema: Schema) -> Iterator[str]:
+    yield "| key | type | default | meaning |"
+    yield "|---|---|---|---|"
+    required = definition.get("required", ())
+    for key, part in definition["properties"].items():
+        default = "needed" if key in required else _default(part)
+        yield f"| `{key}` | {_type(part, schema)} | {default} | {_said(part)} |"
+
+
+def _said(part: Schema) -> str:
+    return str(part.get("description", "")).replace("\n", " ").replace("|", "\\|")
+
+
+def _default(part: Schema) -> str:
+    value = part.get("default")
+    return "" if value is None else f"`{json.dumps(value, ensure_ascii=False).strip(chr(34))}`"
+
+
+_TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
+
+
+def _type(part: Schema, schema: Schema) -> str:
+    """A type in words."""
+    if "$ref" in part:
+        return _referred(part["$ref"].rpartition("/")[2], schema)
+    if "anyOf" in part:
+        return _any_of(part["anyOf"], schema)
+    if "oneOf" in part:
+        return "rules"
+    if part.get("type") == "array":
+        return f"list of {_type(part['items'], schema)}"
+    limits = [f"{word} {part[key]}" for key, word in (("minimum", "from"), ("maximum", "to")) if key in part]
+    return " ".join([_TYPES.get(str(part.get("type")), "anything"), *limits])
+
+
+def _referred(name: str, schema: Schema) -> str:
+    definition = schema["$defs"][name]
+    if "enum" in definition:
+        return " \\| ".join(f"`{choice}`" for choice in definition["enum"])
+    return "mapping, see below" if "properties" in definition else "rules"
+
+
+def _any_of(choices: Sequence[Schema], schema: Schema) -> str:
+    said = dict.fromkeys(_type(choice, schema) for choice in choices if choice.get("type") != "null")
+    if set(_TYPES.values()) <= said.keys():
+        said = dict.fromkeys(["one value", *(word for word in said if word not in _TYPES.values())])
+    return " or ".join(said)
+
+
+def main(folder: str) -> None:
+    """Write `spec.md` and `spec.schema.json` into a folder."""
+    Path(folder, "spec.md").write_text(reference(), encoding="utf-8")
+    Path(folder, "spec.schema.json").write_text(text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
