@@ -105,7 +105,7 @@ class _Unexpected(Exception):  # noqa: N818 -- ends the story
 
 async def _meddle(url: str, database: Path) -> str:
     """What a marketer does by hand: change somebody's var, put somebody on a list, take somebody off one."""
-    first, second, third = shop.some_addresses(database, 3)
+    first, second = shop.some_addresses(database, 2)
     with tempfile.TemporaryDirectory() as folder:
         credentials, masks = Credentials(KEY, SECRET), Masks.keyed_by(SECRET)
         async with target.connect(credentials, url=url, masks=masks, folder=Path(folder)) as account:

@@ -180,7 +180,7 @@ def test_equal_inputs_give_an_equal_plan_whatever_the_order_of_rows(world: World
 
 def test_lists_that_exist_twice_are_refused(world: World) -> None:
     world.settle()
-    world.account.twin("News")
+    world.account.add_list("News", int(world.time.now))
     writes = world.writes()
     with pytest.raises(rc.ReconcileError, match='"News" \\(2 times\\)'):
         world.plan()

@@ -1,0 +1,234 @@
+"""The commands as a person runs them: real processes, a real socket, and what they print and exit with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from world import REGISTRY, SPEC, shop
+
+from reconcile.simulator import Faults, Simulator
+from reconcile.simulator.server import running
+
+PLANTED = ("planted.person@secretmail.example", "Plantedfirst", "Plantedville")
+
+
+class Desk:
+    """A folder with a spec and a shop, an account over HTTP, and a terminal."""
+
+    def __init__(self, folder: Path, url: str, simulator: Simulator) -> None:
+        self.folder, self.url, self.simulator = folder, url, simulator
+        self.environ = {"KEY": "demo-key", "SECRET": "demo-secret", "SHOP": "sqlite:///shop.db", "SAILTHRU_URL": url}
+        self.said = ""
+        self.spec(SPEC)
+        self.fill(30)
+
+    def spec(self, text: str) -> None:
+        settled = {"MODE": "sync", "ON_LEAVE": "delete", "NULLS": "clear", "http://sailthru.test": self.url}
+        for word, value in settled.items():
+            text = text.replace(word, value)
+        (self.folder / "specs").mkdir(exist_ok=True)
+        (self.folder / "specs" / "shop.yaml").write_text(text)
+
+    def fill(self, size: int) -> None:
+        with sqlite3.connect(self.folder / "shop.db") as database:
+            database.execute("drop table if exists customers")
+            database.execute(
+                "create table customers"
+                " (id integer primary key, email text, first_name text, city text, spent real, news integer)"
+            )
+            rows = [(c.id, c.email, c.first_name, c.city, c.spent, c.news) for c in shop(size)]
+            database.executemany("insert into customers values (?, ?, ?, ?, ?, ?)", rows)
+            database.execute("insert into customers values (900, ?, ?, ?, 1, 1)", PLANTED)
+        database.close()
+
+    def sql(self, statement: str) -> None:
+        with sqlite3.connect(self.folder / "shop.db") as database:
+            database.execute(statement)
+        database.close()
+
+    def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "reconcile.cli", *words],
+            cwd=self.folder,
+            env={**os.environ, **self.environ},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        self.said += done.stdout + done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    def writes(self) -> int:
+        total = self.simulator.calls_total
+        return sum(count for (method, endpoint), count in total.items() if method != "GET" and "job" not in endpoint)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    simulator = Simulator(seed=1, faults=Faults.named("none"))
+    with running(simulator) as url:
+        yield Desk(tmp_path, url, simulator)
+
+
+def test_the_main_job_by_hand(desk: Desk) -> None:
+    assert "is valid" in desk.run("validate").stdout
+    assert "Test passed. Found 0 Sailthru lists." in desk.run("check").stdout
+
+    planned = desk.run("plan", "--out", "shop.rplan", "--detailed-exitcode")
+    assert planned.returncode == 2
+    last = planned.stdout.strip().splitlines()
+    assert "Plan: 31 profiles to create, 0 to update, 0 to delete; 3 lists to create." in last
+    assert desk.writes() == 0
+
+    shown = desk.run("show", "shop.rplan").stdout
+    assert shown in planned.stdout
+    assert desk.run("show", "shop.rplan", "--format", "markdown").stdout.startswith("### Plan: 31 profiles to create")
+    assert json.loads(desk.run("show", "shop.rplan", "--format", "json").stdout)["counts"]["create"] == 31
+
+    applied = desk.run("apply", "shop.rplan")
+    assert applied.returncode == 0, applied.stderr
+    assert "Of 34 actions: 34 verified" in applied.stdout
+    assert sorted(desk.simulator.account.list_names()) == ["Big Spenders", "News", REGISTRY]
+
+    again = desk.run("plan", "--detailed-exitcode")
+    assert again.returncode == 0
+    assert again.stdout.strip().endswith("No changes.")
+    assert "Found 3 Sailthru lists" in desk.run("check").stdout
+
+
+def test_apply_of_a_spec_plans_shows_asks_and_applies(desk: Desk) -> None:
+    declined = desk.run("apply", "specs", stdin="n\n")
+    assert "31 profiles to create" in declined.stdout
+    assert (declined.returncode, desk.writes()) == (0, 0)
+    assert desk.run("apply", "specs", stdin="y\n").returncode == 0
+    assert desk.run("apply", "--yes").stdout.strip().startswith("Plan")
+
+
+def test_json_is_one_event_a_line(desk: Desk) -> None:
+    events = [json.loads(line) for line in desk.run("plan", "--json", "--out", "shop.rplan").stdout.splitlines()]
+    assert {one["event"] for one in events} == {"step", "plan"}
+    assert events[-1]["counts"]["create"] == 31
+    events = [json.loads(line) for line in desk.run("apply", "shop.rplan", "--json").stdout.splitlines()]
+    assert events[-1]["event"] == "report"
+    assert (events[-1]["converged"], events[-1]["status"]) == (True, 0)
+    [event] = [json.loads(line) for line in desk.run("plan", "nowhere", "--json").stdout.splitlines()]
+    assert (event["event"], event["status"]) == ("error", 65)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "status", "told"),
+    [
+        (lambda desk: desk.environ.update(SECRET="wrong"), 77, "secret"),
+        (lambda desk: desk.environ.update(KEY="wrong"), 77, "key"),
+        (lambda desk: desk.environ.pop("SECRET"), 77, "SECRET"),
+        (lambda desk: desk.environ.update(SHOP="sqlite:///nowhere.db"), 69, "nowhere.db"),
+        (lambda desk: desk.environ.update(SHOP="postgresql://localhost:1/none"), 69, "customers"),
+        (lambda desk: desk.spec(SPEC.replace('where: "spent', 'where: "spend')), 65, '"spent"'),
+        (lambda desk: desk.spec(SPEC.replace("column: city", "column: town")), 65, "town"),
+        (lambda desk: desk.spec(SPEC.replace("| default('there')", "| length // 0")), 65, "greeting"),
+        (lambda desk: desk.spec(SPEC.replace("default('there')", "nonsense")), 65, "greeting"),
+        (lambda desk: desk.sql("delete from customers"), 69, "no rows"),
+        (lambda desk: [desk.simulator.account.add_list("News", 1) for _ in "ab"], 1, '"News" (2 times)'),
+        (lambda desk: desk.simulator.account.add_list("News", 1, kind="smart"), 1, "smart list"),
+    ],
+    ids=[
+        "wrong secret",
+        "wrong key",
+        "unset secret",
+        "no such database",
+        "unreachable database",
+        "unknown property in a rule",
+        "unknown column",
+        "template fails",
+        "unknown filter",
+        "empty source",
+        "twin lists",
+        "smart list",
+    ],
+)
+def test_what_cannot_be_planned_is_one_clear_error(desk: Desk, spoil: object, status: int, told: str) -> None:
+    spoil(desk)  # type: ignore[operator]
+    done = desk.run("plan", "--out", "shop.rplan")
+    assert done.returncode == status, done.stderr
+    assert done.stderr.count("Error: ") == 1, done.stderr
+    assert told in done.stderr
+    assert desk.writes() == 0
+    assert not (desk.folder / "shop.rplan").exists()
+    assert not any(word in desk.said for word in PLANTED)
+
+
+def test_a_usage_error_is_not_taken_for_differences(desk: Desk) -> None:
+    assert desk.run("plan", "--no-such-option").returncode == 64
+    assert desk.run("no-such-command").returncode == 64
+
+
+@pytest.mark.parametrize("spoil", [lambda old: old[:-40], lambda old: old.replace(b"shop", b"shoq"), lambda old: b"no"])
+def test_a_spoilt_plan_file_is_refused(desk: Desk, spoil: object) -> None:
+    desk.run("plan", "--out", "shop.rplan")
+    path = desk.folder / "shop.rplan"
+    path.write_bytes(spoil(path.read_bytes()))  # type: ignore[operator]
+    done = desk.run("apply", "shop.rplan")
+    assert (done.returncode, desk.writes()) == (5, 0)
+    assert desk.run("apply", "nowhere.rplan").returncode == 5
+
+
+def test_nobody_is_shown_unless_revealed(desk: Desk) -> None:
+    """A planted person goes through every command, good and bad, and shows in none."""
+    desk.sql("insert into customers values (901, 'planted.person@secretmail.example', 'Plantedfirst', null, 1, 1)")
+    desk.sql("insert into customers values (902, 'planted@person@secretmail.example', 'Plantedfirst', null, 1, 1)")
+    desk.run("plan", "--out", "shop.rplan")
+    desk.sql("delete from customers where id = 901")
+    desk.run("plan", "--out", "shop.rplan", "--json")
+    for form in ("text", "markdown", "json"):
+        desk.run("show", "shop.rplan", "--format", form)
+    desk.run("apply", "shop.rplan", "--json")
+    desk.sql("update customers set city = null, email = 'planted.moved@secretmail.example' where id = 900")
+    desk.run("apply", "--yes")
+    desk.sql("delete from customers where id = 900")
+    desk.run("apply", "--yes", "--json")
+    shown = desk.said.lower()
+    assert "secretmail" not in shown
+    assert "planted" not in shown
+    desk.fill(3)
+    revealed = desk.run("plan", "--reveal").stdout
+    assert "planted.person@secretmail.example" in revealed
+
+
+def test_ctrl_c_stops_cleanly_and_the_same_plan_goes_on(tmp_path: Path) -> None:
+    faults = tmp_path / "slow.yaml"
+    faults.write_text("latency: {least: 0.15, most: 0.15}\n")
+    simulator = Simulator(seed=1, faults=Faults.load(faults))
+    with running(simulator) as url:
+        desk = Desk(tmp_path, url, simulator)
+        desk.fill(400)
+        assert desk.run("plan", "--out", "shop.rplan").returncode == 0
+        process = subprocess.Popen(
+            [sys.executable, "-m", "reconcile.cli", "apply", "shop.rplan"],
+            cwd=tmp_path,
+            env={**os.environ, **desk.environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        deadline = time.monotonic() + 60
+        while simulator.calls_total.get(("POST", "/user"), 0) < 5 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 4, err
+        assert "Stopping after what is in flight" in err
+        assert "not attempted" in out
+        assert "Traceback" not in err
+        assert desk.run("apply", "shop.rplan").returncode == 0
