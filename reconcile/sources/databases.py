@@ -1,11 +1,13 @@
-"""DuckDB and PostgreSQL through Ibis."""
+"""DuckDB and PostgreSQL through Ibis; the embedded DuckDB that files are read with."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from reconcile.sources import columns, streams
+from reconcile.sources import columns, queries, streams
+from reconcile.sources.columns import Kind
 from reconcile.sources.origin import Origin
 from reconcile.state.model import Batches, Demand
 
@@ -14,15 +16,83 @@ def embedded() -> Any:
     """A DuckDB of our own, in memory, to read files with; all times in UTC."""
     import ibis
 
-    database = ibis.duckdb.connect()
-    database.raw_sql("SET TimeZone = 'UTC'")
-    return database
+    return _in_utc(ibis.duckdb.connect())
+
+
+def read_duckdb(origin: Origin, demand: Demand) -> AbstractContextManager[Batches]:
+    """The rows of a table or query of a DuckDB file."""
+    with streams.told(origin):
+        database = _opened(origin)
+        try:
+            return streamed(origin, demand, database, _duckdb_rows(origin, database))
+        except BaseException:
+            database.disconnect()
+            raise
 
 
 def streamed(origin: Origin, demand: Demand, database: Any, rows: Any) -> AbstractContextManager[Batches]:
     """The demanded columns of a DuckDB table expression, typed, in batches."""
-    kinds = {name: columns.kind_of(rows.schema()[name]) for name in columns.wanted(origin, demand, rows.columns)}
-    typed = rows.select(**{name: rows[name].cast(columns.IBIS[kind]) for name, kind in kinds.items()})
+    kinds, typed = projected(origin, demand, rows)
     # Not Ibis's own `to_pyarrow_batches`: it calls DuckDB by a name that DuckDB 1.5 warns of.
     batches = database.raw_sql(database.compile(typed)).to_arrow_reader(streams.ROWS)
     return streams.reader(origin, columns.arrow_schema(kinds), batches, database.disconnect)
+
+
+def projected(origin: Origin, demand: Demand, rows: Any) -> tuple[Mapping[str, Kind], Any]:
+    """The demanded columns' kinds, and the rows with only these columns, cast by the database itself."""
+    schema = rows.schema()
+    kinds = {name: columns.kind_of(schema[name]) for name in columns.wanted(origin, demand, rows.columns)}
+    return kinds, rows.select(**{name: rows[name].cast(columns.IBIS[kind]) for name, kind in kinds.items()})
+
+
+def select(origin: Origin, dialect: str, tables: Mapping[str, str]) -> str:
+    """The SELECT to read: the query, checked; or all of the table.
+
+    Args:
+        origin: the source.
+        dialect: sqlglot's name of the database's SQL.
+        tables: names of tables as a spec may write them, each as SQL writes it.
+    """
+    if origin.spec.query is not None:
+        if refused := queries.refused(origin.spec.query, dialect):
+            raise origin.failed(refused, hint=queries.HINT)
+        return origin.spec.query.strip().rstrip(";")
+    table = origin.spec.table or ""
+    if table not in tables:
+        guess = columns.meant(table, tuple(tables))
+        raise origin.failed(f"there is no table `{table}`" + (f"; {guess}" if guess else ""), hint=queries.TABLE_HINT)
+    return f"SELECT * FROM {tables[table]}"  # noqa: S608 -- quoted, and known to exist
+
+
+def spellings(found: Iterator[tuple[str, str]] | list[tuple[str, str]], default: str) -> dict[str, str]:
+    """The tables of a database, `(schema, name)`, by every name a spec may give them."""
+    tables: dict[str, str] = {}
+    for schema, name in found:
+        written = f"{_quoted(schema)}.{_quoted(name)}"
+        tables[f"{schema}.{name}"] = written
+        if schema == default:
+            tables[name] = written
+    return tables
+
+
+def _opened(origin: Origin) -> Any:
+    import ibis
+
+    path = origin.database_file
+    if not path.is_file():
+        raise origin.failed(f"there is no database file {path}", hint="Check the path in `connect`.")
+    return _in_utc(ibis.duckdb.connect(path, read_only=True))
+
+
+def _in_utc(database: Any) -> Any:
+    database.raw_sql("SET TimeZone = 'UTC'")
+    return database
+
+
+def _duckdb_rows(origin: Origin, database: Any) -> Any:
+    asked = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = current_database()"
+    return database.sql(select(origin, "duckdb", spellings(database.raw_sql(asked).fetchall(), "main")))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

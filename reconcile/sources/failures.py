@@ -10,10 +10,11 @@ from reconcile.sources.origin import Origin
 _HINTS = (
     (r"password authentication failed|no password supplied|role .* does not exist",
      "Check the user and the password in the URL that `connect` refers to."),
-    (r"connection refused|could not translate host|timeout expired|no route to host|is the server running",
+    (r"connection refused|could not translate host|failed to resolve host|timeout expired|no route to",
      "Check the host and port in `connect`, and that the database can be reached from here."),
     (r"no such table|relation .* does not exist|table with name .* does not exist",
      "Check the names in `table` or `query`."),
+    (r"database .* does not exist", "Check the name of the database at the end of the URL."),
     (r"permission denied", "Give the database user the right to read it."),
     (r"not a database|not a valid duckdb", "Check that `connect` names the database and not another file."),
     (r"lock", "Another program has the file open for writing; close it and try again."),
@@ -31,7 +32,7 @@ def _words(error: Exception) -> str:
     """The first sentence of the error. Engines put values of rows behind it, or in quotes after a colon."""
     said = _sentence(error)
     if _about_values(error):
-        said = re.sub(r"(\"[^\"]*\"?|'[^']*'?|\bvalue\b.*|:.*)", "…", said, count=0)
+        said = re.sub(r"(\"[^\"]*\"?|'[^']*'?|\bvalue\b.*|:.*)", "…", said)
     return " ".join(said.split()).rstrip(".") or type(error).__name__
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from reconcile.sources import columns, databases, streams
@@ -44,11 +45,10 @@ def read(origin: Origin, demand: Demand) -> AbstractContextManager[Batches]:
 
 def _paths(origin: Origin) -> list[str]:
     pattern = str(origin.path(origin.spec.file or ""))
-    found = [pattern] if glob.escape(pattern) == pattern else sorted(glob.glob(pattern, recursive=True))
-    missing = [path for path in found if not origin.path(path).is_file()]
-    if missing or not found:
-        what = "is no file" if not found or found != [pattern] else "there is no file"
-        raise origin.failed(f"{what} {pattern}", hint="A `file` is looked for from the folder of the spec.")
+    # Not Path.glob: the pattern may be absolute, and its folder too may hold wildcards.
+    found = sorted(path for path in glob.glob(pattern, recursive=True) if Path(path).is_file())  # noqa: PTH207
+    if not found:
+        raise origin.failed(f"there is no file {pattern}", hint="A `file` is looked for from the folder of the spec.")
     return found
 
 
@@ -80,7 +80,7 @@ def _fits(column: Any, kind: Kind) -> Any:
     """Whether a text says a value of this kind and nothing is lost by reading it so: `0171` is no integer."""
     match kind:
         case "integer":
-            return column.isnull() | (column.try_cast("int64").cast("string") == column).fill_null(False)
+            return column.isnull() | column.try_cast("int64").cast("string").identical_to(column)
         case "number":
             return column.isnull() | column.re_search(_NUMBER)
         case "boolean":

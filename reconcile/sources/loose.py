@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -21,11 +22,18 @@ _DECLARED: tuple[tuple[tuple[str, ...], Kind], ...] = (
 )
 """What a declared type means, first match wins: SQLite's own rules of affinity, and dates and booleans before them."""
 
-_STORED: Mapping[frozenset[str], Kind] = {
-    frozenset({"integer"}): "integer",
-    frozenset({"real"}): "number",
-    frozenset({"integer", "real"}): "number",
+_STORED_AS: Mapping[Kind, frozenset[str]] = {
+    "integer": frozenset({"integer"}),
+    "number": frozenset({"integer", "real"}),
+    "text": frozenset({"text"}),
+    "timestamp": frozenset({"text"}),
+    "date": frozenset({"text"}),
+    "boolean": frozenset({"integer"}),
 }
+"""How SQLite stores what an expression of this kind gives."""
+
+_VIEW = "reconcile_source"
+_COLUMNS = "SELECT name, type FROM pragma_table_info(?)"
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- timestamps travel without zone, in UTC
 _LAST_SECOND = 253_402_300_799  # of the year 9999; a larger integer counts milliseconds
@@ -38,18 +46,14 @@ _BOOLEANS: Mapping[Any, bool] = {
 }
 
 
-def kinds(
-    connection: sqlite3.Connection, select: str, wanted: Callable[[Sequence[str]], Sequence[str]]
-) -> dict[str, Kind]:
-    """The kinds of the wanted columns of a SELECT, in the order asked for."""
-    connection.execute(f"CREATE TEMPORARY VIEW reconcile_source AS {select}")  # temporary: the file is not touched
-    info = connection.execute("SELECT name, type FROM temp.pragma_table_info('reconcile_source')").fetchall()
-    declared = dict(info)
-    found: dict[str, Kind] = {}
-    for name in wanted(tuple(declared)):
-        found[name] = declared_kind(declared[name]) or _stored_kind(connection, name)
-    connection.execute("DROP VIEW temp.reconcile_source")
-    return found
+@contextmanager
+def described(connection: sqlite3.Connection, select: str) -> Iterator[Mapping[str, str]]:
+    """The columns of a SELECT with their declared types, while a view of it stands for `stored_kind` to ask."""
+    connection.execute(f"CREATE TEMPORARY VIEW {_VIEW} AS {select}")  # temporary: the file is not touched
+    try:
+        yield dict(connection.execute(f"SELECT name, type FROM temp.pragma_table_info('{_VIEW}')"))  # noqa: S608
+    finally:
+        connection.execute(f"DROP VIEW temp.{_VIEW}")
 
 
 def declared_kind(declared: str) -> Kind | None:
@@ -58,11 +62,40 @@ def declared_kind(declared: str) -> Kind | None:
     return next((kind for words, kind in _DECLARED if any(word in upper for word in words)), None)
 
 
-def _stored_kind(connection: sqlite3.Connection, name: str) -> Kind:
-    """The kind of a computed column. SQLite knows no type for it, so all of its values are asked, by SQLite itself."""
+def stored_kind(connection: sqlite3.Connection, name: str, inferred: Kind | None) -> Kind:
+    """The kind of a computed column.
+
+    SQLite knows no type for it, so all of its values are asked, by SQLite itself, what they are stored as. What they
+    mean beyond that (a text is a time, an integer a truth) is as inferred from the expression.
+    """
     quoted = '"' + name.replace('"', '""') + '"'
-    query = f"SELECT DISTINCT typeof({quoted}) FROM temp.reconcile_source WHERE {quoted} IS NOT NULL"  # noqa: S608
-    return _STORED.get(frozenset(stored for (stored,) in connection.execute(query)), "text")
+    query = f"SELECT DISTINCT typeof({quoted}) FROM temp.{_VIEW} WHERE {quoted} IS NOT NULL"  # noqa: S608
+    found = {stored for (stored,) in connection.execute(query)}
+    if inferred and found <= _STORED_AS[inferred]:
+        return inferred
+    return next((kind for kind in ("integer", "number") if found and found <= _STORED_AS[kind]), "text")
+
+
+def inferred_kinds(connection: sqlite3.Connection, select: str) -> dict[str, Kind]:
+    """What the expressions of a SELECT come to, by their meaning: `max(at)` is a time where `at` is one.
+
+    The columns' names are casefolded, as SQLite does not tell them apart by case.
+    """
+    import sqlglot
+    from sqlglot.optimizer.annotate_types import annotate_types
+    from sqlglot.optimizer.qualify import qualify
+
+    try:
+        tree: Any = sqlglot.parse_one(select, read="sqlite")
+        names = {table.name for table in tree.find_all(sqlglot.exp.Table)}
+        found = {name: dict(connection.execute(_COLUMNS, (name,))) for name in names}
+        tables: dict[str, object] = {name: types for name, types in found.items() if types}  # others: WITH names them
+        tree = qualify(tree, dialect="sqlite", schema=tables, validate_qualify_columns=False, quote_identifiers=False)
+        typed = annotate_types(tree, schema=tables, dialect="sqlite")
+        kinds = {one.alias_or_name.casefold(): declared_kind(one.type.sql()) for one in typed.selects if one.type}
+    except Exception:  # noqa: BLE001 -- an inference only: without it, a column is what it is stored as
+        return {}
+    return {name: kind for name, kind in kinds.items() if kind}
 
 
 def array(values: Sequence[Any], kind: Kind, misfits: Counter[str], name: str) -> Any:
@@ -72,7 +105,7 @@ def array(values: Sequence[Any], kind: Kind, misfits: Counter[str], name: str) -
     target = arrow_schema({name: kind}).field(0).type
     try:
         return _fast(values, kind, target)
-    except (pa.ArrowException, OverflowError):
+    except (pa.ArrowException, OverflowError, KeyError):
         fitted = [_fitted(value, kind) for value in values]
         lost = sum(1 for old, new in zip(values, fitted, strict=True) if old not in (None, b"") and new is None)
         if lost:

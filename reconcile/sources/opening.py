@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,23 +38,7 @@ class OpenSource:
 
     def read(self, demand: Demand) -> AbstractContextManager[Batches]:
         """Open the rows as a stream of Arrow batches; errors as `state.model.Source.read` says."""
-        match self.origin.engine:
-            case "sqlite":
-                from reconcile.sources import sqlite
-
-                return sqlite.read(self.origin, demand)
-            case "duckdb" | "postgres":
-                from reconcile.sources import databases
-
-                return databases.read(self.origin, demand)
-            case "csv" | "parquet":
-                from reconcile.sources import files
-
-                return files.read(self.origin, demand)
-            case None:
-                raise self.origin.failed(_unknown(self.origin.spec), hint=f"Write {KINDS}.")
-            case other:
-                assert_never(other)
+        return _reader_of(self.origin)(self.origin, demand)
 
 
 def open_all(spec: Spec, environ: Mapping[str, str]) -> dict[str, OpenSource]:
@@ -73,6 +57,32 @@ def check(spec: Spec) -> tuple[Problem, ...]:
         for name, source in spec.sources.items()
         for key, said, hint in _complaints(source)
     )
+
+
+def _reader_of(origin: Origin) -> Callable[[Origin, Demand], AbstractContextManager[Batches]]:
+    # Each engine is imported by the branch that needs it: a spec over SQLite never pays for PostgreSQL.
+    match origin.engine:
+        case "sqlite":
+            from reconcile.sources import sqlite
+
+            return sqlite.read
+        case "duckdb":
+            from reconcile.sources import databases
+
+            return databases.read_duckdb
+        case "postgres":
+            from reconcile.sources import postgres
+
+            return postgres.read
+        case "csv" | "parquet":
+            from reconcile.sources import files
+
+            return files.read
+        case None:
+            hint = f"Write {KINDS}." if origin.spec.file is None else None
+            raise origin.failed(_unknown(origin.spec), hint=hint)
+        case other:
+            assert_never(other)
 
 
 def _complaints(source: SourceSpec) -> Iterator[tuple[str, str, str | None]]:

@@ -44,7 +44,7 @@ class Origin:
     """
 
     name: str
-    spec: SourceSpec
+    spec: SourceSpec = field(repr=False)
     connect: str | None = field(repr=False)
     folder: Path
     place: Callable[[str], Where | None] = field(repr=False)
@@ -60,11 +60,16 @@ class Origin:
 
     @property
     def database_file(self) -> Path:
-        """The file of an embedded database; an absolute path."""
+        """The file of an embedded database, absolute.
+
+        A relative one is looked for from the spec's folder, and then from the working directory, which is what
+        somebody means who writes `export SHOP_DATABASE_URL=sqlite:///shop.db` in a shell.
+        """
         connect = self.connect or ""
         scheme, colon, rest = connect.partition(":///")
         path = unquote(rest) if colon and scheme in _SCHEMES else connect
-        return self.path(path)
+        beside_spec = self.path(path)
+        return beside_spec if beside_spec.exists() else Path(path).expanduser().resolve()
 
     def path(self, text: str) -> Path:
         """A path of the spec, from the spec's folder."""

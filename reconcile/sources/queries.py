@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 HINT = "A source's query must be one SELECT; the database is only read, never changed."
+TABLE_HINT = "Write the name as the database does, with its schema where it is not the default one (`schema.table`)."
 
 
 def refused(query: str, dialect: str | None) -> str | None:
@@ -28,4 +29,7 @@ def _words(error: Exception) -> str:
     if not details:
         return "it does not parse"
     first = details[0]
-    return f"{first['description'].rstrip('.')} (line {first['line']}, column {first['col']})"
+    said = str(first["description"]).rstrip(".")
+    if "<class" in said:  # the parser speaks of its own insides
+        said = "something is missing"
+    return f"{said} (line {first['line']}, column {first['col']})"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from reconcile.sources import columns, loose, queries, streams
+from reconcile.sources import columns, databases, loose, streams
 from reconcile.sources.columns import Kind
 from reconcile.sources.origin import Origin
 from reconcile.state.model import Batches, Demand
@@ -40,33 +40,31 @@ def _connect(origin: Origin) -> sqlite3.Connection:
 def _opened(origin: Origin, demand: Demand, connection: sqlite3.Connection) -> AbstractContextManager[Batches]:
     import ibis
 
-    select = _select(origin, connection)
-    kinds = loose.kinds(connection, select, lambda found: columns.wanted(origin, demand, found))
+    tables = connection.execute("SELECT schema, name FROM pragma_table_list WHERE schema = 'main'").fetchall()
+    select = databases.select(origin, "sqlite", databases.spellings(tables, "main"))
+    available, kinds = _kinds(origin, demand, connection, select)
     database = ibis.sqlite.from_connection(connection)
-    rows = database.sql(select, schema={name: columns.IBIS[kind] for name, kind in kinds.items()})
+    # Ibis is told all columns, also those not asked for: a selection of all that it knows is none.
+    rows = database.sql(select, schema={name: columns.IBIS[kinds.get(name, "text")] for name in available})
     connection.text_factory = bytes  # decoded by Arrow, a column at a time; a broken text is a misfit, not an error
     cursor = database.raw_sql(database.compile(rows.select(*kinds)))
     batches = _batches(cursor, kinds, origin)
     return streams.reader(origin, columns.arrow_schema(kinds), batches, connection.close)
 
 
-def _select(origin: Origin, connection: sqlite3.Connection) -> str:
-    if origin.spec.query is not None:
-        if refused := queries.refused(origin.spec.query, "sqlite"):
-            raise origin.failed(refused, hint=queries.HINT)
-        return origin.spec.query
-    return f"SELECT * FROM {_table(origin, connection)}"  # noqa: S608 -- quoted, and known to exist
-
-
-def _table(origin: Origin, connection: sqlite3.Connection) -> str:
-    table = origin.spec.table or ""
-    tables = [name for (name,) in connection.execute("SELECT name FROM pragma_table_list WHERE schema = 'main'")]
-    bare = table.removeprefix("main.")
-    found = next((name for name in tables if name.casefold() == bare.casefold()), None)
-    if found is None:
-        guess = columns.meant(bare, tables)
-        raise origin.failed(f"there is no table `{table}`" + (f"; {guess}" if guess else ""))
-    return '"' + found.replace('"', '""') + '"'
+def _kinds(
+    origin: Origin, demand: Demand, connection: sqlite3.Connection, select: str
+) -> tuple[tuple[str, ...], dict[str, Kind]]:
+    """All columns there are, and the kinds of those wanted."""
+    kinds: dict[str, Kind] = {}
+    with loose.described(connection, select) as declared:
+        wanted = columns.wanted(origin, demand, tuple(declared))
+        untyped = any(loose.declared_kind(declared[name]) is None for name in wanted)
+        inferred = loose.inferred_kinds(connection, select) if untyped else {}
+        for name in wanted:
+            kind = loose.declared_kind(declared[name])
+            kinds[name] = kind or loose.stored_kind(connection, name, inferred.get(name.casefold()))
+        return tuple(declared), kinds
 
 
 def _batches(cursor: Any, kinds: Mapping[str, Kind], origin: Origin) -> Iterator[Any]:

@@ -25,8 +25,8 @@ def told(origin: Origin) -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001 -- the border to foreign code: whatever it is, it is told as ours
         trouble = failures.of(origin, error)
-    if trouble is not None:  # raised here and not above, so that the foreign error is not even its context
-        raise trouble
+    if trouble is not None:
+        raise trouble from None  # the foreign error may quote a row or a password: no traceback shows it
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def reader(origin: Origin, schema: Any, batches: Iterable[Any], close: Callable[
     finally:
         close()
     if trouble:
-        raise trouble[0]
+        raise trouble[0] from None
 
 
 def _watched(origin: Origin, schema: Any, batches: Iterable[Any], trouble: list[ReconcileError]) -> Iterator[Any]:

@@ -1,0 +1,5 @@
+"""Fixtures that more than one folder of tests asks for."""
+
+from __future__ import annotations
+
+pytest_plugins = ("chinook", "postgres_server")

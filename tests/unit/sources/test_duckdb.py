@@ -1,0 +1,50 @@
+# ruff: noqa: DTZ001 -- sources' timestamps have no zone: they are in UTC
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from reconcile.errors import SourceUnavailable
+from reconcile.state.model import Demand
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    made = tmp_path / "shop.duckdb"
+    with duckdb.connect(str(made)) as connection:
+        connection.execute("CREATE SCHEMA crm")
+        connection.execute(
+            "CREATE TABLE crm.people AS SELECT 1::INTEGER AS id, 1.5::DECIMAL(10,2) AS total, 'Łukasz' AS name, "
+            "TIMESTAMPTZ '2024-01-01 10:00:00+02' AS at, uuid() AS u, [1, 2] AS l, TIME '10:00' AS t, 1::HUGEINT AS h"
+        )
+    return made
+
+
+@pytest.mark.parametrize("connect", ["shop.duckdb", "duckdb:///shop.duckdb"])
+def test_types_come_down_to_six_kinds(connect: str, path: Path, open_source: Any, rows: Any) -> None:
+    table = rows(open_source(connect=connect, table="crm.people"))
+    kinds = ["int64", "double", "string", "timestamp[us]", "string", "string", "string", "double"]
+    assert [str(kind) for kind in table.schema.types] == kinds
+    assert table.slice(0, 1).select(["name", "at", "l"]).to_pylist() == [
+        {"name": "Łukasz", "at": datetime(2024, 1, 1, 8), "l": "[1, 2]"}
+    ]
+
+
+def test_a_query_is_read_by_an_absolute_path(path: Path, open_source: Any, rows: Any) -> None:
+    source = open_source(connect=f"duckdb:///{path}", query="select name, count(*) n from crm.people group by all")
+    assert rows(source, "n").to_pylist() == [{"n": 1}]
+
+
+def test_a_missing_database_is_said_and_not_made(tmp_path: Path, open_source: Any) -> None:
+    with pytest.raises(SourceUnavailable, match="there is no database file"):
+        open_source(connect="other.duckdb", table="t").read(Demand(())).__enter__()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_table_is_said_with_what_was_meant(path: Path, open_source: Any) -> None:
+    with pytest.raises(SourceUnavailable, match="no table `people`; did you mean `crm.people`"):
+        open_source(connect="shop.duckdb", table="people").read(Demand(())).__enter__()
