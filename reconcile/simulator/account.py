@@ -140,9 +140,13 @@ class Account:
         """A new list, even where the name is taken: that is how twins come to be. Error 99 at the cap."""
         self.admit_lists(1)
         made = MailList(self.ids.new(second), name, second, **traits)
-        self.lists[made.list_id] = made
-        self._named.setdefault(name, []).append(made)
+        self.put_list(made)
         return made
+
+    def put_list(self, mail_list: MailList) -> None:
+        """Take up a list that was made elsewhere, with the count it has."""
+        self.lists[mail_list.list_id] = mail_list
+        self._named.setdefault(mail_list.name, []).append(mail_list)
 
     def drop_list(self, mail_list: MailList) -> None:
         """Delete a list; its memberships go, its members stay (SAILTHRU.md §8.3)."""

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request as WebRequest
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from reconcile.simulator.decoding import MAX_BODY
 from reconcile.simulator.downloads import Download, download
+from reconcile.simulator.inspector import page
 from reconcile.simulator.messages import Answer, Broken, Request
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 #: Where the bare root of the real API leads (SAILTHRU.md §2).
 DOCUMENTATION: Final = "https://getstarted.sailthru.com/developers/api-basics/introduction/"
+#: The page holds no script and lets none in.
+_PAGE_HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'",
+    "cache-control": "no-store",
+}
 
 
 class Application(Starlette):
@@ -126,10 +132,14 @@ async def _silence(seconds: float, receive: Receive) -> None:
 
 
 def _routes(sim: Simulator) -> list[Route]:
-    async def root(_request: WebRequest) -> Response:
-        return RedirectResponse(DOCUMENTATION, 302)
+    async def root(request: WebRequest) -> Response:
+        if "text/html" not in request.headers.get("accept", ""):
+            return RedirectResponse(DOCUMENTATION, 302)
+        sim.tick()
+        return HTMLResponse(page(sim, request.query_params.get("email", "")), headers=_PAGE_HEADERS)
 
     async def state(_request: WebRequest) -> Response:
+        sim.tick()
         return JSONResponse(sim.state())
 
     async def export(request: WebRequest) -> Response:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reconcile.simulator import values
+from reconcile.simulator import queries, values
 from reconcile.simulator.account import MAX_PRIMARY, Account
 from reconcile.simulator.calls import Call
 from reconcile.simulator.model import MailList, Refusal
@@ -78,31 +78,41 @@ def _passes(mail_list: MailList, params: Mapping[str, Any]) -> bool:
 
 def _row(account: Account, mail_list: MailList, second: int) -> Answer:
     """A list among all: `name` and `email_count` here, and no `primary` (§8.1)."""
-    account.refresh(mail_list, second)
+    valid = account.valid_count(mail_list) if mail_list.kind == "normal" else _count(account, mail_list, second)
     return {
         "list_id": mail_list.list_id,
         "name": mail_list.name,
-        "email_count": mail_list.count,
-        "valid_count": account.valid_count(mail_list),
+        "email_count": _count(account, mail_list, second),
+        "valid_count": valid,
         "create_time": stamp(mail_list.created, account.zone),
         "type": mail_list.kind,
     }
 
 
 def _one(account: Account, mail_list: MailList, params: Mapping[str, Any], second: int) -> Answer:
-    account.refresh(mail_list, second)
     answer: Answer = {
         "list_id": mail_list.list_id,
         "list": mail_list.name,
         "create_time": stamp(mail_list.created, account.zone),
         "send_time": None,
-        "count": mail_list.count,
+        "count": _count(account, mail_list, second),
         "type": mail_list.kind,
         "primary": mail_list.primary,
     }
     if values.truthy(values.mapping(params.get("fields")).get("vars")):
         answer |= {"vars": dict(mail_list.vars), "public_name": mail_list.public_name}
     return answer
+
+
+def _count(account: Account, mail_list: MailList, second: int) -> int:
+    """What the API tells: the kept count, or, of a smart list, how many its query means now."""
+    if mail_list.kind == "smart":
+        try:
+            return len(queries.members(account, mail_list))
+        except Refusal:  # its source is gone
+            return 0
+    account.refresh(mail_list, second)
+    return mail_list.count
 
 
 def _written(mail_list: MailList) -> Answer:

@@ -40,12 +40,12 @@ class Mischief:
         rules = self.faults.calls
         if not rules:
             return None
-        about = _about(params)
-        nth = self.dice.nth(method, endpoint, about)
+        whom = about(params)
+        nth = self.dice.nth(method, endpoint, whom)
         for index, rule in enumerate(rules):
-            if self._left[index] == 0 or not self._matches(rule, method, endpoint, about, now):
+            if self._left[index] == 0 or not self._matches(rule, method, endpoint, whom, now):
                 continue
-            if self.dice.chance("call", index, method, endpoint, about, nth) < rule.rate:
+            if self.dice.chance("call", index, method, endpoint, whom, nth) < rule.rate:
                 self._strike(index, rule)
                 return rule
         return None
@@ -60,13 +60,13 @@ class Mischief:
             self.note("maintenance")
         return fault
 
-    def _matches(self, rule: CallFault, method: str, endpoint: str, about: str, now: float) -> bool:
+    def _matches(self, rule: CallFault, method: str, endpoint: str, whom: str, now: float) -> bool:
         if rule.between is not None and not rule.between[0] <= now - self._started < rule.between[1]:
             return False
         return (
             (not rule.methods or method in rule.methods)
             and (not rule.endpoints or endpoint in rule.endpoints)
-            and (not rule.ids or about in rule.ids)
+            and (not rule.ids or whom in rule.ids)
         )
 
     def _strike(self, index: int, rule: CallFault) -> None:
@@ -107,8 +107,8 @@ class Mischief:
         rule = self.faults.reads
         if not rule.most:
             return rule.least
-        about = _about(params)
-        return self.dice.between(rule.least, rule.most, "lag", about, self.dice.nth("lag", about))
+        whom = about(params)
+        return self.dice.between(rule.least, rule.most, "lag", whom, self.dice.nth("lag", whom))
 
     def cut(self, token: str, size: int) -> int:
         """How many bytes of this download arrive."""
@@ -122,7 +122,7 @@ class Mischief:
         return int(size * self.dice.between(0.1, 0.95, "cut", token, nth))
 
 
-def _about(params: Mapping[str, Any]) -> str:
+def about(params: Mapping[str, Any]) -> str:
     """Whom or what a call is about."""
     for name in ("id", "list", "list_id", "job_id", "job"):
         value = values.text(params.get(name))

@@ -1,0 +1,154 @@
+"""The page for people at `GET /`: lists, counts, one profile, recent calls, faults. Plain HTML; no script."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from reconcile.simulator import queries
+from reconcile.simulator.calls import Logged
+from reconcile.simulator.faults import CallFault, Faults
+from reconcile.simulator.mischief import about
+from reconcile.simulator.model import MailList, Profile
+from reconcile.simulator.times import stamp
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from reconcile.simulator.simulator import Simulator
+
+_FOLDER: Final = Path(__file__).parent / "templates"
+_LISTS: Final = 30
+_CALLS: Final = 50
+
+
+@cache
+def _template() -> tuple[Template, str]:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    house = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
+    return house.get_template("inspector.html"), (_FOLDER / "inspector.css").read_text(encoding="utf-8")
+
+
+def page(sim: Simulator, email: str = "") -> str:
+    """The whole page; with the profile of this address, if one is asked for."""
+    from markupsafe import Markup
+
+    template, style = _template()
+    account = sim.account
+    profile = account.profile(email) if email else None
+    lists = sorted(account.lists.values(), key=lambda m: (m.name, m.list_id))[:_LISTS]
+    recent = [call for call, _ in zip(reversed(list(sim.calls)), range(_CALLS), strict=False)]
+    return template.render(
+        style=Markup(style),  # noqa: S704 - a file of ours, not what a caller has sent
+        seed=sim.seed,
+        timezone=account.zone.key,
+        now=stamp(int(sim.clock()), account.zone),
+        tiles=_tiles(sim),
+        asked=email.strip(),
+        profile=None if profile is None else _profile(sim, profile),
+        lists=[_list(sim, mail_list) for mail_list in lists],
+        lists_more=len(account.lists) - len(lists),
+        faults=_faults(sim),
+        faults_description=sim.faults.description,
+        calls=[_call(sim, call) for call in recent],
+    )
+
+
+def _tiles(sim: Simulator) -> list[tuple[str, str, str]]:
+    account = sim.account
+    names = {mail_list.name for mail_list in account.lists.values()}
+    twins = len(account.lists) - len(names)
+    struck = sum(sim.mischief.done.values())
+    running = sum(job.status in {"pending", "running"} for job in sim.jobs.jobs.values())
+    return [
+        ("Profiles", f"{len(account.profiles):,}", f"{len(account.restricted):,} opted out or bounced"),
+        ("Lists", f"{len(account.lists):,}", f"{twins:,} twins" if twins else "no twins"),
+        ("Calls", f"{sim.calls_total.total():,}", _busiest(sim)),
+        ("Jobs", f"{len(sim.jobs.jobs):,}", f"{running:,} not done"),
+        ("Faults struck", f"{struck:,}", "see below" if struck else "none so far"),
+    ]
+
+
+def _busiest(sim: Simulator) -> str:
+    most = sim.calls_total.most_common(1)
+    return f"mostly {most[0][0][0]} /{most[0][0][1]}" if most else "none so far"
+
+
+def _profile(sim: Simulator, profile: Profile) -> dict[str, Any]:
+    zone = sim.account.zone
+    keys = {name: value for name, value in profile.keys.items() if name != "email"}
+    facts = {
+        **keys,
+        "cookie": sim.account.ids.cookie(profile.sid, profile.email),
+        "opt-out": profile.optout_email + (", hard bounce" if profile.bounced else ""),
+        "created": stamp(profile.created, zone),
+    }
+    return {
+        "email": profile.email,
+        "facts": list(facts.items()),
+        "lists": [(mail_list.name, stamp(second, zone)) for mail_list, second in profile.joined.items()],
+        "vars": [(name, json.dumps(value, ensure_ascii=False)) for name, value in profile.vars.items()],
+    }
+
+
+def _list(sim: Simulator, mail_list: MailList) -> dict[str, Any]:
+    smart = mail_list.kind == "smart"
+    members = len(queries.members(sim.account, mail_list)) if smart else len(mail_list.members)
+    return {
+        "name": mail_list.name,
+        "kind": mail_list.kind,
+        "primary": mail_list.primary,
+        "twin": len(sim.account.named(mail_list.name)) > 1,
+        "count": f"{members if smart else mail_list.count:,}",
+        "off": not smart and mail_list.count != members,
+        "members": f"{members:,}",
+        "created": stamp(mail_list.created, sim.account.zone),
+    }
+
+
+def _call(sim: Simulator, call: Logged) -> dict[str, Any]:
+    good = call.status == 200 and call.fault is None
+    return {
+        "at": stamp(int(call.at), sim.account.zone)[17:25],
+        "method": call.method,
+        "endpoint": call.endpoint,
+        "about": about(call.params),
+        "status": call.status or "none",
+        "fault": call.fault,
+        "tone": "good" if good else "bad",
+    }
+
+
+def _faults(sim: Simulator) -> list[tuple[str, int]]:
+    """Each fault in force in a few words, with how often it has struck."""
+    done = sim.mischief.done
+    return [(what, done.get(name, 0)) for name, what in told(sim.faults)]
+
+
+def told(faults: Faults) -> list[tuple[str, str]]:
+    """Name and description of each fault that is set, in plain words."""
+    calls = [(rule.fault, f"{rule.fault}: {rule.rate:.2%} of {_which(rule)}") for rule in faults.calls]
+    jobs = faults.jobs
+    rest = [
+        ("lying-delete", faults.deletes.lie, f"deletes that do nothing: {faults.deletes.lie:.2%} of profiles"),
+        ("lying-delete", faults.deletes.ids, f"deletes that do nothing: {len(faults.deletes.ids)} chosen profiles"),
+        ("twin-list", faults.lists.twins, "lists made twice when two writes miss them at once"),
+        ("stale-read", faults.reads.most, f"reads up to {faults.reads.most:g} s behind the writes"),
+        ("maintenance", faults.maintenance.weekly or faults.maintenance.between, "planned downtime"),
+        ("stalled-job", jobs.stall, f"jobs that never end: {jobs.stall:.2%}"),
+        ("failed-job", jobs.fail, f"jobs that end in error: {jobs.fail:.2%}"),
+        ("skipped-line", jobs.skip_lines, f"lines that jobs leave out: {jobs.skip_lines:.2%}"),
+        ("lagging-export", jobs.export_lag, f"exports {jobs.export_lag:g} s behind the writes"),
+        ("truncated-download", jobs.truncate, f"downloads that break off: {jobs.truncate:.2%}"),
+        ("latency", faults.latency.most, f"answers that take up to {faults.latency.most * 1000:g} ms"),
+    ]
+    return calls + [(name, words) for name, on, words in rest if on]
+
+
+def _which(rule: CallFault) -> str:
+    methods = ", ".join(rule.methods) or "all"
+    endpoints = " and ".join(f"/{name}" for name in rule.endpoints)
+    return f"{methods} calls{f' to {endpoints}' if endpoints else ''}"
