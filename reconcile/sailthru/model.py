@@ -141,14 +141,6 @@ class Unsure(AccountUnavailable):
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What a connection test finds: how many lists, and the account's time zone (None where the key may not ask)."""
-
-    lists: int
-    timezone: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Export:
     """The members of one list as a CSV file with a header record (SAILTHRU.md §9.3).
 

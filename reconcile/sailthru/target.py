@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from reconcile.apply.model import Write
 from reconcile.errors import ApiRejected, CredentialsRefused
 from reconcile.sailthru import jobs, limits
 from reconcile.sailthru.client import Client, Patience
-from reconcile.sailthru.model import URL, Call, Credentials, Endpoint, Export, Facts, Method, NotFound, Unsure
+from reconcile.sailthru.model import URL, Call, Credentials, Endpoint, Export, Method, NotFound, Unsure
 from reconcile.state.masks import Masks
 from reconcile.state.model import Ref, RemoteList, Sighting
 
@@ -24,6 +25,14 @@ _SETTLE: Final = (0.5, 1.5, 4.0)
 """Seconds between looks for what an unsure call may have done: a write may take 5 s to show (SAILTHRU.md §6)."""
 
 _SEEN: Final = {"keys": 1, "vars": 1, "lists": 1, "optout_email": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a connection test finds: how many lists, and the account's time zone (None where the key may not ask)."""
+
+    lists: int
+    timezone: str | None
 
 
 class Target:

@@ -124,14 +124,30 @@ class Ref:
 class Export(Protocol):
     """The members of one list, as a file on this machine that the workspace can read as CSV records."""
 
-    list: str
-    path: str
-    columns: tuple[str, ...]
-    """A unique name for every column of the file, by position: the header itself may hold twins."""
-    sid_column: str
-    hash_column: str
-    var_columns: Mapping[str, str]
-    """var name -> column of the file; vars the account has never seen are absent."""
+    # Properties, so that frozen classes fit.
+    @property
+    def list(self) -> str:
+        """The list's name."""
+
+    @property
+    def path(self) -> str:
+        """The file: UTF-8, with a header record."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """A unique name for every column of the file, by position: the header itself may hold twins."""
+
+    @property
+    def sid_column(self) -> str:
+        """The column of the sid."""
+
+    @property
+    def hash_column(self) -> str:
+        """The column of the MD5 of the address, in hex."""
+
+    @property
+    def var_columns(self) -> Mapping[str, str]:
+        """Var name -> column of the file; vars the account has never seen are absent."""
 
 
 class Observable(Protocol):

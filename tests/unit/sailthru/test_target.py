@@ -11,8 +11,8 @@ from unit.sailthru.scripted import HTML, MASKS, PLANTED, SID, Clock, Script, a_c
 
 from reconcile.apply.model import Executor, Write
 from reconcile.errors import AccountUnavailable, ApiRejected, CredentialsRefused, ReconcileError
-from reconcile.sailthru.model import Credentials, Facts
-from reconcile.sailthru.target import Target, connect
+from reconcile.sailthru.model import Credentials
+from reconcile.sailthru.target import Facts, Target, connect
 from reconcile.state.model import Observable, Ref, RemoteList, Sighting
 
 OK = yes({"ok": True})
