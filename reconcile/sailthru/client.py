@@ -21,7 +21,6 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from reconcile import __version__
 from reconcile.errors import ReconcileError
 from reconcile.sailthru import limits, wire, words
 from reconcile.sailthru.limits import Budget
@@ -41,7 +40,7 @@ LANE: Final = 10
 """Connections a pool: httpx's own pool costs more per call the more are in flight (PERFORMANCE.md, "Calls out")."""
 
 _TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0, pool=None)
-_HEADERS: Final = {"User-Agent": f"sailthru-reconcile/{__version__}", "Accept": "application/json"}
+_HEADERS: Final = {"User-Agent": "sailthru-reconcile", "Accept": "application/json"}
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 
 _FAILURES: Final[tuple[tuple[type[Exception], Cause, bool], ...]] = (
