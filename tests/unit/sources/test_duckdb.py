@@ -46,5 +46,5 @@ def test_a_missing_database_is_said_and_not_made(tmp_path: Path, open_source: An
 
 
 def test_a_missing_table_is_said_with_what_was_meant(path: Path, open_source: Any) -> None:
-    with pytest.raises(SourceUnavailable, match="no table `people`; did you mean `crm.people`"):
+    with pytest.raises(SourceUnavailable, match=r"no table `people`; did you mean `crm\.people`"):
         open_source(connect="shop.duckdb", table="people").read(Demand(())).__enter__()

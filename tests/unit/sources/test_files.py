@@ -74,7 +74,7 @@ def test_a_missing_file_is_said(name: str, open_source: Any) -> None:
 
 
 def test_another_ending_is_refused(open_source: Any) -> None:
-    with pytest.raises(SourceUnavailable, match="must end in .csv"):
+    with pytest.raises(SourceUnavailable, match=r"must end in \.csv"):
         open_source(file="customers.xls").read(Demand(()))
 
 

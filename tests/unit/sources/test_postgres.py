@@ -1,6 +1,7 @@
 # ruff: noqa: DTZ001 -- sources' timestamps have no zone: they are in UTC
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 from datetime import date, datetime
@@ -27,7 +28,8 @@ def odd(postgres_url: str) -> str:
         connection.execute(f"""CREATE TABLE crm.odd AS SELECT 1::int2 i, 1.25::numeric(10,2) n, 'glad'::mood m,
             '{PLANTED}'::mail d, '{{"a": 1}}'::jsonb j, array[1, 2] l, 'infinity'::timestamp forever,
             timestamptz '2024-01-01 10:00+02' tz, time '10:00' t, '2 days'::interval iv, true AS ok,
-            date '2024-01-01' AS day, '0044-03-15 BC'::date ides, 'NaN'::numeric nan, inet '10.0.0.1' ip, 2::money money""")
+            date '2024-01-01' AS day, '0044-03-15 BC'::date ides, 'NaN'::numeric nan, inet '10.0.0.1' ip,
+            2::money money""")
         connection.execute("CREATE ROLE poor LOGIN PASSWORD 'hunter2'")
     return url
 
@@ -81,6 +83,19 @@ def test_rows_come_in_batches(postgres_url: str, open_source: Any) -> None:
     source = open_source(connect=postgres_url, query="SELECT at AS id FROM generate_series(1, 45000) AS s(at)")
     with source.read(Demand(("id",))) as batches:
         assert [len(batch) for batch in batches] == [20_000, 20_000, 5_000]
+
+
+@pytest.mark.parametrize("batches_read", [0, 1])
+def test_a_read_may_end_early(batches_read: int, postgres_url: str, open_source: Any) -> None:
+    source = open_source(connect=postgres_url, query="SELECT at AS id FROM generate_series(1, 90000) AS s(at)")
+    with source.read(Demand(())) as batches:
+        for _ in range(batches_read):
+            batches.read_next_batch()
+    del batches
+    gc.collect()
+    with psycopg.connect(postgres_url) as connection:
+        left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'reconcile' AND state != 'idle'"
+        assert connection.execute(left).fetchone() == (0,)
 
 
 def test_the_session_only_reads(postgres_url: str, open_source: Any) -> None:

@@ -136,6 +136,22 @@ def test_rows_come_in_batches(path: Path, open_source: Any) -> None:
         assert [len(batch) for batch in batches] == [streams.ROWS, streams.ROWS, 1]
 
 
+def test_a_read_may_end_early(path: Path, open_source: Any) -> None:
+    _run(path, "CREATE TABLE t (id INTEGER)", "INSERT INTO t VALUES (1)")
+    with open_source(connect="shop.db", table="t").read(Demand(())):
+        pass
+
+
+def test_the_readers_own_error_is_left_alone(path: Path, open_source: Any) -> None:
+    def consume() -> None:
+        with open_source(connect="shop.db", table="t").read(Demand(())):
+            raise RuntimeError("of the reader's own caller")
+
+    _run(path, "CREATE TABLE t (id INTEGER)")
+    with pytest.raises(RuntimeError, match="of the reader's own caller"):
+        consume()
+
+
 def test_an_engine_can_take_the_rows_straight(path: Path, open_source: Any) -> None:
     _run(path, "CREATE TABLE t (id INTEGER)", "INSERT INTO t VALUES (1), (2)")
     with open_source(connect="shop.db", table="t").read(Demand(())) as batches, duckdb.connect() as engine:
