@@ -67,7 +67,7 @@ def sound(data: Mapping[str, Any], bad: Collection[Path]) -> dict[str, Any]:
 def _kept(section: str, part: Any, bad: Collection[Path]) -> dict[str, Any]:
     if not isinstance(part, Mapping):
         return {}
-    wrong = {path[1] for path in bad if path[0] == section and len(path) > 1}
+    wrong = {path[1] for path in bad if path[:1] == (section,) and len(path) > 1}
     return {name: value for name, value in part.items() if name not in wrong}
 
 
@@ -136,7 +136,11 @@ def _profiles(desk: Desk) -> Iterator[Problem]:
     source = desk.spec.sources.get(profiles.from_)
     if source is not None and source.many:
         where = desk.places.value(*path)
-        yield Problem(f'profiles.from: source "{profiles.from_}" holds many rows a person', where, "Name one with one.")
+        yield Problem(
+            f'profiles.from: source "{profiles.from_}" holds many rows a person',
+            where,
+            "Name a source with one row a person.",
+        )
     identity = profiles.identity
     if identity is not None and identity.var in desk.declared.get("vars", ()):
         hint = "The identity's var is sent by itself: take it out of vars."
@@ -290,14 +294,17 @@ def _lists(desk: Desk) -> Iterator[Problem]:
     """Sailthru's rules for list names, and no two that it or a person could take for one (SAILTHRU.md §8.4, §15)."""
     named: list[tuple[Path, str]] = [(("account", "registry"), desk.spec.account.registry)]
     named += [(("groups", name, "list"), group.list) for name, group in desk.spec.groups.items()]
-    seen: dict[str, tuple[Path, str]] = {}
+    exact: dict[str, Path] = {}
+    near: dict[str, Path] = {}
     for path, name in named:
         where = desk.places.value(*path)
         yield from (Problem(f"{called(path)} {wrong}", where) for wrong in _misnamed(name))
-        first, other = seen.setdefault(unicodedata.normalize("NFC", name).strip().casefold(), (path, name))
-        if first != path:
-            same = "is the same list as" if other == name else "differs only in case or outer space from the list of"
-            yield Problem(f"{called(path)} {same} {called(first[:-1] if len(first) > 2 else first)}", where)
+        same = exact.setdefault(name, path)
+        like = near.setdefault(unicodedata.normalize("NFC", name).strip().casefold(), path)
+        if same != path:
+            yield Problem(f"{called(path)} is the same as {called(same)}", where)
+        elif like != path:
+            yield Problem(f"{called(path)} differs only in case or outer space from {called(like)}", where)
 
 
 def _misnamed(name: str) -> Iterator[str]:

@@ -15,12 +15,10 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from reconcile.errors import Problem, SpecInvalid, Where
-from reconcile.spec import check, messages, templates
+from reconcile.spec import check, messages, scalars, templates
 from reconcile.spec.model import Path, Spec
 from reconcile.spec.places import Page, Places, called
 
-LARGEST_WHOLE = 2**53
-"""Beyond this a JSON number is no longer exact (SAILTHRU.md §15)."""
 DEEPEST, MOST_NODES = 40, 500_000
 _MERGED = {("version",), ("sources",), ("properties",), ("vars",), ("groups",)}
 _SECTIONS = ("sources", "properties", "vars", "groups", "account", "profiles", "policy")
@@ -111,6 +109,7 @@ class _Book:
     places: Places = field(default_factory=Places)
     problems: list[Problem] = field(default_factory=list)
     nodes: int = 0
+    spoilt: set[Path] = field(default_factory=set)
     unread: bool = False
     """Whether a file could not be read at all, so that what looks missing may be in it."""
 
@@ -128,10 +127,11 @@ class _Book:
         if alone and ("version",) in self.places.keys:
             self.places.keys[()] = self.places.keys["version",]
         spec, findings = self._validated(self.data)
-        if findings:
-            self.problems += [problem for path, problem in findings if not (self.unread and len(path) == 1)]
+        if findings or self.spoilt:
+            self.problems += [problem for path, problem in findings if not self._excused(path)]
             # The parts that are right are still checked against each other, so that all problems show at once.
-            spec, _ = self._validated(check.sound(self.data, [path for path, _ in findings]))
+            bad = [*(path for path, _ in findings), *self.spoilt]
+            spec, _ = self._validated(check.sound(self.data, bad))
         if spec is not None and not self.unread:
             self.problems += check.problems(spec, self.places, self._declared())
         if self.problems or spec is None:
@@ -143,6 +143,10 @@ class _Book:
             return Spec.model_validate({"version": 1} | data), []
         except ValidationError as error:
             return None, messages.translate(error, data, self.places)
+
+    def _excused(self, path: Path) -> bool:
+        """Whether a finding only follows from what could not be read."""
+        return path[:2] in self.spoilt or (self.unread and len(path) == 1)
 
     def _declared(self) -> dict[str, tuple[str, ...]]:
         return {section: tuple(part) for section, part in self.data.items() if isinstance(part, dict)}
@@ -208,7 +212,7 @@ class _Book:
             if key.tag == f"{_TAG}merge":
                 merged += _merged(value)
                 continue
-            name = self._key(key, page)
+            name = self._key(key, path, page)
             where = page.at(key.start_mark.line, key.start_mark.column)
             if name is None or self._twice((*path, name), where):
                 continue
@@ -219,14 +223,20 @@ class _Book:
                 self.places.keys[*path, key.value] = page.at(key.start_mark.line, key.start_mark.column)
                 yield key.value, value
 
-    def _key(self, key: Node, page: Page) -> str | None:
-        if isinstance(key, ScalarNode) and key.tag == f"{_TAG}str" and _is_text(key.value):
+    def _key(self, key: Node, path: Path, page: Page) -> str | None:
+        if isinstance(key, ScalarNode) and key.tag == f"{_TAG}str" and scalars.is_text(key.value):
             return str(key.value)
         where = page.at(key.start_mark.line, key.start_mark.column)
-        braces = isinstance(key, MappingNode)
-        hint = "A {{ template }} must stand in quotes." if braces else "Put it in quotes."
-        self.problems.append(Problem("a key must be a text", where, hint))
+        if isinstance(key, MappingNode):
+            self._spoil(path, Problem("a template must stand in quotes", where, 'Write "{{ … }}".'))
+        else:
+            self._spoil(path, Problem("a key must be a text", where, "Put it in quotes."))
         return None
+
+    def _spoil(self, path: Path, problem: Problem) -> None:
+        """A value cannot be read; whatever else seems wrong with its part may come from that."""
+        self.problems.append(problem)
+        self.spoilt.add(path[:2])
 
     def _twice(self, path: Path, where: Where) -> bool:
         first = self.places.keys.get(path)
@@ -242,23 +252,24 @@ class _Book:
         if len(path) > DEEPEST or self.nodes > MOST_NODES:
             self.problems.append(Problem("the spec is nested too deeply, or too large", where))
             return None
-        self.places.values[path] = where
+        # YAML puts a value that is not there somewhere behind its key: the key is the better place.
+        if node.start_mark.index < node.end_mark.index:
+            self.places.values[path] = where
         if isinstance(node, MappingNode):
             return {name: self._plain(value, (*path, name), page) for name, value in self._pairs(node, path, page)}
         if isinstance(node, SequenceNode):
             return [self._item(value, (*path, index), page) for index, value in enumerate(node.value)]
-        return self._scalar(node, where)
+        return self._scalar(node, path, where)
 
     def _item(self, node: Node, path: Path, page: Page) -> Any:
         self.places.keys[path] = page.at(node.start_mark.line, node.start_mark.column)
         return self._plain(node, path, page)
 
-    def _scalar(self, node: Node, where: Where) -> Any:
+    def _scalar(self, node: Node, path: Path, where: Where) -> Any:
         try:
-            return _value(node)
-        except (ValueError, KeyError, OverflowError) as error:
-            hint = str(error) if type(error) is _Odd else None
-            self.problems.append(Problem("this value cannot be used", where, hint))
+            return scalars.value(str(node.tag).removeprefix(_TAG), str(node.value))
+        except scalars.Odd as odd:
+            self._spoil(path, Problem("this value cannot be used", where, str(odd)))
             return None
 
 
@@ -266,40 +277,6 @@ def _reader() -> Any:
     yaml = YAML(typ="safe", pure=True)
     yaml.composer.warn_double_anchors = False
     return yaml
-
-
-class _Odd(ValueError):
-    """A value that YAML can say and a spec cannot; holds why."""
-
-
-def _value(node: Node) -> Any:
-    kind, text = str(node.tag).removeprefix(_TAG), str(node.value)
-    if not _is_text(text):
-        raise _Odd("It holds a character that is no text.")
-    match kind:
-        case "str" | "timestamp":
-            return text
-        case "null":
-            return None
-        case "bool":
-            return text.lower() in ("true", "yes", "on")
-        case "float":
-            return float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
-        case "int":
-            return _whole(text.replace("_", "").lower())
-    raise _Odd("Tags have no meaning here.")
-
-
-def _whole(text: str) -> int:
-    # In YAML 1.2 a leading zero means nothing; octal is 0o17.
-    value = int(text, 0 if text.lstrip("+-")[:2] in ("0x", "0o", "0b") else 10)
-    if abs(value) > LARGEST_WHOLE:
-        raise _Odd(f"Whole numbers are exact up to {LARGEST_WHOLE:,}; put longer ones in quotes.")
-    return value
-
-
-def _is_text(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" or character == "\0" for character in text)
 
 
 def _merged(node: Node) -> list[tuple[Node, Node]]:
@@ -330,25 +307,12 @@ def _refers(node: Node) -> bool:
 # YAML's own complaints
 
 
-_SAID = {
-    "'\\t'": ("a tab, where YAML wants spaces", "Indent with spaces."),
-    "cannot start any token": ("a value cannot start with this character", "Put the value in quotes."),
-    "mapping values are not allowed": ("a second colon, or a wrong indent", "Put a value with a colon in quotes."),
-    "could not find expected ':'": ("a key without its colon", None),
-    "unexpected end of stream": ("a quote is not closed", None),
-    "undefined alias": ("an alias (*name) for which there is no anchor (&name)", "Put a value with a star in quotes."),
-    "expected <block end>": ("the indent does not fit what stands above", None),
-    "',' or '}'": ("a brace or comma is missing", None),
-    "',' or ']'": ("a bracket or comma is missing", None),
-    "expected the node content": ("a value is missing", None),
-    "another document": ("a second document (---)", "One file holds one."),
-}
-
-
 def _syntax(error: MarkedYAMLError, page: Page) -> Problem:
     mark = error.problem_mark or error.context_mark
-    said = str(error.problem)
-    message, hint = next((words for key, words in _SAID.items() if key in said), ("this is no YAML", None))
+    if mark and not page.at(mark.line, mark.column).text.strip():
+        # What is missing at the end was opened somewhere.
+        mark = error.context_mark or mark
+    message, hint = messages.misread(str(error.problem))
     return Problem(message, page.at(mark.line, mark.column) if mark else None, hint)
 
 

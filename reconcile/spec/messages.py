@@ -1,4 +1,4 @@
-"""What pydantic finds, in our words and with our places."""
+"""What pydantic and YAML find, in our words and with our places."""
 
 from __future__ import annotations
 
@@ -106,8 +106,6 @@ def _unfit(detail: ErrorDetails, value: Any, *, single: bool) -> tuple[str, str 
         return "is empty", None
     if kind in ("greater_than_equal", "less_than_equal"):
         return f"must be {'at least' if 'ge' in context else 'at most'} {context.get('ge', context.get('le'))}", None
-    if kind == "finite_number":
-        return "must be a finite number", None
     wanted = _SINGLE if single and kind in _SINGLES else _KINDS.get(kind, "something else")
     hint = "Put it in quotes." if kind == "string_type" and isinstance(value, int | float) else None
     return f"must be {wanted}, not {_kind(value)}", hint
@@ -201,4 +199,28 @@ def _meaning(path: Path, key: str) -> str | None:
     """What a key is for: the first sentence of its description."""
     fields = _part(path, {}).model_fields
     said = next((field.description for name, field in fields.items() if (field.alias or name) == key), None)
-    return said.split("\n\n")[0].replace("\n", " ") if said else None
+    return f"{said.partition('. ')[0].rstrip('.')}." if said else None
+
+
+# What YAML finds
+
+
+_SAID: Mapping[str, tuple[str, str | None]] = {
+    "'\\t'": ("a tab, where YAML wants spaces", "Indent with spaces."),
+    "cannot start any token": ("a value cannot start with this character", "Put the value in quotes."),
+    "mapping values are not allowed": ("a second colon, or a wrong indent", "Put a value with a colon in quotes."),
+    "could not find expected ':'": ("a key without its colon", None),
+    "unexpected end of stream": ("a quote is not closed", None),
+    "expected alphabetic": ("a value cannot start with this character", "Put the value in quotes."),
+    "undefined alias": ("an alias (*name) for which there is no anchor (&name)", "Put a value with a star in quotes."),
+    "expected <block end>": ("the indent does not fit what stands above", None),
+    "',' or '}'": ("a brace or comma is missing", None),
+    "',' or ']'": ("a bracket or comma is missing", None),
+    "expected the node content": ("a value is missing", None),
+    "another document": ("a second document (---)", "One file holds one."),
+}
+
+
+def misread(complaint: str) -> tuple[str, str | None]:
+    """YAML's complaint about a file in our words, and a hint. Its own words may quote the file, secrets included."""
+    return next((words for key, words in _SAID.items() if key in complaint), ("this is no YAML", None))

@@ -176,7 +176,7 @@ class Condition(_Part):
     property: str
     """The property that is asked about."""
     op: Op
-    """Text is compared with
+    """What is asked, such as `gte`. Text is compared with
     its case; `contains` and `starts_with` know no wildcards."""
     value: Scalar | list[Scalar] = None
     """What to compare with: a list for `in`; true (also when left out) or false for `exists`; for `before` and

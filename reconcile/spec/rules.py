@@ -131,11 +131,11 @@ def _tree(text: str) -> Tree:
     except TokenError:
         raise _refused(text, "a quote or bracket is not closed") from None
     except (SqlglotError, RecursionError, ValueError, TypeError, AttributeError, IndexError, KeyError):
-        raise _refused(text, "cannot be read as SQL") from None
+        raise _refused(text, "it cannot be read as SQL") from None
     if not trees or trees[0] is None:
         raise _refused(text, "there is nothing in it")
     if len(trees) > 1:
-        raise _refused(text, "is more than one expression", "Take out the semicolon.", near=";")
+        raise _refused(text, "it is more than one expression", "Take out the semicolon.", near=";")
     return trees[0]
 
 
@@ -150,7 +150,7 @@ def _misread(text: str, error: ParseError) -> SpecInvalid:
     elif "number of provided arguments" in said:
         message = f'the call that ends near "{near}" has too many arguments'
     else:
-        message = f'cannot be read as SQL near "{near}"' if near else "cannot be read as SQL"
+        message = f'it cannot be read as SQL near "{near}"' if near else "it cannot be read as SQL"
     return SpecInvalid([Problem(message, where, _hint_syntax(text))])
 
 
@@ -176,19 +176,19 @@ def _refused(text: str, message: str, hint: str | None = None, *, near: str = ""
 _AGGREGATES_LATER = "A formula looks at one person. Aggregates over a `many` source are not supported yet."
 _BARE = tuple(set(_DUCKDB.parser_class.NO_PAREN_FUNCTIONS.values()) - {exp.CurrentDate, exp.CurrentTimestamp})
 _REFUSED: dict[tuple[type, ...], tuple[str, str | None]] = {
-    (exp.Subquery, exp.Exists): ("holds a query inside", "A formula is one expression over properties."),
+    (exp.Subquery, exp.Exists): ("it holds a query inside", "A formula is one expression over properties."),
     (exp.Query, exp.DDL, exp.DML, exp.Command, exp.Drop, exp.Alter, exp.Set, exp.Use, exp.Pragma, exp.Describe,
      exp.Transaction, exp.Commit, exp.Rollback, exp.Attach, exp.Detach, exp.Copy): (
-        "is a statement", "Write only the expression, as it would stand after WHERE."),
-    (exp.Window,): ("uses a window (over)", _AGGREGATES_LATER),
-    (exp.AggFunc,): ("uses an aggregate", _AGGREGATES_LATER),
-    (exp.Star, exp.Columns): ("uses *", "Name the properties."),
-    (exp.Placeholder, exp.Parameter, exp.SessionParameter): ("uses a parameter", "Write the value itself."),
-    (exp.Alias, exp.Aliases): ("gives a name with AS", "Leave the name out: the property's id is its name."),
-    (exp.Lambda, exp.Comprehension): ("uses a function of its own (lambda)", None),
-    (exp.Dot,): ("reaches into a value with a dot", "Write a function around the property: upper(city)."),
-    (*_BARE, exp.NextValueFor): ("asks the database's session or clock", "The run's clock is now() or today()."),
-    (exp.Rand, exp.Randn, exp.Uuid): ("gives something else every time", "A plan must be the same twice."),
+        "it is a statement", "Write only the expression, as it would stand after WHERE."),
+    (exp.Window,): ("it uses a window (over)", _AGGREGATES_LATER),
+    (exp.AggFunc,): ("it uses an aggregate", _AGGREGATES_LATER),
+    (exp.Star, exp.Columns): ("it uses *", "Name the properties."),
+    (exp.Placeholder, exp.Parameter, exp.SessionParameter): ("it uses a parameter", "Write the value itself."),
+    (exp.Alias, exp.Aliases): ("it gives a name with AS", "Leave the name out: the property's id is its name."),
+    (exp.Lambda, exp.Comprehension): ("it uses a function of its own (lambda)", None),
+    (exp.Dot,): ("it reaches into a value with a dot", "Write a function around the property: upper(city)."),
+    (*_BARE, exp.NextValueFor): ("it asks the database's session or clock", "The run's clock is now() or today()."),
+    (exp.Rand, exp.Randn, exp.Uuid): ("it gives something else every time", "A plan must be the same twice."),
 }  # fmt: skip
 
 
@@ -202,7 +202,7 @@ def _check(node: Tree, text: str) -> None:
             text, f"{dotted}: a formula knows properties, not tables", "Write the property alone.", near=dotted
         )
     if not isinstance(node, _KNOWN):
-        raise _refused(text, f"uses SQL that has no place in a formula ({type(node).key})")
+        raise _refused(text, f"it uses SQL that has no place in a formula ({type(node).key})")
 
 
 _KNOWN = (
