@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.exceptions import TyperException
 
-from reconcile.errors import ReconcileError
+from reconcile.errors import ReconcileError, SpecInvalid
 
 if TYPE_CHECKING:
     from reconcile.apply.model import Report
@@ -53,8 +54,11 @@ class Format(StrEnum):
 @app.command()
 def validate(spec: SpecPath = SPECS) -> None:
     """Read the specs and report every problem; touches no database and no account."""
+    from reconcile import screen, sources
+
     loaded = _load(spec)
-    from reconcile import screen
+    if problems := sources.check(loaded):
+        raise SpecInvalid(problems)
 
     told = (
         (loaded.sources, "source"),
@@ -176,13 +180,11 @@ def demo(
 
 def main() -> None:
     """Run a command and turn its end into an exit status."""
-    from typer.exceptions import TyperException
-
     command = typer.main.get_command(app)
     try:
         status = command(standalone_mode=False)
     except TyperException as usage:
-        usage.show()
+        _misused(usage)
         sys.exit(USAGE)  # Typer's own 2 means "differences exist" here
     except typer.Abort:
         _say("Nothing was done.")
@@ -202,6 +204,14 @@ def main() -> None:
         _unexpected(error)
         sys.exit(BUG)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _misused(usage: TyperException) -> None:
+    show = getattr(usage, "show", None)  # those that know their command show its usage too
+    if show is not None:
+        show()
+    else:
+        _say(f"Error: {usage.format_message()}")
 
 
 def _unexpected(error: Exception) -> None:

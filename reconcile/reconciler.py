@@ -95,7 +95,8 @@ class Reconciler:
                     at_once=spec.policy.at_once,
                     progress=progress,
                 )
-                setting = planner.Setting(spec, workspace, masks, now, limits.quota())
+                url = templates.resolve(spec.account.url, self.environ)
+                setting = planner.Setting(spec, workspace, masks, now, url, limits.quota())
                 return planner.build(wanted, there, setting, out)
 
     async def apply(

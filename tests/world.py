@@ -102,8 +102,8 @@ class World:
     def fill(self, customers: Iterable[Customer]) -> None:
         self.customers = {one.id: one for one in customers}
 
-    def change(self, id: int, **fields: Any) -> None:
-        self.customers[id] = replace(self.customers[id], **fields)
+    def change(self, number: int, **fields: Any) -> None:
+        self.customers[number] = replace(self.customers[number], **fields)
 
     def spec(self) -> rc.Spec:
         with sqlite3.connect(self.folder / "shop.db") as shop:

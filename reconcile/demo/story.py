@@ -28,7 +28,7 @@ from reconcile.simulator.server import running
 from reconcile.state.masks import Masks
 from reconcile.state.model import Ref
 
-KEY, SECRET = "demo-key", "demo-secret"  # noqa: S105 -- the simulator's own
+KEY, SECRET = "demo-key", "demo-secret"
 SEED = 20
 """What customers and faults are drawn from: the demo is the same everywhere."""
 
@@ -47,7 +47,7 @@ def tell(folder: Path | None = None) -> int:
         _told("Names do not resolve now and then, lists that are created in parallel become twins,")
         _told("and some deletions answer ok and do nothing: as a team met them in the field.")
         shop.make(database, seed=SEED)
-        shutil.copytree(_specs(), place / "specs", dirs_exist_ok=True)
+        _lay_specs(place / "specs")
         with running(Simulator(seed=SEED, faults=Faults.named("field-report"), keys={KEY: SECRET})) as url:
             return _chapters(_Stage(place, url), database)
 
@@ -99,7 +99,7 @@ class _Stage:
         return {**os.environ, **ours, "SHOP_DATABASE_URL": "sqlite:///shop.db"}
 
 
-class _Unexpected(Exception):  # noqa: N818 -- ends the story
+class _Unexpected(Exception):
     """A command did not end as it should."""
 
 
@@ -129,6 +129,15 @@ def _specs() -> Path:
     """The worked examples: inside the installed package, or beside it in a clone."""
     packed = Path(__file__).parent / "specs"
     return packed if packed.is_dir() else Path(__file__).parents[2] / "specs"
+
+
+def _lay_specs(folder: Path) -> None:
+    """The worked examples, but that who left is deleted: the story has to show how deletions are made true."""
+    shutil.copytree(_specs(), folder, dirs_exist_ok=True)
+    policy = folder / "policy.yaml"
+    policy.write_text(
+        policy.read_text(encoding="utf-8").replace("on_leave: unlist", "on_leave: delete"), encoding="utf-8"
+    )
 
 
 def _title(text: str) -> None:

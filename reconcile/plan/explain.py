@@ -55,9 +55,10 @@ def view(plan: Plan, *, reveal: bool = False) -> View:
     face = plan.face
     people = _revealed(plan) if reveal else [_sampled(sample) for sample in face.samples]
     sections = (
+        Section("Profiles", tuple(_kinds(face))),
         Section("Lists", tuple(_lists(face))),
         Section("Vars", tuple(_vars(face))),
-        Section("Profiles" if reveal else "For example", tuple(people)),
+        Section("One by one" if reveal else "For example", tuple(people)),
         Section("Left out of the plan", tuple(_left_out(face))),
         Section("Sources", tuple(Row(" ", one.name, f"{one.rows:,} rows") for one in face.sources)),
         Section("Cost of apply", tuple(_cost(face))),
@@ -149,6 +150,24 @@ def _notes(face: Face) -> Iterator[str]:
         yield "Joining a list or changing a var may start journeys and mails at Sailthru."
 
 
+def _kinds(face: Face) -> Iterator[Row]:
+    """Profiles by what is to be done with them; nothing where nothing is."""
+    counts = face.counts
+    drift = face.causes.get("drift", 0)
+    strangers = f" ({drift:,} put there past us)" if drift else ""
+    rows = (
+        ("-", "delete", counts.delete, ", who left"),
+        ("+", "create", counts.create, ""),
+        ("~", "change", counts.update - counts.unlist - counts.moved, ""),
+        ("~", "new e-mail address", counts.moved, ""),
+        ("~", "take off our lists", counts.unlist, strangers),
+    )
+    told = [Row(glyph, name, f"{count:,}{more}") for glyph, name, count, more in rows if count]
+    if told:
+        yield from told
+        yield Row(" ", "leave as they are", f"{counts.unchanged:,}")
+
+
 def _lists(face: Face) -> Iterator[Row]:
     for one in face.lists:
         if not (one.new or one.join or one.leave):
@@ -156,7 +175,9 @@ def _lists(face: Face) -> Iterator[Row]:
         moves = [f"{one.join:,} join"] if one.join else []
         moves += [f"{one.leave:,} leave"] if one.leave else []
         told = f"{one.before:,} → {one.after:,} members" + (f" ({', '.join(moves)})" if moves else "")
-        yield Row("+" if one.new else "~", one.name, told + (", to create" if one.new else ""))
+        told += ", to create" if one.new else ""
+        told += "; everybody we manage" if one.name == face.registry else ""
+        yield Row("+" if one.new else "~", one.name, told)
 
 
 def _vars(face: Face) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import itertools
 import operator
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,6 @@ from typing import Any
 
 import ibis
 
-from reconcile import __version__
 from reconcile.plan import actions, archive
 from reconcile.plan.model import (
     AccountFace,
@@ -34,6 +34,7 @@ from reconcile.state.model import Rows, Shape
 from reconcile.state.observed import Observed
 from reconcile.state.workspace import Workspace
 
+DISTRIBUTION = "sailthru-reconcile"
 SAMPLES = 5
 """Masked samples shown of each kind of change."""
 
@@ -44,6 +45,7 @@ class Setting:
 
     Args:
         as_of: the run's one clock.
+        url: where the account answers, references resolved.
         quota: calls a minute we may make, by method and endpoint (`POST /user`), for the estimate.
     """
 
@@ -51,6 +53,7 @@ class Setting:
     workspace: Workspace
     masks: Masks
     as_of: datetime
+    url: str
     quota: Mapping[str, float]
 
 
@@ -118,10 +121,10 @@ def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, se
     before = workspace.one(observed.rows.aggregate(**_members(observed.rows, shape)))
     counts = _counts(sums, desired.total)
     return Face(
-        tool=f"reconcile {__version__}",
+        tool=f"reconcile {importlib.metadata.version(DISTRIBUTION)}",
         created_at=setting.as_of.isoformat(timespec="seconds"),
         as_of=setting.as_of.isoformat(timespec="seconds"),
-        account=_account(spec),
+        account=_account(spec, setting.url),
         spec_digest=spec.digest,
         mode=spec.policy.mode,
         on_leave=spec.policy.on_leave,
@@ -153,9 +156,9 @@ def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, se
     )
 
 
-def _account(spec: Spec) -> AccountFace:
+def _account(spec: Spec, url: str) -> AccountFace:
     account = spec.account
-    return AccountFace(name=account.name, url=account.url, api_key=account.api_key, api_secret=account.api_secret)
+    return AccountFace(name=account.name, url=url, api_key=account.api_key, api_secret=account.api_secret)
 
 
 def _sums(rows: Rows, shape: Shape) -> dict[str, Rows]:
@@ -224,8 +227,15 @@ def _cost(counts: Counts, lists: int, quota: Mapping[str, float]) -> Cost:
 
 
 def _samples(decided: Rows, shape: Shape, workspace: Workspace, masks: Masks) -> Iterator[Sample]:
-    for op, kind in (("delete", "leave"), ("upsert", "create"), ("upsert", "update"), ("upsert", "leave")):
-        some = decided.filter((decided["op"] == op) & (decided.kind == kind)).order_by("hash")
+    kinds = (
+        decided["op"] == "delete",
+        decided.kind == "create",
+        decided.moved,
+        (decided.kind == "update") & ~decided.moved,
+        (decided.kind == "leave") & (decided["op"] == "upsert"),
+    )
+    for kind in kinds:
+        some = decided.filter(kind).order_by("hash")
         for row in workspace.dicts(some, limit=SAMPLES):
             yield _sample(row, shape, masks)
 

@@ -80,8 +80,15 @@ class Demand:
 class Source(Protocol):
     """A table, query or file that yields rows. Made by the wing `sources`; read once by `state.desired`."""
 
-    name: str
-    """The id in the spec."""
+    @property
+    def name(self) -> str:
+        """The id in the spec."""
+        ...
+
+    @property
+    def misfits(self) -> Mapping[str, int]:
+        """After a read: column -> values that did not fit its type and were taken as null."""
+        ...
 
     def read(self, demand: Demand) -> AbstractContextManager[Batches]:
         """Open the rows as a stream of Arrow batches.

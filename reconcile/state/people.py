@@ -6,7 +6,7 @@ Sailthru has of them is neither changed nor taken for somebody who left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import ibis
@@ -68,7 +68,8 @@ def gather(spec: Spec, sources: Mapping[str, Source], workspace: Workspace, mask
     bad = rows.filter(rows[REASON].notnull())
     held = bad.select(hash=values.md5(bad[EMAIL]), identity=bad[KEY])
     good = rows.filter(rows[REASON].isnull()).drop(REASON)
-    return People(good, held, _invalid(bad, spec.profiles.from_, workspace, masks), tuple(facts), key)
+    invalid = (*_invalid(bad, spec.profiles.from_, workspace, masks), *_misfits(sources[name] for name in tables))
+    return People(good, held, invalid, tuple(facts), key)
 
 
 def _key(spec: Spec) -> str:
@@ -154,6 +155,12 @@ def _invalid(bad: Rows, source: str, workspace: Workspace, masks: Masks) -> tupl
     return tuple(
         Invalid(row[REASON], source, row["count"], _samples(bad, row[REASON], workspace, masks)) for row in counted
     )
+
+
+def _misfits(sources: Iterable[Source]) -> Iterator[Invalid]:
+    for source in sources:
+        for name, count in sorted(source.misfits.items()):
+            yield Invalid("value does not fit its type (taken as null)", f"{source.name}.{name}", count)
 
 
 def _samples(bad: Rows, reason: str, workspace: Workspace, masks: Masks) -> tuple[str, ...]:

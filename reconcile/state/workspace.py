@@ -51,21 +51,27 @@ class Workspace:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def store(self, name: str, batches: Batches) -> Rows:
-        """Take in a stream of Arrow batches (a reader or a table) as table `name`, replacing one that was there."""
-        raw = self._engine.con
-        raw.register("incoming", batches)
-        try:
-            raw.execute(f"CREATE OR REPLACE TABLE {_quoted(name)} AS FROM incoming")
-        finally:
-            raw.unregister("incoming")
+        """Take in a stream of Arrow batches (a reader or a table) as table `name`, replacing one that was there.
+
+        Raises:
+            whatever the stream raises: nothing of a stream that broke off is kept.
+        """
+        self._take(f"CREATE OR REPLACE TABLE {_quoted(name)} AS FROM incoming", batches)
         return self._engine.table(name)
 
     def append(self, name: str, batches: Batches) -> None:
-        """Add the rows of an Arrow table to table `name`."""
-        raw = self._engine.con
-        raw.register("incoming", batches)
+        """Add the rows of a stream or an Arrow table to table `name`."""
+        self._take(f"INSERT INTO {_quoted(name)} FROM incoming", batches)
+
+    def _take(self, statement: str, batches: Batches) -> None:
+        raw, carried = self._engine.con, _Carried(batches)
+        raw.register("incoming", carried.reader)
         try:
-            raw.execute(f"INSERT INTO {_quoted(name)} FROM incoming")
+            raw.execute(statement)
+        except duckdb.Error:
+            if carried.error is not None:
+                raise carried.error from None
+            raise
         finally:
             raw.unregister("incoming")
 
@@ -134,6 +140,21 @@ class Workspace:
     def count(self, rows: Rows) -> int:
         """How many rows."""
         return int(rows.count().to_pyarrow().as_py())
+
+
+class _Carried:
+    """A stream that remembers what it raised: the engine would tell it as an error of its own."""
+
+    def __init__(self, batches: Batches) -> None:
+        self.error: Exception | None = None
+        self.reader = pa.RecordBatchReader.from_batches(batches.schema, self._carried(batches))
+
+    def _carried(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from batches.to_batches() if isinstance(batches, pa.Table) else batches
+        except Exception as error:
+            self.error = error
+            raise
 
 
 class FormulaRefused(Exception):

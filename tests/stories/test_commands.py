@@ -223,7 +223,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_plan_goes_on(tmp_path: Path) -> None:
             text=True,
         )
         deadline = time.monotonic() + 60
-        while simulator.calls_total.get(("POST", "/user"), 0) < 5 and time.monotonic() < deadline:
+        while simulator.calls_total.get(("POST", "user"), 0) < 5 and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

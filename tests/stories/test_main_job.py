@@ -211,9 +211,9 @@ def test_the_field_report(tmp_path: Path, seed: int) -> None:
     world = World(tmp_path, on_leave="delete", seed=seed, faults=Faults.named("field-report"))
     world.fill(shop(60))
     world.settle()
-    leaving = [id for id in list(world.customers) if id % 4 == seed % 4]
-    for id in leaving:
-        world.customers.pop(id)
+    leaving = [number for number in list(world.customers) if number % 4 == seed % 4]
+    for number in leaving:
+        world.customers.pop(number)
     world.change(next(iter(world.customers)), city="Elsewhere")
     plan = world.plan()
     assert plan.face.counts.delete == len(leaving)
