@@ -33,6 +33,10 @@ class Errands:
     def run(self, now: float) -> None:
         """Do what is due, and see to it that the rest gets done."""
         self._tell(self._jobs.advance(now))
+        self.watch(now)
+
+    def watch(self, now: float) -> None:
+        """See to it that what is due gets done, or is told of, without a further call."""
         if not self._working and self._jobs.busy(now):
             self._working = True
             self._start(self._work())

@@ -164,6 +164,8 @@ class Simulator:
         if call.method == "POST" and call.endpoint == "job":
             await errands.fetch_for(call)
         body = await self._doors.enter(call)
+        if call.endpoint == "job":
+            self._errands.watch(call.at)
         if kind == "error-9-saved":
             raise Refusal(9, "Internal Error", 500)
         return body
