@@ -173,3 +173,12 @@ class Faults(_Part):
         except YAMLError as error:
             raise ValueError(f"{path}: {error}") from error
         return cls.model_validate(content or {})
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a faults file, as in `faults.schema.json`."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Faults of the reconcile simulator",
+        **Faults.model_json_schema(by_alias=True),
+    }
