@@ -90,8 +90,8 @@ def plan(
     ] = False,
 ) -> None:
     """Show what differs between the sources and the account, and what apply would do. Writes nothing to the account."""
-    with _steps(as_json=as_json) as steps, _kept(out) as path:
-        made = _planned(_load(spec), path, steps)
+    with _kept(out) as path:
+        made = _planned(_load(spec), path, as_json=as_json)
         _show(made, Format.JSON if as_json else format, reveal=reveal, event="plan" if as_json else None)
         if out is not None and not as_json and format is Format.TEXT:
             _say(f"Kept in {out}. Apply exactly this with: reconcile apply {out}")
@@ -123,16 +123,17 @@ def apply(
     from reconcile import screen
     from reconcile.plan import archive
 
-    with tempfile.TemporaryDirectory(prefix="reconcile-") as folder, _steps(as_json=as_json) as steps:
+    with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
         if what.is_dir() or what.suffix in {".yaml", ".yml"}:
-            made = _planned(_load(what), Path(folder) / "plan.rplan", steps)
+            made = _planned(_load(what), Path(folder) / "plan.rplan", as_json=as_json)
             _show(made, Format.JSON if as_json else Format.TEXT, reveal=False, event="plan" if as_json else None)
             if not made.face.empty and not yes and not typer.confirm("Apply this plan?", err=True):
                 _say("Nothing was done.")
                 raise typer.Exit(0)
         else:
             made = archive.read(what)
-        report = asyncio.run(_applied(made, steps))
+        with _steps(as_json=as_json) as steps:
+            report = asyncio.run(_applied(made, steps))
     if as_json:
         screen.report_event(report)
     else:
@@ -231,10 +232,11 @@ def _load(path: Path) -> Spec:
     return load(path)
 
 
-def _planned(spec: Spec, out: Path | None, steps: Steps) -> Plan:
+def _planned(spec: Spec, out: Path | None, *, as_json: bool) -> Plan:
     from reconcile import Reconciler
 
-    return asyncio.run(Reconciler().plan(spec, out=out, progress=steps))
+    with _steps(as_json=as_json) as steps:
+        return asyncio.run(Reconciler().plan(spec, out=out, progress=steps))
 
 
 async def _applied(plan: Plan, steps: Steps) -> Report:
