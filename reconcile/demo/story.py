@@ -151,9 +151,9 @@ def _told(text: str) -> None:
 def _ending() -> None:
     _title("That was the main job. What to try next")
     for line in (
-        "read specs/*.yaml: that is all the shop had to say",
-        "reconcile demo --folder demo-shop          keeps shop and specs to play with",
-        "reconcile simulator --faults field-report  a Sailthru of your own, in another terminal",
-        "reconcile plan --reveal                    the same plan with the people in it",
+        "specs/*.yaml is all the shop had to say: read it, then change a rule and plan again.",
+        "reconcile demo --folder demo-shop           keeps the shop and its specs to play with",
+        "reconcile simulator --faults field-report   a Sailthru of your own, in another terminal",
+        "README.md, `Try it`, has the commands in order; `reconcile plan --reveal` shows the people.",
     ):
         _told(line)

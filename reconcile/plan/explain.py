@@ -165,7 +165,7 @@ def _kinds(face: Face) -> Iterator[Row]:
     told = [Row(glyph, name, f"{count:,}{more}") for glyph, name, count, more in rows if count]
     if told:
         yield from told
-        yield Row(" ", "leave as they are", f"{counts.unchanged:,}")
+        yield Row(" ", "leave as they are", f"{counts.unchanged:,}" if counts.unchanged else "nobody")
 
 
 def _lists(face: Face) -> Iterator[Row]:

@@ -245,7 +245,8 @@ def _sample(row: Mapping[str, Any], shape: Shape, masks: Masks) -> Sample:
         glyph="-" if row["op"] == "delete" else "+" if row["kind"] == "create" else "~",
         who=masks.person(row["email"] or row["sid"]),
         sets=tuple(var.name for var in shape.vars if row[f"set:{var.name}"]),
-        joins=tuple(one.list for one in shape.memberships if row[f"join:{one.list}"]),
+        # Everybody new joins the registry: said once, in the table of lists.
+        joins=tuple(one.list for one in shape.lists if row[f"join:{one.list}"]),
         leaves=tuple(one.list for one in shape.memberships if row[f"leave:{one.list}"]),
         moved=row["moved"],
     )
