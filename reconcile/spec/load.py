@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, TypeAlias
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.representer import SafeRepresenter
 
 from reconcile.errors import Problem, SpecInvalid, Where
 from reconcile.spec import check, messages, scalars, templates
@@ -56,6 +58,7 @@ def load(path: str | FilePath, *, environ: Mapping[str, str] | None = None) -> S
 def dump(spec: Spec) -> str:
     """The spec as one file of YAML, without what is left at its default. `load` of it gives an equal spec."""
     yaml = YAML(typ="safe", pure=True)
+    yaml.Representer = _Writer
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.allow_unicode = True
@@ -63,6 +66,19 @@ def dump(spec: Spec) -> str:
     out = io.StringIO()
     yaml.dump(spec.content(), out)
     return out.getvalue()
+
+
+class _Writer(SafeRepresenter):
+    """Writes texts so that they are read back as they are."""
+
+    def text(self, text: str) -> ScalarNode:
+        """Odd ends of line are written as escapes: read back plainly they would become spaces."""
+        odd = any(character in text for character in "\r\x85\u2028\u2029\ufeff")
+        node: ScalarNode = self.represent_scalar(f"{_TAG}str", text, style='"' if odd else None)
+        return node
+
+
+_Writer.add_representer(str, _Writer.text)
 
 
 def _require(spec: Spec, environ: Mapping[str, str]) -> None:
@@ -224,8 +240,9 @@ class _Book:
                 yield key.value, value
 
     def _key(self, key: Node, path: Path, page: Page) -> str | None:
-        if isinstance(key, ScalarNode) and key.tag == f"{_TAG}str" and scalars.is_text(key.value):
-            return str(key.value)
+        if isinstance(key, ScalarNode) and key.tag == f"{_TAG}str":
+            with suppress(scalars.Odd):
+                return scalars.plain(str(key.value))
         where = page.at(key.start_mark.line, key.start_mark.column)
         if isinstance(key, MappingNode):
             self._spoil(path, Problem("a template must stand in quotes", where, 'Write "{{ … }}".'))

@@ -62,7 +62,7 @@ def _stars(width: int) -> str:
 
 def _blotted(match: re.Match[str]) -> str:
     value = match["value"].rstrip()
-    if is_reference(value.strip("\"'")) or value[:3].strip("\"'") == "{{":
+    if is_reference(value.strip("\"'")) or value.lstrip("\"'").startswith("{{"):
         return match[0]
     return match["key"] + _stars(len(match["value"]))
 

@@ -20,11 +20,9 @@ def value(kind: str, text: str) -> Scalar:
     Raises:
         Odd: a spec cannot hold it.
     """
-    if not is_text(text):
-        raise Odd("It holds a character that is no text.")
     match kind:
         case "str" | "timestamp":
-            return text
+            return plain(text)
         case "null":
             return None
         case "bool":
@@ -36,9 +34,19 @@ def value(kind: str, text: str) -> Scalar:
     raise Odd("Tags have no meaning here.")
 
 
-def is_text(text: str) -> bool:
-    """Whether all of it can be written down: no half of a surrogate pair, no zero byte."""
-    return not any("\ud800" <= character <= "\udfff" or character == "\0" for character in text)
+def plain(text: str) -> str:
+    r"""The text, with the two halves of a character (`\ud83d\ude00`, as JSON writes it) joined.
+
+    Raises:
+        Odd: it holds what cannot be written down: half a character, or a zero byte.
+    """
+    try:
+        joined = text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        joined = "\0"
+    if "\0" in joined:
+        raise Odd("It holds a character that is no text.")
+    return joined
 
 
 def _finite(text: str) -> float:

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from reconcile.spec import links
+
+GRAPH = {"a": ("b", "c"), "b": ("d",), "c": (), "d": ("b",), "e": ("e",), "f": ("a",)}
+
+
+def test_every_circle_is_found_once_from_its_first_member() -> None:
+    assert links.cycles(GRAPH) == [("b", "d", "b"), ("e", "e")]
+    assert links.cycles({"a": ("b",), "b": ()}) == []
+
+
+def test_the_shortest_way_to_something_private() -> None:
+    assert links.leak(GRAPH, {"d"}, "f") == ("f", "a", "b", "d")
+    assert links.leak(GRAPH, {"c", "d"}, "f") == ("f", "a", "c")
+    assert links.leak(GRAPH, {"f"}, "f") == ("f",)
+    assert links.leak(GRAPH, {"f"}, "b") is None

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import date
+
+import pytest
+
+from reconcile.errors import CredentialsRefused, SpecInvalid, TemplateFailed, Where
+from reconcile.spec import templates
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("{{ env('KEY') }}", True),
+        ('{{env("KEY")}}', True),
+        (" {{ env('A') }}{{ env('B') }} ", True),
+        ("key", False),
+        ("", False),
+        ("{{ env('KEY') }}x", False),
+        ("{{ env('KEY', 'x') }}", False),
+        ("{{ env('KEY') | default('x') }}", False),
+        ("{{ 'literal' }}", False),
+    ],
+)
+def test_a_reference_is_nothing_but_env(text: str, reference: bool) -> None:
+    assert templates.is_reference(text) is reference
+
+
+def test_env_names_are_found_in_plain_and_in_other_references() -> None:
+    assert templates.env_names("a{{ env('A') }}b{{ env(\"B\") }}") == {"A", "B"}
+    assert templates.env_names("{{ env('A') ~ env('B') | lower }}") == {"A", "B"}
+    assert templates.env_names("plain") == frozenset()
+
+
+def test_a_reference_is_filled_in() -> None:
+    assert templates.resolve("postgresql://{{ env('U') }}@db", {"U": "me"}) == "postgresql://me@db"
+    assert templates.resolve("plain %s {x}", {}) == "plain %s {x}"
+
+
+@pytest.mark.parametrize(("environ", "state"), [({}, "is not set"), ({"KEY": ""}, "is empty")])
+def test_an_unset_variable_is_named_with_its_place(environ: dict[str, str], state: str) -> None:
+    with pytest.raises(CredentialsRefused) as caught:
+        templates.resolve("{{ env('KEY') }}", environ | {"OTHER": "5eCr3t"}, where=Where("a.yaml", 3, 9))
+    assert caught.value.message == f"environment variable KEY {state} (a.yaml:3:9)"
+    assert caught.value.hint == "Set it: export KEY=…"
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ other }}", "{{ env('K'", "{{ env() }}", "{{ env.__globals__ }}", "{% include 'x' %}"]
+)
+def test_nothing_but_env_is_in_scope(text: str) -> None:
+    with pytest.raises(SpecInvalid) as caught:
+        templates.resolve(text, {"K": "5eCr3t"})
+    assert "5eCr3t" not in str(caught.value.problems)
+
+
+def test_variables_are_what_a_template_reads() -> None:
+    text = "{% set x = a %}{% for y in b %}{{ y }}{{ loop.index }}{% endfor %}{{ c | default(d) }}{{ x }}"
+    assert templates.variables(text) == {"a", "b", "c", "d"}
+
+
+def render(text: str, **columns: list[object]) -> list[str | None]:
+    return templates.compile(text).render(columns)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hi {{ name | default('there') | title }}", "Hi There"),
+        ("Hi {{ name or 'there' }}", "Hi there"),
+        ("Hi{% if name %} {{ name }}{% endif %}", "Hi"),
+        ("{{ name is none }} {{ name is defined }}", "True False"),
+        ("{{ name == 'x' }} {{ name != 'x' }} {{ name == none }} {{ name == name }}", "False True True True"),
+        ("{{ 'x' if name is none else name }}", "x"),
+        ("Hi {{ name }}", None),
+        ("{{ name | title }}", None),
+        ("{{ name | length }}", None),
+        ("{{ name + 1 }}", None),
+        ("{{ 1 + name }}", None),
+        ("{{ name > 1 }}", None),
+        ("{{ name.upper() }}", None),
+        ("{{ name[0] }}", None),
+        ("{{ 'a' in name }}", None),
+        ("{% for x in name %}x{% endfor %}", None),
+        ("{{ 'a' ~ name }}", None),
+        ("{{ name | default }}", ""),
+    ],
+)
+def test_a_null_is_filled_asked_for_or_makes_the_result_null(text: str, expected: str | None) -> None:
+    assert render(text, name=[None]) == [expected]
+
+
+def test_rows_keep_their_order_around_nulls() -> None:
+    assert render("<{{ a }}{{ b }}>", a=["1", None, "3", "4"], b=["x", "y", None, "z"]) == ["<1x>", None, None, "<4z>"]
+
+
+def test_values_are_text_as_python_writes_them() -> None:
+    assert render("{{ a }} {{ b }} {{ c }}", a=[1.5], b=[date(2026, 1, 31)], c=["Zoë <&> 'x'"]) == [
+        "1.5 2026-01-31 Zoë <&> 'x'"
+    ]
+
+
+def test_a_template_without_variables_has_one_text_a_row() -> None:
+    assert templates.compile("Hi").render({"": [None, None]}) == ["Hi", "Hi"]
+    assert templates.compile("Hi").render({}) == []
+
+
+def test_columns_that_are_not_read_do_no_harm() -> None:
+    assert render("{{ a }}", a=["x"], b=["y"]) == ["x"]
+
+
+@pytest.mark.parametrize(
+    "text", ["{% endfor %}", "{{ a }}{% endfor %}{% for a in b %}", "{% extends 'x' %}", "{{ loop }}"]
+)
+def test_a_template_cannot_step_out_of_its_row(text: str) -> None:
+    with pytest.raises(SpecInvalid):
+        templates.compile(text)
+
+
+def test_loops_inside_have_their_own_loop() -> None:
+    assert render("{% for x in a %}{{ loop.index }}{{ x }}{% endfor %}", a=["xy", "z"]) == ["1x2y", "1z"]
+
+
+def test_what_is_set_in_one_row_is_gone_in_the_next() -> None:
+    text = "{{ x | default('-') }}{% set x = a %}{{ x }}"
+    assert render(text, a=["1", "2"], x=["p", None]) == ["p1", "-2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "message"),
+    [
+        ("{{ 1 / a }}", [0, 1, 0, None], "division by zero, for 2 rows"),
+        ("{{ a + 1 }}", ["5eCr3t"], "a value is not of the type that is needed there, for 1 row"),
+        ("{{ a.b.c }}", ["5eCr3t"], "it uses something that does not exist, for 1 row"),
+        ("{{ a.__class__.__mro__ }}", ["5eCr3t"], "it does what the sandbox does not allow, for 1 row"),
+        ("{{ 1 / (a | int) + a }}", ["0", "5eCr3t1", "1"], "division by zero (and other reasons), for 3 rows"),
+        ("{{ '%d' | format(a) }}", ["5eCr3t"], "a value is not of the type that is needed there, for 1 row"),
+    ],
+)
+def test_a_failure_tells_its_kind_and_count_and_no_value(text: str, values: list[object], message: str) -> None:
+    with pytest.raises(TemplateFailed) as caught:
+        render(text, a=values)
+    assert caught.value.message == message
+    assert caught.value.exit_status == 65
+    assert "5eCr3t" not in f"{caught.value} {caught.value.hint} {caught.value.__cause__}"
+
+
+def test_there_are_no_dice() -> None:
+    with pytest.raises(SpecInvalid):
+        templates.compile("{{ a | random }}")
+    assert templates.variables("{{ lipsum() }}{{ range(3) }}") == {"lipsum", "range"}
+
+
+def test_references_need_no_jinja() -> None:
+    code = (
+        "import sys; from reconcile.spec import load, templates; "
+        "assert templates.env_names(\"{{ env('A') }}\") == {'A'} and templates.resolve('x', {}) == 'x'; "
+        "sys.exit('jinja2' in sys.modules or 'sqlglot' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
