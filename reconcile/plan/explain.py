@@ -120,7 +120,7 @@ def as_json(view: View) -> dict[str, Any]:
 
 def escaped(text: str) -> str:
     """Text that stands for itself in a Markdown table: a list may be called anything."""
-    for mark in "\\`*_{}[]<>()#|~":
+    for mark in "\\`*_[]<>|~":
         text = text.replace(mark, f"\\{mark}" if mark not in "<>" else {"<": "&lt;", ">": "&gt;"}[mark])
     return " ".join(text.split())
 
