@@ -1,0 +1,133 @@
+"""The Chinook store, a public sample database: the same spec over SQLite and over a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from world import REGISTRY, Time
+
+import reconcile as rc
+from reconcile.simulator import Simulator
+
+# SQLite calls them CustomerId, PostgreSQL customer_id: <CustomerId> stands for either.
+SPEC = """\
+version: 1
+account: {name: chinook, api_key: "{{ env('KEY') }}", api_secret: "{{ env('SECRET') }}", url: http://sailthru.test}
+sources:
+  customers: {connect: "{{ env('STORE') }}", table: <Customer>, key: <CustomerId>}
+  spending:
+    connect: "{{ env('STORE') }}"
+    query: "select <CustomerId>, sum(<Total>) as spent from <Invoice> group by <CustomerId>"
+    key: <CustomerId>
+profiles: {from: customers, email: <Email>, identity: {var: customer_id}}
+properties:
+  first: {column: <FirstName>}
+  last: {column: <LastName>}
+  city: {column: <City>}
+  lifetime_value: {source: spending, column: spent, type: float, default: 0, private: true}
+vars: {first: first, last: last, city: city}
+groups:
+  good: {list: Good Customers, where: "lifetime_value >= 40"}
+  sao_paulo: {list: São Paulo, rules: {property: city, op: eq, value: São Paulo}}
+"""
+GOOD = 14
+PAULISTANOS = {"eduardo@woodstock.com.br", "alero@uol.com.br"}
+NAMES = {
+    "luisg@embraer.com.br": "Luís Gonçalves",
+    "bjorn.hansen@yahoo.no": "Bjørn Hansen",
+    "frantisekw@jetbrains.com": "František Wichterlová",
+    "leonekohler@surfeu.de": "Leonie Köhler",
+    "enrique_munoz@yahoo.es": "Enrique Muñoz",
+    "terhi.hamalainen@apple.fi": "Terhi Hämäläinen",
+    "ladislav_kovacs@apple.hu": "Ladislav Kovács",
+    "hughoreilly@apple.ie": "Hugh O'Reilly",
+}
+
+People = Mapping[str, tuple[Mapping[str, Any], frozenset[str]]]
+
+
+class Account:
+    """An empty account, and who reconciles it with a store."""
+
+    def __init__(self, folder: Path, spec: str, store: str) -> None:
+        time = Time()
+        self.folder = folder
+        (folder / "spec.yaml").write_text(spec)
+        self.simulator = Simulator(keys={"demo-key": "demo-secret"}, clock=time.clock)
+        self.ours = rc.Reconciler(
+            environ={"KEY": "demo-key", "SECRET": "demo-secret", "STORE": store},
+            transport=self.simulator.transport(),
+            sleep=time.sleep,
+            clock=time.clock,
+            now=lambda: datetime.fromtimestamp(time.now, UTC),
+        )
+
+    def plan(self) -> rc.Plan:
+        return asyncio.run(self.ours.plan(rc.load(self.folder), out=self.folder / "plan.rplan"))
+
+    def filled(self) -> People:
+        """Plan, apply, plan again: everybody who is there then."""
+        plan = self.plan()
+        assert (plan.face.counts.create, plan.face.counts.update, plan.face.counts.delete) == (58, 0, 0)
+        assert plan.face.new_lists == ("Good Customers", "São Paulo", REGISTRY)
+        # stanisław.wójcik@wp.pl: Sailthru takes no such address.
+        assert [(one.reason, one.count) for one in plan.face.invalid] == [("malformed e-mail address", 1)]
+        report = asyncio.run(self.ours.apply(plan))
+        assert report.converged, report
+        assert self.plan().face.empty
+        return {
+            profile.keys["email"]: (dict(profile.vars or {}), frozenset(profile.lists or {}))
+            for profile in self.simulator.account.profiles.values()
+        }
+
+
+def snake_case(spec: str) -> str:
+    return re.sub(r"<(\w+)>", lambda word: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word[1]).lower(), spec)
+
+
+@pytest.fixture(scope="module")
+def from_sqlite(chinook_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> People:
+    spec = re.sub(r"<(\w+)>", r"\1", SPEC)
+    return Account(tmp_path_factory.mktemp("sqlite"), spec, f"sqlite:///{chinook_sqlite}").filled()
+
+
+@pytest.fixture(scope="module")
+def from_postgres(chinook_postgres: str, tmp_path_factory: pytest.TempPathFactory) -> People:
+    return Account(tmp_path_factory.mktemp("postgres"), snake_case(SPEC), chinook_postgres).filled()
+
+
+@pytest.fixture(params=["from_sqlite", "from_postgres"])
+def people(request: pytest.FixtureRequest) -> People:
+    found: People = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.mark.parametrize("email", NAMES)
+def test_names_arrive_unharmed(people: People, email: str) -> None:
+    vars_, _ = people[email]
+    assert f"{vars_['first']} {vars_['last']}" == NAMES[email]
+
+
+def test_groups_are_lists(people: People) -> None:
+    assert sum("Good Customers" in lists for _, lists in people.values()) == GOOD
+    assert {email for email, (_, lists) in people.items() if "São Paulo" in lists} == PAULISTANOS
+    assert all(REGISTRY in lists for _, lists in people.values())
+
+
+def test_what_is_private_stays_in_the_house(people: People) -> None:
+    assert {name for vars_, _ in people.values() for name in vars_} == {"first", "last", "city", "customer_id"}
+
+
+def test_an_outer_space_in_the_data_is_not_ours_to_take_away(people: People) -> None:
+    vars_, _ = people["steve.murray@yahoo.uk"]
+    assert vars_ == {"customer_id": 54, "first": "Steve", "last": "Murray", "city": "Edinburgh "}
+
+
+def test_both_databases_say_the_same_of_everybody(from_sqlite: People, from_postgres: People) -> None:
+    assert from_sqlite == from_postgres
