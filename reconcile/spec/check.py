@@ -11,7 +11,7 @@ from typing import Any
 from reconcile.errors import Problem, SpecInvalid, Where
 from reconcile.spec import conditions, links, templates
 from reconcile.spec.model import Group, Path, Property, SourceSpec, Spec, ValueType
-from reconcile.spec.places import Places, called, meant
+from reconcile.spec.places import Places, called, meant, spot
 
 LONGEST_LIST = 100
 _RESERVED = frozenset({"and", "else", "false", "if", "in", "is", "loop", "none", "not", "null", "or", "self", "true"})
@@ -227,8 +227,8 @@ def _formula(path: Path, text: str, desk: Desk) -> Iterator[Problem]:
 def _exist(names: Iterable[str], path: Path, text: str, desk: Desk) -> Iterator[Problem]:
     for name in sorted(names):
         found = re.search(rf"\b{re.escape(name)}\b", text)
-        spot = Where("", 1, found.start() + 1) if found else None
-        yield from desk.absent("properties", name, path, desk.places.inside(path, text, spot))
+        at = spot(text, found.start()) if found else None
+        yield from desk.absent("properties", name, path, desk.places.inside(path, text, at))
 
 
 def _circles(desk: Desk) -> Iterator[Problem]:

@@ -132,6 +132,7 @@ class _Book:
     def read(self, file: FilePath) -> None:
         """Add one file."""
         page = Page(_shown(file), [])
+        self.places.pages[page.file] = page
         problems = len(self.problems)
         node = self._compose(file, page)
         if node is not None:
@@ -309,10 +310,10 @@ def _merged(node: Node) -> list[tuple[Node, Node]]:
 
 
 def _hide_secrets(root: MappingNode, page: Page) -> None:
-    """Blot out literal secrets where they are expected, however they are written."""
+    """Blot out whatever in the account is not known to be harmless: a secret may stand behind a misspelt key."""
     accounts = [value for key, value in root.value if key.value == "account" and isinstance(value, MappingNode)]
     for key, value in (pair for account in accounts for pair in account.value):
-        if key.value in ("api_key", "api_secret") and not _refers(value):
+        if key.value not in ("name", "url", "registry") and not _refers(value):
             start, end = value.start_mark, value.end_mark
             page.hide((start.line, start.column), (end.line, end.column))
 

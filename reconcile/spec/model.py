@@ -9,9 +9,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     PrivateAttr,
@@ -23,6 +21,8 @@ from pydantic import (
 )
 
 from reconcile.errors import Where
+from reconcile.spec.guards import Guards
+from reconcile.spec.part import Part
 
 Scalar: TypeAlias = (
     Annotated[str, StringConstraints(min_length=0)] | int | Annotated[float, Field(allow_inf_nan=False)] | bool | None
@@ -44,13 +44,7 @@ class ValueType(StrEnum):
     DATETIME = "datetime"
 
 
-class _Part(BaseModel):
-    """What all parts of a spec share: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_min_length=1, use_attribute_docstrings=True)
-
-
-class Account(_Part):
+class Account(Part):
     """The Sailthru account that the spec is about."""
 
     name: str
@@ -65,7 +59,7 @@ class Account(_Part):
     """The natural list that holds every profile we manage, so that one export shows all of them."""
 
 
-class SourceSpec(_Part):
+class SourceSpec(Part):
     """A table, query or file that yields rows with a key."""
 
     connect: str | None = None
@@ -82,14 +76,14 @@ class SourceSpec(_Part):
     """A person may have many rows here; only aggregates can use them."""
 
 
-class Identity(_Part):
+class Identity(Part):
     """Where the account keeps the source's own id of a person."""
 
     var: str
     """The Sailthru var that holds the id, so that a changed e-mail address is an update and not a stranger."""
 
 
-class Profiles(_Part):
+class Profiles(Part):
     """Which rows are people, and what identifies them."""
 
     from_: str = Field(alias="from")
@@ -102,7 +96,7 @@ class Profiles(_Part):
     """Keep the id at Sailthru too."""
 
 
-class Property(_Part):
+class Property(Part):
     """A named, typed value of a profile: exactly one of `column`, `template`, `value`, `sql`."""
 
     column: str | None = None
@@ -144,7 +138,7 @@ def _long_var(short: Any) -> Any:
     return {"property": short} if isinstance(short, str) else short
 
 
-class VarSpec(_Part):
+class VarSpec(Part):
     """A Sailthru var and the property that fills it. Short form: the property's name."""
 
     property: str
@@ -170,7 +164,7 @@ class Op(StrEnum):
     AFTER = "after"
 
 
-class Condition(_Part):
+class Condition(Part):
     """One comparison. A property that is null fits no condition but `exists: false`, `ne` included, as in SQL."""
 
     property: str
@@ -184,14 +178,14 @@ class Condition(_Part):
     `... ago` compare whole days."""
 
 
-class All(_Part):
+class All(Part):
     """Every one of these holds."""
 
     all: list[Rule] = Field(min_length=1)
     """Conditions, or further `all` and `any`."""
 
 
-class Any_(_Part):  # noqa: N801 -- `Any` is typing's
+class Any_(Part):  # noqa: N801 -- `Any` is typing's
     """At least one of these holds."""
 
     any: list[Rule] = Field(min_length=1)
@@ -210,7 +204,7 @@ Rule: TypeAlias = Annotated[
 """`{all: [...]}`, `{any: [...]}`, or one condition."""
 
 
-class Group(_Part):
+class Group(Part):
     """An audience: a rule over properties, mapped to a natural list. Exactly one of `where` and `rules`."""
 
     list: str
@@ -246,7 +240,7 @@ class OnLeave(StrEnum):
     DELETE = "delete"
 
 
-class Policy(_Part):
+class Policy(Part):
     """What plans may do, and how hard they may work the account."""
 
     mode: Mode = Mode.SYNC
@@ -258,6 +252,8 @@ class Policy(_Part):
     """How many calls may be under way side by side."""
     lookups: StrictInt = Field(default=15_000, ge=0)
     """How many profiles a plan may read one by one, where no export can tell (about a minute of quota)."""
+    guards: Guards = Guards()
+    """How much a plan may do before apply refuses it."""
 
 
 PropertyName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
@@ -269,7 +265,7 @@ VarName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-
 PartName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 
 
-class Spec(_Part):
+class Spec(Part):
     """A whole spec, merged over its files."""
 
     version: Literal[1]

@@ -6,7 +6,6 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from dataclasses import replace as changed
 
 from reconcile.errors import Where
 from reconcile.spec.model import Path
@@ -73,6 +72,7 @@ class Places:
 
     keys: dict[Path, Where] = field(default_factory=dict)
     values: dict[Path, Where] = field(default_factory=dict)
+    pages: dict[str, Page] = field(default_factory=dict)
 
     def key(self, *path: str | int) -> Where | None:
         """The key of a part, or of its nearest parent that has one."""
@@ -85,12 +85,25 @@ class Places:
         return self.values.get(path) or self.key(*path)
 
     def inside(self, path: Path, text: str, spot: Where | None) -> Where | None:
-        """A spot in a value's text, as a place in the file where the text stands there on one line."""
+        """A spot in a value's text (see `spot`), as a place in the file, where the file shows the text as it is."""
         outer = self.value(*path)
-        if outer is None or spot is None or spot.line > 1 or "\n" in text:
+        if outer is None or spot is None:
             return outer
-        start = outer.text.find(text, outer.column - 1)
-        return outer if start < 0 else changed(outer, column=start + spot.column)
+        # A block (`|`) begins on the line after its mark; anything else on the line of its first letter.
+        block = "\n" in text
+        line = outer.line + spot.line - 1 if block else outer.line - 1
+        page = self.pages.get(outer.file)
+        if page is None or line >= len(page.lines):
+            return outer
+        start = page.lines[line].find(spot.text if block else text, 0 if block else outer.column - 1)
+        return page.at(line, start + spot.column - 1) if start >= 0 and spot.text.strip() else outer
+
+
+def spot(text: str, offset: int) -> Where:
+    """A place inside a text that is a value of the spec, before it is known where that stands."""
+    before = text[:offset]
+    line = before.count("\n")
+    return Where("expression", line + 1, offset - before.rfind("\n"), text.split("\n")[line])
 
 
 def called(path: Path) -> str:

@@ -22,6 +22,7 @@ from sqlglot.errors import ParseError, SqlglotError, TokenError
 from reconcile.errors import Problem, SpecInvalid, Where
 from reconcile.spec import conditions, functions
 from reconcile.spec.model import All, Any_, Condition, Group, Op, Rule, Scalar
+from reconcile.spec.places import spot
 
 Value: TypeAlias = Scalar | list[Scalar]
 Tree: TypeAlias = Any
@@ -144,7 +145,8 @@ def _misread(text: str, error: ParseError) -> SpecInvalid:
     near = str(first.get("highlight") or "").strip()
     said = str(first.get("description") or "")
     # sqlglot's column is that of the last character it read, 1-based.
-    where = _inside(text, int(first.get("line") or 1), int(first.get("col") or 1) - max(len(near) - 1, 0))
+    column = int(first.get("col") or 1) - max(len(near) - 1, 0)
+    where = spot(text, _offset(text, int(first.get("line") or 1), column))
     if said.startswith("Required keyword"):
         message = f'something is missing around "{near}"'
     elif "number of provided arguments" in said:
@@ -162,15 +164,14 @@ def _hint_syntax(text: str) -> str | None:
     return None
 
 
-def _inside(text: str, line: int, column: int) -> Where:
-    lines = text.splitlines() or [""]
-    return Where("expression", line, max(column, 1), lines[min(line, len(lines)) - 1])
+def _offset(text: str, line: int, column: int) -> int:
+    """The offset of a 1-based line and column."""
+    lines = text.split("\n")[: line - 1]
+    return min(sum(map(len, lines)) + len(lines) + max(column, 1) - 1, len(text))
 
 
 def _refused(text: str, message: str, hint: str | None = None, *, near: str = "") -> SpecInvalid:
-    before = text[: max(text.find(near), 0)]
-    where = _inside(text, before.count("\n") + 1, len(before) - before.rfind("\n"))
-    return SpecInvalid([Problem(message, where, hint)])
+    return SpecInvalid([Problem(message, spot(text, max(text.find(near), 0)), hint)])
 
 
 _AGGREGATES_LATER = "A formula looks at one person. Aggregates over a `many` source are not supported yet."
@@ -232,7 +233,7 @@ def _calls(text: str) -> Iterator[Tree]:
 
 
 def _unknown(name: str, token: Tree, text: str) -> tuple[str, Where, str | None]:
-    where = _inside(text, token.line, token.col - len(token.text) + 1)
+    where = spot(text, token.start)
     if name in functions.DICE:
         return f"{name}() gives something else every time", where, "A plan must be the same twice."
     close = difflib.get_close_matches(name, functions.ALLOWED, n=1, cutoff=0.75)

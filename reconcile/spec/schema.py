@@ -99,7 +99,11 @@ function.
 """
 
 _HOLDS = {"sources": "SourceSpec", "properties": "Property", "vars": "VarSpec", "groups": "Group"}
-_MORE = {"profiles": {"identity": "Identity"}, "groups": {"rules": "Condition"}}
+_MORE = {
+    "profiles": {"identity": "Identity"},
+    "groups": {"rules": "Condition"},
+    "policy": {"guards": "Guards", "guards.removals": "PerList"},
+}
 
 
 def _section(name: str, schema: Schema) -> str:
