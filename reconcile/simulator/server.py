@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import struct
@@ -133,6 +134,8 @@ def _base_url(sock: socket.socket) -> str:
 
 
 def _config(sim: Simulator) -> uvicorn.Config:
+    # A malformed upload is the caller's business, and is answered; nobody needs to read of it here.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     settings: dict[str, Any] = {
         "http": _Protocol,
         "ws": "none",
