@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -33,9 +34,10 @@ class Schedule:
 class Timetable:
     """The queue's speed and luck, job by job. The same jobs in the same order have the same fate."""
 
-    def __init__(self, faults: Faults, dice: Dice) -> None:
+    def __init__(self, faults: Faults, dice: Dice, note: Callable[[str], None]) -> None:
         self._rules = faults.jobs
         self._dice = dice
+        self._note = note
         self._busy_until: list[float] = [-math.inf] * (self._rules.parallel or 0)
 
     def plan(self, kind: str, rows: int, now: float) -> Schedule:
@@ -53,14 +55,23 @@ class Timetable:
     def _outcome(self, kind: str, nth: int) -> Outcome:
         chance = self._dice.chance("outcome", kind, nth)
         if chance < self._rules.stall:
+            self._note("stalled-job")
             return "stalled"
-        return "error" if chance < self._rules.stall + self._rules.fail else "completed"
+        if chance < self._rules.stall + self._rules.fail:
+            self._note("failed-job")
+            return "error"
+        return "completed"
 
     def _skips(self, kind: str, nth: int) -> Skips:
         rate = self._rules.skip_lines
-        if not rate:
-            return lambda _number: False
-        return lambda number: self._dice.chance("skip", kind, nth, number) < rate
+
+        def skips(number: int) -> bool:
+            skipped = self._dice.chance("skip", kind, nth, number) < rate
+            if skipped:
+                self._note("skipped-line")
+            return skipped
+
+        return skips if rate else lambda _number: False
 
 
 def downtime(rules: Maintenance, dice: Dice, now: float, started: float, nth: int) -> CallFault | None:

@@ -68,7 +68,7 @@ class Simulator:
         self.account.history = History(lag) if lag else None
         self.mischief = Mischief(self.faults, seed, clock())
         self.windows = Windows(limits, self.faults.reset_skew)
-        timetable = Timetable(self.faults, self.mischief.dice)
+        timetable = Timetable(self.faults, self.mischief.dice, self.mischief.note)
         self.jobs = Jobs(self.account, timetable, self.faults.jobs.export_lag)
         self.calls: deque[Logged] = deque(maxlen=_REMEMBERED)
         self.calls_total: Counter[tuple[str, str]] = Counter()
