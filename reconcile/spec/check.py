@@ -90,6 +90,8 @@ def _secrets(desk: Desk) -> Iterator[Problem]:
             if not templates.is_reference(text):
                 hint = f"Write \"{{{{ env('SAILTHRU_{str(path[-1]).upper()}') }}}}\", and set that variable."
                 yield Problem(f"{called(path)} must be a reference, never the secret itself", where, hint)
+        elif path[-1] == "url" and not text.startswith(("http://", "https://", "{{")):
+            yield Problem(f"{called(path)} is no web address", where, "It begins with https:// (or http:// here).")
         elif _holds_password(text):
             yield Problem(f"{called(path)} holds a password", where, "Write {{ env('NAME') }} in its place.")
         else:
@@ -141,12 +143,16 @@ def _profiles(desk: Desk) -> Iterator[Problem]:
             where,
             "Name a source with one row a person.",
         )
-    identity = profiles.identity
-    if identity is not None and identity.var in desk.declared.get("vars", ()):
-        hint = "The identity's var is sent by itself: take it out of vars."
-        yield Problem(
-            f'var "{identity.var}" is also profiles.identity.var', desk.places.key("vars", identity.var), hint
-        )
+    if profiles.identity is not None:
+        yield from _identified(profiles.identity.var, desk)
+
+
+def _identified(var: str, desk: Desk) -> Iterator[Problem]:
+    for name in desk.declared.get("vars", ()):
+        if name.casefold() == var.casefold():
+            message = f"{called(('vars', name))} is also profiles.identity.var"
+            hint = "The identity's var is sent by itself: take it out of vars."
+            yield Problem(message, desk.places.key("vars", name), hint)
 
 
 # Properties

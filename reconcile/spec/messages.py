@@ -91,12 +91,17 @@ def _problem(detail: ErrorDetails, path: Path, data: Mapping[str, Any], places: 
         case "enum":
             return _no_choice(path, _value(data, path), detail["ctx"]["expected"], places)
         case "string_pattern_mismatch":
-            rule = _NAMES.get(str(path[0]), _PLAIN_NAME)
-            return Problem(f"{called(path)} cannot be called so", places.key(*path), rule)
+            return _misnamed(path, places)
         case "value_error":
             return Problem(f"{called(path)} {detail['ctx']['error']}", places.key(*path))
     said, hint = _unfit(detail, _value(data, path), single=single)
     return Problem(f"{called(path)} {said}", places.value(*path), hint)
+
+
+def _misnamed(path: Path, places: Places) -> Problem:
+    if path == ("profiles", "identity", "var"):
+        return Problem(f"{called(path)} cannot be the name of a var", places.value(*path), _NAMES["vars"])
+    return Problem(f"{called(path)} cannot be called so", places.key(*path), _NAMES.get(str(path[0]), _PLAIN_NAME))
 
 
 def _unfit(detail: ErrorDetails, value: Any, *, single: bool) -> tuple[str, str | None]:

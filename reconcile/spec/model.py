@@ -76,10 +76,14 @@ class SourceSpec(Part):
     """A person may have many rows here; only aggregates can use them."""
 
 
+VarName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,31}$")]
+"""What Sailthru keeps as it is; everything else it rewrites silently (SAILTHRU.md §7.3)."""
+
+
 class Identity(Part):
     """Where the account keeps the source's own id of a person."""
 
-    var: str
+    var: VarName
     """The Sailthru var that holds the id, so that a changed e-mail address is an update and not a stranger."""
 
 
@@ -258,9 +262,6 @@ class Policy(Part):
 
 PropertyName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 """Properties are called by their ids in templates and SQL, so an id is a plain word there."""
-
-VarName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,31}$")]
-"""What Sailthru keeps as it is; everything else it rewrites silently (SAILTHRU.md §7.3)."""
 
 PartName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 
