@@ -10,7 +10,8 @@
     ├── AccountUnfit                  1   the account is in a state no plan can be right for (twin lists, smart list)
     │   └── TwinLists                 1   two lists under one name
     ├── ApiRejected                   1   Sailthru said no, in its own words, and asking again will not help
-    └── PlanUnusable                  5   a plan file that is damaged, edited, foreign, or of another format
+    ├── AccountBusy                   6   another apply is at work on the account: wait for it
+    └── PlanUnusable                  5   a plan file that is damaged, edited, foreign, expired, or already applied
 
 No message here ever holds a person's address or value: whoever raises masks first (`state.masks`).
 The number is the exit status of the command line; 0, 2, 4, 7 and 64 come from outcomes, not from errors.
@@ -134,6 +135,12 @@ class ApiRejected(ReconcileError):
         super().__init__(message, hint=hint)
         self.code = code
         self.status = status
+
+
+class AccountBusy(ReconcileError):
+    """Another apply holds the account's lease; nothing has been written."""
+
+    exit_status = 6
 
 
 class PlanUnusable(ReconcileError):

@@ -15,8 +15,8 @@ from typing import Any
 from reconcile import sources
 from reconcile.apply.applier import Applier
 from reconcile.apply.model import Events, Report, Tally, Unheard
-from reconcile.errors import PlanUnusable, ReconcileError
-from reconcile.plan import planner
+from reconcile.errors import ReconcileError
+from reconcile.plan import integrity, planner
 from reconcile.plan.model import AccountFace, Plan
 from reconcile.sailthru import limits, target
 from reconcile.sailthru.model import Credentials
@@ -95,8 +95,10 @@ class Reconciler:
                     at_once=spec.policy.at_once,
                     progress=progress,
                 )
-                url = templates.resolve(spec.account.url, self.environ)
-                setting = planner.Setting(spec, workspace, masks, now, url, limits.quota())
+                url, api_key = (
+                    templates.resolve(text, self.environ) for text in (spec.account.url, spec.account.api_key)
+                )
+                setting = planner.Setting(spec, workspace, masks, now, url, limits.quota(), api_key, self.now())
                 return planner.build(wanted, there, setting, out)
 
     async def apply(
@@ -112,14 +114,10 @@ class Reconciler:
             stop: set it to end the run after what is in flight.
 
         Raises:
-            PlanUnusable: the plan only observes, or was not kept in a file.
+            PlanUnusable: the plan only observes, has expired, is for another account, or was not kept in a file.
             CredentialsRefused, AccountUnavailable: before anything was written.
         """
-        if plan.face.mode is Mode.OBSERVE:
-            raise PlanUnusable(
-                "This plan only observes (policy.mode: observe), so it cannot be applied.",
-                hint="Change the mode, plan again.",
-            )
+        integrity.check(plan.face, api_key=templates.resolve(plan.face.account.api_key, self.environ), now=self.now())
         began, tally, stopped = self.clock(), Tally(plan.face.counts.total + len(plan.face.new_lists)), None
         stop = stop or asyncio.Event()
         with Workspace() as workspace:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -54,6 +55,7 @@ def _write(face: Face, lines: Iterable[bytes | memoryview], file: IO[bytes]) -> 
             packed.close()
         sealed = face.model_copy(update={"body_digest": digest.hexdigest()})
         sealed = sealed.model_copy(update={"plan_id": identity(sealed)})
+        sealed = sealed.model_copy(update={"seal": _seal(sealed)})
         archive.writestr(zipfile.ZipInfo(FACE, _EPOCH), sealed.model_dump_json(indent=2))
     return sealed
 
@@ -70,6 +72,11 @@ def identity(face: Face) -> str:
         "body": face.body_digest,
     }
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+
+def _seal(face: Face) -> str:
+    """A digest of all that the face says: what people approved must be what was made, dates and counts included."""
+    return hashlib.sha256(face.model_dump_json(exclude={"seal"}).encode()).hexdigest()
 
 
 def read(path: Path) -> Plan:
@@ -92,7 +99,7 @@ def read(path: Path) -> Plan:
         raise PlanUnusable(f"{path} is not a plan file, or is damaged ({type(error).__name__}).") from None
     if face.format != FORMAT:
         raise _foreign(path)
-    if face.body_digest != digest.hexdigest() or face.plan_id != identity(face):
+    if (face.body_digest, face.plan_id, face.seal) != (digest.hexdigest(), identity(face), _seal(face)):
         raise PlanUnusable(f"{path} was changed after it was made.", hint="Plan again, and apply that.")
     return Plan(face, path)
 
@@ -117,6 +124,15 @@ def walk(plan: Plan) -> Iterator[tuple[Stage, Action]]:
             yield from actions.read(_lines(archive))
     except (ValueError, KeyError) as error:
         raise PlanUnusable(f"{plan.path} holds something that is no action ({type(error).__name__}).") from None
+
+
+def body(plan: Plan, path: Path) -> Path:
+    """The plan's body as a file of JSON lines, zstd, for the engine to read."""
+    if plan.path is None:
+        raise PlanUnusable("This plan was not kept in a file, so its actions are gone.")
+    with zipfile.ZipFile(plan.path) as archive, archive.open(BODY) as packed, path.open("wb") as file:
+        shutil.copyfileobj(packed, file)
+    return path
 
 
 def _lines(archive: zipfile.ZipFile) -> Iterator[bytes]:

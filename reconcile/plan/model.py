@@ -88,12 +88,21 @@ class _Face(BaseModel):
 
 
 class AccountFace(_Face):
-    """Which account a plan is for. Credentials by reference, as in the spec."""
+    """Which account a plan is for. Credentials by reference, as in the spec; of the key itself a digest."""
 
     name: str
     url: str
     api_key: str
     api_secret: str
+    fingerprint: str = ""
+
+
+class Conduct(_Face):
+    """How an apply of this plan is to behave, see the spec's policy: when it gives up, and what it sits out."""
+
+    give_up_share: float = 0.2
+    give_up_after: int = 50
+    downtime_hours: float = 3
 
 
 class Counts(_Face):
@@ -161,14 +170,17 @@ class Face(_Face):
     format: int = FORMAT
     plan_id: str = ""
     body_digest: str = ""
+    seal: str = ""
     tool: str
     created_at: str
+    expires_at: str
     as_of: str
     account: AccountFace
     spec_digest: str
     mode: Mode
     on_leave: OnLeave
     at_once: int
+    conduct: Conduct = Conduct()
     registry: str
     identity: str | None
     counts: Counts

@@ -14,9 +14,10 @@ from typing import Any
 
 import ibis
 
-from reconcile.plan import actions, archive
+from reconcile.plan import actions, archive, integrity
 from reconcile.plan.model import (
     AccountFace,
+    Conduct,
     Cost,
     Counts,
     Face,
@@ -44,9 +45,11 @@ class Setting:
     """What a plan is made in: things that are the same for every row.
 
     Args:
-        as_of: the run's one clock.
+        as_of: the clock of relative dates.
         url: where the account answers, references resolved.
         quota: calls a minute we may make, by method and endpoint (`POST /user`), for the estimate.
+        api_key: the reference resolved; only a digest of it is kept.
+        made_at: when the plan is made, if not at `as_of`.
     """
 
     spec: Spec
@@ -55,6 +58,8 @@ class Setting:
     as_of: datetime
     url: str
     quota: Mapping[str, float]
+    api_key: str = ""
+    made_at: datetime | None = None
 
 
 def build(desired: Desired, observed: Observed, setting: Setting, path: Path | None) -> Plan:
@@ -120,15 +125,18 @@ def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, se
     sums = workspace.one(decided.aggregate(**_sums(decided, shape)))
     before = workspace.one(observed.rows.aggregate(**_members(observed.rows, shape)))
     counts = _counts(sums, desired.total)
+    made_at = setting.made_at or setting.as_of
     return Face(
         tool=f"reconcile {importlib.metadata.version(DISTRIBUTION)}",
-        created_at=setting.as_of.isoformat(timespec="seconds"),
+        created_at=made_at.isoformat(timespec="seconds"),
+        expires_at=integrity.expiry(made_at, spec.policy.expires_hours),
         as_of=setting.as_of.isoformat(timespec="seconds"),
-        account=_account(spec, setting.url),
+        account=_account(spec, setting),
         spec_digest=spec.digest,
         mode=spec.policy.mode,
         on_leave=spec.policy.on_leave,
         at_once=spec.policy.at_once,
+        conduct=_conduct(spec.policy),
         registry=shape.registry.list,
         identity=shape.identity,
         counts=counts,
@@ -156,9 +164,23 @@ def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, se
     )
 
 
-def _account(spec: Spec, url: str) -> AccountFace:
+def _account(spec: Spec, setting: Setting) -> AccountFace:
     account = spec.account
-    return AccountFace(name=account.name, url=url, api_key=account.api_key, api_secret=account.api_secret)
+    return AccountFace(
+        name=account.name,
+        url=setting.url,
+        api_key=account.api_key,
+        api_secret=account.api_secret,
+        fingerprint=integrity.fingerprint(setting.api_key),
+    )
+
+
+def _conduct(policy: Policy) -> Conduct:
+    return Conduct(
+        give_up_share=policy.give_up.share,
+        give_up_after=policy.give_up.after,
+        downtime_hours=policy.downtime_hours,
+    )
 
 
 def _sums(rows: Rows, shape: Shape) -> dict[str, Rows]:

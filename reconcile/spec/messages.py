@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from reconcile.errors import Problem
-from reconcile.spec import model
+from reconcile.spec import conduct, guards, model
 from reconcile.spec.model import Path
 from reconcile.spec.places import Places, called, meant
 
@@ -185,6 +185,12 @@ def _part(path: Path, data: Mapping[str, Any]) -> type[BaseModel]:
     match path:
         case ():
             return model.Spec
+        case ("policy", "give_up", *_):
+            return conduct.GiveUp
+        case ("policy", "guards", "removals" | "opted_out_joins", *_):
+            return guards.PerList
+        case ("policy", "guards", *_):
+            return guards.Guards
         case ("profiles", "identity", *_):
             return model.Identity
         case ("groups", _, "rules", *_):

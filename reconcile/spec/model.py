@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from reconcile.errors import Where
+from reconcile.spec.conduct import GiveUp
 from reconcile.spec.guards import Guards
 from reconcile.spec.part import Part
 
@@ -258,6 +259,12 @@ class Policy(Part):
     """How many profiles a plan may read one by one, where no export can tell (about a minute of quota)."""
     guards: Guards = Guards()
     """How much a plan may do before apply refuses it."""
+    expires_hours: StrictInt = Field(default=24, ge=1, le=720)
+    """How long after it was made a plan may be applied: the account it saw moves on."""
+    give_up: GiveUp = GiveUp()
+    """When an apply stops itself, because too much of it fails."""
+    downtime_hours: StrictInt = Field(default=3, ge=0, le=72)
+    """How long an apply waits for Sailthru to come back; its weeknight maintenance takes two hours, a weekend's 50."""
 
 
 PropertyName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]

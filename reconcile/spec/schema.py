@@ -102,7 +102,7 @@ _HOLDS = {"sources": "SourceSpec", "properties": "Property", "vars": "VarSpec", 
 _MORE = {
     "profiles": {"identity": "Identity"},
     "groups": {"rules": "Condition"},
-    "policy": {"guards": "Guards", "guards.removals": "PerList"},
+    "policy": {"guards": "Guards", "guards.removals": "PerList", "give_up": "GiveUp"},
 }
 
 
@@ -137,10 +137,13 @@ def _said(part: Schema) -> str:
 
 def _default(part: Schema) -> str:
     value = part.get("default")
-    return "" if value is None else f"`{json.dumps(value, ensure_ascii=False).strip(chr(34))}`"
+    if value is None or isinstance(value, dict):  # the keys of a mapping have their own defaults
+        return ""
+    return f"`{json.dumps(value, ensure_ascii=False).strip(chr(34))}`"
 
 
 _TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
+_OTHERS = {"share": "share", "object": "mapping"}
 
 
 def _type(part: Schema, schema: Schema) -> str:
@@ -154,7 +157,8 @@ def _type(part: Schema, schema: Schema) -> str:
     if part.get("type") == "array":
         return f"list of {_type(part['items'], schema)}"
     limits = [f"{word} {part[key]}" for key, word in (("minimum", "from"), ("maximum", "to")) if key in part]
-    return " ".join([_TYPES.get(str(part.get("type")), "anything"), *limits])
+    kind = str(part.get("format", part.get("type")))
+    return " ".join([(_TYPES | _OTHERS).get(kind, "anything"), *limits])
 
 
 def _referred(name: str, schema: Schema) -> str:
