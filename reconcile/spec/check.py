@@ -44,7 +44,7 @@ def problems(spec: Spec, places: Places, declared: Mapping[str, Collection[str]]
         declared: section -> all ids that are there, also of parts that are not sound.
     """
     desk = Desk(spec, places, declared)
-    checks = (_secrets, _sources, _profiles, _properties, _circles, _vars, _groups, _lists)
+    checks = (_secrets, _sources, _profiles, _properties, _circles, _vars, _groups, _lists, _guards)
     return [problem for check in checks for problem in check(desk)]
 
 
@@ -322,3 +322,17 @@ def _misnamed(name: str) -> Iterator[str]:
         yield "begins or ends with a space"
     if not name.isprintable():
         yield "holds a character that cannot be seen"
+
+
+# What a plan may do
+
+
+def _guards(desk: Desk) -> Iterator[Problem]:
+    """Limits for single lists name lists that there are, by group or by name."""
+    spec = desk.spec
+    known = {*desk.declared.get("groups", ()), *(group.list for group in spec.groups.values()), spec.account.registry}
+    for rule in ("removals", "opted_out_joins"):
+        for name in getattr(spec.policy.guards, rule).lists:
+            if name not in known:
+                where = desk.places.key("policy", "guards", rule, "lists", name)
+                yield Problem(f'policy.guards.{rule} names no list: "{name}"', where, meant(name, known))

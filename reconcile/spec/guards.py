@@ -13,11 +13,14 @@ from pydantic import BeforeValidator, Field, StrictInt, WithJsonSchema
 from reconcile.spec.part import Part
 
 FIRST = 10_000
-"""Members of a list that count as its small part: what is far too much of a large list may be nothing in a small one."""
+"""Members up to which a list is small: in a large one a smaller share is already a lot of people."""
 
 _SHARE = re.compile(r"^([0-9]{1,6}(?:\.[0-9]{1,6})?) ?%$")
 _SCHEMA: dict[str, Any] = {
-    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9]{1,6}(\.[0-9]{1,6})? ?%$"}]
+    "anyOf": [
+        {"type": "integer", "minimum": 0},
+        {"type": "string", "format": "share", "pattern": r"^[0-9]{1,6}(\.[0-9]{1,6})? ?%$"},
+    ]
 }
 
 
@@ -60,14 +63,14 @@ class PerList(Part):
     """For some: the id of a group, or the name of a list (the registry's too), to its limit."""
 
 
-PerListOrLimit: TypeAlias = Annotated[PerList, BeforeValidator(_long)]
+PerListOrLimit: TypeAlias = Annotated[PerList, BeforeValidator(_long, json_schema_input_type=Limit | PerList)]
 
 
 class Guards(Part):
-    """How much a plan may do. A plan that exceeds a limit is still made and shown; `apply` refuses it with exit
-    status 3 until `--allow RULE[:SCOPE]=MAX` lets exactly that through, once. Limits are numbers (`500`) or shares
-    (`5%`). See [guards.md](guards.md).
-    """  # fmt: skip
+    """How much a plan may do: numbers (`500`) or shares (`5%`), see [guards.md](guards.md).
+
+    A plan that exceeds a limit is still made and shown; `apply` refuses it until `--allow` lets exactly that through.
+    """
 
     removals: PerListOrLimit = PerList()
     """Members that leave a list, deleted profiles included. 5 % of the first 10,000 members and 1 % of the rest, when

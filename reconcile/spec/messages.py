@@ -187,10 +187,8 @@ def _part(path: Path, data: Mapping[str, Any]) -> type[BaseModel]:
             return model.Spec
         case ("policy", "give_up", *_):
             return conduct.GiveUp
-        case ("policy", "guards", "removals" | "opted_out_joins", *_):
-            return guards.PerList
-        case ("policy", "guards", *_):
-            return guards.Guards
+        case ("policy", "guards", *rest):
+            return guards.PerList if rest and rest[0] in ("removals", "opted_out_joins") else guards.Guards
         case ("profiles", "identity", *_):
             return model.Identity
         case ("groups", _, "rules", *_):
