@@ -158,6 +158,19 @@ class Faults(_Part):
         return cls() if name == "none" else cls.load(_PRESET_FOLDER / f"{name}.yaml")
 
     @classmethod
+    def chosen(cls, choice: str) -> Faults:
+        """A preset by its name, else the file of this path; what `--faults` means.
+
+        Raises:
+            ValueError: neither a preset nor a file, or the file is wrong.
+        """
+        if choice in PRESETS:
+            return cls.named(choice)
+        if not Path(choice).is_file():
+            raise ValueError(f"{choice!r} is neither a file nor a preset; presets are {', '.join(PRESETS)}")
+        return cls.load(choice)
+
+    @classmethod
     def load(cls, path: str | Path) -> Faults:
         """Faults from a YAML file.
 

@@ -39,14 +39,14 @@ def select(account: Account, query: Mapping[str, Any], depth: int = 0) -> list[P
     """
     criteria = _criteria(query)
     for criterion in criteria:
-        if criterion.name not in _TESTS:
+        if criterion.name not in CRITERIA:
             raise Refusal(99, f"Invalid query criteria: {criterion.name}")
     agree = any if values.text(query.get("query_mode")) == "or" else all
     found = {p.sid: p for name in _sources(query) for p in _from_list(account, name, depth)}
     return [
         profile
         for profile in found.values()
-        if not criteria or agree(_TESTS[c.name](account, profile, c) for c in criteria)
+        if not criteria or agree(CRITERIA[c.name](account, profile, c) for c in criteria)
     ]
 
 
@@ -139,7 +139,8 @@ def _optout(*levels: str) -> Test:
     return lambda _account, profile, _criterion: profile.optout_email in levels
 
 
-_TESTS: Final[Mapping[str, Test]] = {
+#: Every criterion that is known here, with its test.
+CRITERIA: Final[Mapping[str, Test]] = {
     "match": _match,
     "not": _not,
     "gt": _compared(lambda a, b: a > b),

@@ -254,6 +254,16 @@ def test_an_unknown_preset_is_told_with_those_there_are() -> None:
         Faults.named("field_report")
 
 
+def test_a_choice_is_a_preset_or_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "none.yml"
+    path.write_text("latency: {least: 1, most: 2}\n", encoding="utf-8")
+
+    assert Faults.chosen("hostile") == Faults.named("hostile")
+    assert Faults.chosen(str(path)).latency.most == 2
+    with pytest.raises(ValueError, match="neither a file nor a preset"):
+        Faults.chosen("no-such")
+
+
 def test_a_file_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("version: 1\ncalls:\n- {fault: html, rate: 0.5, status: 500}\n", encoding="utf-8")
