@@ -12,6 +12,17 @@ from reconcile.plan.model import Action, Cause, CreateList, Delete, Stage, Upser
 from reconcile.state import values
 from reconcile.state.model import Rows, Shape
 
+LINE = {
+    "stage": "INTEGER",
+    "op": "VARCHAR",
+    "hash": "VARCHAR",
+    "email": "VARCHAR",
+    "moved": "BOOLEAN",
+    "vars": "MAP(VARCHAR, VARCHAR)",
+    "lists": "MAP(VARCHAR, BOOLEAN)",
+}
+"""What the engine needs to know of a body's lines to read them back."""
+
 
 def lines(decided: Rows, shape: Shape) -> Rows:
     """One column `line`: a JSON object and a newline for each decided change, in the order of stage and hash.
@@ -83,6 +94,23 @@ def _json(text: Rows) -> Rows:
 
 def _name(name: str) -> str:
     return orjson.dumps(name).decode()
+
+
+def table(lines: Rows, shape: Shape) -> Rows:
+    """The upserts of a body as a table, `stage, hash, email, moved` and the columns of a table of changes.
+
+    Args:
+        lines: the body as the engine reads it, by `LINE`.
+    """
+    columns = {name: lines[name] for name in ("stage", "hash", "email", "moved")}
+    for var in shape.vars:
+        columns[f"set:{var.name}"] = lines["vars"].contains(var.name)
+        columns[f"new:{var.name}"] = lines["vars"].get(var.name)
+    for one in shape.memberships:
+        way = lines["lists"].get(one.list)
+        columns[f"join:{one.list}"] = way.fill_null(False)  # noqa: FBT003 -- Ibis's own signature
+        columns[f"leave:{one.list}"] = (~way).fill_null(False)  # noqa: FBT003 -- the same
+    return lines.filter(lines["op"] == "upsert").select(**columns)
 
 
 def list_lines(names: Iterable[str]) -> bytes:

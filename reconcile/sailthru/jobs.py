@@ -1,4 +1,4 @@
-"""Jobs: what Sailthru does by and by (SAILTHRU.md §9). So far: the export of a list."""
+"""Jobs: what Sailthru does by and by (SAILTHRU.md §9): the export of a list, and the update of many profiles."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ _LAG: Final = 10.0
 
 SID: Final = "Profile Id"
 HASH: Final = "Email Hash"
+OPTOUT: Final = "Optout Time"
+STATUS: Final = "Email Status"
 NATIVE: Final = frozenset(
     {
         SID,
@@ -38,7 +40,7 @@ NATIVE: Final = frozenset(
         "Last Open",
         "Last Click",
         "Last Pageview",
-        "Optout Time",
+        OPTOUT,
         "List Signup",
         "Geolocation City",
         "Geolocation State",
@@ -52,7 +54,7 @@ NATIVE: Final = frozenset(
         "Last Purchase Time",
         "Largest Purchase Item Price",
         "Top Device",
-        "Email Status",
+        STATUS,
     }
 )
 """The recorded header without the vars (SAILTHRU.md §9.3)."""
@@ -108,34 +110,67 @@ async def _posted(client: Client, params: Mapping[str, Any]) -> str:
     raise AssertionError  # pragma: no cover -- the loop has no end of its own
 
 
+async def start_update(client: Client, path: Path) -> str:
+    """Hand in a file of JSON lines to be done to as many profiles (SAILTHRU.md §9.4); the job's id.
+
+    Raises:
+        Unsure: it may have been taken, or not: look at the effect, and do not hand it in again.
+    """
+    return _text(await client.call(Call("POST", "job", {"job": "update"}, file=path)), "job_id", "POST /job")
+
+
+async def finish_update(client: Client, job_id: str) -> None:
+    """Wait until an update has ended. That it did says nothing of its lines: bad ones are skipped silently (§15).
+
+    Raises:
+        ApiRejected: the job ended with an error.
+        AccountUnavailable: it took longer than the deadline.
+    """
+    what = "The update of many profiles"
+    if (await _ended(client, job_id, what)).get("status") != "completed":
+        raise _failed(what, "error")
+
+
 async def _finished(client: Client, job_id: str, list_name: str) -> str:
-    """Wait until a job has ended; the URL of its file.
+    """Wait until an export has ended; the URL of its file.
 
     Raises:
         NotFound: the file has expired.
     """
+    what = f'The export of the list "{list_name}"'
+    body = await _ended(client, job_id, what)
+    match body.get("status"):
+        case "completed" if isinstance(body.get("export_url"), str):
+            return str(body["export_url"])
+        case "completed" if body.get("expired"):
+            raise NotFound(f"{what} has expired.", code=None, status=200)
+        case status:
+            raise _failed(what, f"{status}, without a file")
+
+
+async def _ended(client: Client, job_id: str, what: str) -> Mapping[str, Any]:
+    """What is told of a job when it has ended, well or not, after polls that grow apart."""
     waited = 0.0
     for wait in itertools.chain(_POLLS, itertools.repeat(_SLOWEST)):
         await client.sleep(wait)
         waited += wait
         body = await _polled(client, job_id, waited)
-        match body.get("status"):
-            case "completed" if isinstance(body.get("export_url"), str):
-                return str(body["export_url"])
-            case "completed" if body.get("expired"):
-                raise NotFound(f'The export of the list "{list_name}" has expired.', code=None, status=200)
-            case "completed" | "error" as status:
-                raise ApiRejected(
-                    f'The export of the list "{list_name}" failed at Sailthru: its job is "{status}", without a file.',
-                    code=None,
-                    status=200,
-                    hint="Try again; if it fails again, ask Sailthru's support.",
-                )
-            case _ if waited >= DEADLINE:  # any other word is "still going" (SAILTHRU.md §9.1)
-                break
+        if body.get("status") in {"completed", "error"}:
+            return body
+        if waited >= DEADLINE:  # any other word is "still going" (SAILTHRU.md §9.1)
+            break
     raise AccountUnavailable(
-        f'The export of the list "{list_name}" did not finish within {DEADLINE / 3600:g} hours.',
+        f"{what} did not finish within {DEADLINE / 3600:g} hours.",
         hint="Sailthru's queue may be long; try again later.",
+    )
+
+
+def _failed(what: str, status: str) -> ApiRejected:
+    return ApiRejected(
+        f"{what} failed at Sailthru: its job is {status}.",
+        code=None,
+        status=200,
+        hint="Try again; if it fails again, ask Sailthru's support.",
     )
 
 
@@ -168,6 +203,8 @@ def _described(list_name: str, names: Sequence[str], path: Path) -> Export | Non
         columns=columns,
         sid_column=columns[header.index(SID)],
         hash_column=columns[header.index(HASH)],
+        optout_column=columns[header.index(OPTOUT)] if OPTOUT in header else None,
+        status_column=columns[header.index(STATUS)] if STATUS in header else None,
         var_columns={name: columns[index] for name, index in found.items() if index is not None},
     )
 

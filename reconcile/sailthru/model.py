@@ -150,6 +150,8 @@ class Export:
         columns: a made-up name for each column by position; the header itself may hold twins.
         sid_column: the column of the sid.
         hash_column: the column of the MD5 of the address, in hex.
+        optout_column: the column of the time of the opt-out; None where there is none.
+        status_column: the column of the address's status; None where there is none.
         var_columns: var name -> column, for those vars asked for that the file has.
     """
 
@@ -158,4 +160,6 @@ class Export:
     columns: tuple[str, ...]
     sid_column: str
     hash_column: str
+    optout_column: str | None
+    status_column: str | None
     var_columns: Mapping[str, str]

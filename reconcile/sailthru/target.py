@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from reconcile.apply.model import Write
 from reconcile.errors import ApiRejected, CredentialsRefused
-from reconcile.sailthru import jobs, limits
+from reconcile.sailthru import jobs, limits, lines
 from reconcile.sailthru.client import Client, Patience
 from reconcile.sailthru.model import URL, Call, Credentials, Endpoint, Export, Method, NotFound, Unsure
 from reconcile.state.masks import Masks
-from reconcile.state.model import Ref, RemoteList, Sighting
+from reconcile.state.model import Ref, RemoteList, Rows, Shape, Sighting
 
 EXPORTS_AT_ONCE: Final = 3
 """Jobs side by side: no limit is documented, and nobody was seen to run more (SAILTHRU.md §9.1, §15)."""
@@ -84,6 +84,18 @@ class Target:
         """The members of one list, by a job. Complete or an error."""
         async with self._exports:
             return await jobs.export(self._client, list_name, vars, self._folder)
+
+    def update_lines(self, actions: Rows, shape: Shape) -> Rows:
+        """The lines of an update file for a table of actions; see `lines.update`."""
+        return lines.update(actions, shape)
+
+    async def start_update(self, path: Path) -> str:
+        """Hand in a file of update lines; the job's id. See `jobs.start_update`."""
+        return await jobs.start_update(self._client, path)
+
+    async def finish_update(self, job_id: str) -> None:
+        """Wait until an update has ended. See `jobs.finish_update`."""
+        await jobs.finish_update(self._client, job_id)
 
     async def look(self, ref: Ref, vars: Sequence[str]) -> Sighting | None:
         """One profile, typed; None only when Sailthru says that it does not exist (SAILTHRU.md §4.4)."""

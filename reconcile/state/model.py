@@ -47,9 +47,10 @@ class Shape:
     """What we manage: the columns that both states have. What is not named here is never read in.
 
     A *desired* table has `hash, email`, then a canonical text column for every var and a boolean one for every list.
-    An *observed* table has `hash, email, sid` and the same var and list columns: `hash` is the MD5 of the normalised
-    address in lower-case hex (SAILTHRU.md §9.3), `email` is null where only the hash is known. The registry is one of
-    the lists, so who is on it is who we manage.
+    An *observed* table has `hash, email, sid, optout` and the same var and list columns: `hash` is the MD5 of the
+    normalised address in lower-case hex (SAILTHRU.md §9.3), `email` is null where only the hash is known, `optout` is
+    Sailthru's word for what was opted out of where we know it, `some` where an export only says that it was, and null
+    where nothing is known of an opt-out. The registry is one of the lists, so who is on it is who we manage.
     """
 
     vars: tuple[Var, ...]
@@ -153,19 +154,31 @@ class Export(Protocol):
         """The column of the MD5 of the address, in hex."""
 
     @property
+    def optout_column(self) -> str | None:
+        """The column of the time of the opt-out, empty where there was none; None where the file has no such column."""
+
+    @property
+    def status_column(self) -> str | None:
+        """The column of the address's status, in Sailthru's words; None where the file has no such column."""
+
+    @property
     def var_columns(self) -> Mapping[str, str]:
         """Var name -> column of the file; vars the account has never seen are absent."""
 
 
-class Observable(Protocol):
+class Exporter(Protocol):
+    """An account whose lists can be had in bulk."""
+
+    async def export(self, list_name: str, vars: Sequence[str]) -> Export:
+        """The members of one list. Complete or an error, never a smaller list."""
+        ...
+
+
+class Observable(Exporter, Protocol):
     """An account that can be looked at. Satisfied by `sailthru.target`."""
 
     async def lists(self) -> Sequence[RemoteList]:
         """All lists of the account, twins included."""
-        ...
-
-    async def export(self, list_name: str, vars: Sequence[str]) -> Export:
-        """The members of one list, in bulk. Complete or an error, never a smaller list."""
         ...
 
     async def look(self, ref: Ref, vars: Sequence[str]) -> Sighting | None:

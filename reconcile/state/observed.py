@@ -19,6 +19,7 @@ from reconcile.state import abreast, values
 from reconcile.state.desired import Desired
 from reconcile.state.model import (
     Export,
+    Exporter,
     Membership,
     Observable,
     Progress,
@@ -30,6 +31,13 @@ from reconcile.state.model import (
     Silent,
 )
 from reconcile.state.workspace import Workspace, arrow
+
+SOME = "some"
+"""Opted out, of what an export does not tell (SAILTHRU.md §9.3)."""
+
+_OPTED_OUT = r"opt(ed)?[ _-]?out"
+_SUBSCRIBED = frozenset({None, "", "none", "valid"})
+"""Words of a look-up for nobody who opted out (SAILTHRU.md §7.3)."""
 
 PAGE = 1_000
 """Profiles that are read one by one before their rows are put away."""
@@ -75,7 +83,7 @@ async def build(
     """
     progress = progress or Silent()
     remote = check_lists(await account.lists(), desired.shape.memberships)
-    exported = await _exported(account, desired.shape, remote, workspace, progress)
+    exported = await members_of(account, desired.shape, remote, workspace, progress)
     await _check_hash(account, exported, workspace)
     ours = _hands_off(exported, desired, workspace)
     leaving = ours.anti_join(desired.rows, "hash").select("sid")
@@ -121,11 +129,11 @@ def check_lists(found: Sequence[RemoteList], managed: Sequence[Membership]) -> d
     return {one.name: one for one in found if one.name in names}
 
 
-async def _exported(
-    account: Observable, shape: Shape, remote: Iterable[str], workspace: Workspace, progress: Progress
+async def members_of(
+    account: Exporter, shape: Shape, lists: Iterable[str], workspace: Workspace, progress: Progress
 ) -> Rows:
-    """All members of the managed lists that exist, a row a profile."""
-    names, step = sorted(remote), "reading lists"
+    """All members of these lists, a row a profile, as table `exported` of this shape."""
+    names, step = sorted(lists), "reading lists"
     progress.start(step, len(names))
 
     async def fetch(name: str) -> Export:
@@ -147,6 +155,7 @@ def _members(export: Export, index: int, shape: Shape, workspace: Workspace) -> 
         "hash": rows[export.hash_column].lower(),
         "email": ibis.null("string"),
         "sid": rows[export.sid_column],
+        "optout": _optout(rows, export),
     }
     for var in shape.vars:
         column = export.var_columns.get(var.name)
@@ -156,9 +165,19 @@ def _members(export: Export, index: int, shape: Shape, workspace: Workspace) -> 
     return rows.select(**columns)
 
 
+def _optout(rows: Rows, export: Export) -> Rows:
+    """What an export tells: a time of opt-out, or a status that says so; the recorded ones all said `Valid` (§9.3)."""
+    told = ibis.literal(value=False)
+    if export.optout_column is not None:
+        told |= rows[export.optout_column].strip().nullif("").notnull()
+    if export.status_column is not None:
+        told |= rows[export.status_column].lower().re_search(_OPTED_OUT)
+    return ibis.ifelse(told, SOME, ibis.null("string"))
+
+
 def _one_each(rows: Rows, shape: Shape) -> Rows:
     """One row a profile: its vars are the same in every export, its lists are those it was found on."""
-    columns = {"hash": rows["hash"].max(), "email": rows["email"].max()}
+    columns = {name: rows[name].max() for name in ("hash", "email", "optout")}
     columns |= {var.column: rows[var.column].max() for var in shape.vars}
     columns |= {one.column: rows[one.column].any() for one in shape.memberships}
     groups = rows.group_by("sid").aggregate(**columns)
@@ -247,6 +266,7 @@ def _columns(shape: Shape) -> list[str]:
         "hash",
         "email",
         "sid",
+        "optout",
         *(var.column for var in shape.vars),
         *(one.column for one in shape.memberships),
     ]
@@ -261,6 +281,7 @@ def _as_arrow(sightings: Sequence[Sighting], shape: Shape) -> object:
         ],
         "email": list(emails),
         "sid": [one.sid for one in sightings],
+        "optout": [None if one.optout in _SUBSCRIBED else one.optout for one in sightings],
     }
     for var in shape.vars:
         columns[var.column] = [values.seen(one.vars.get(var.name), var.type) for one in sightings]

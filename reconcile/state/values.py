@@ -68,15 +68,15 @@ def canonical(text: Rows, kind: ValueType) -> Rows:
 
 def _number(text: Rows) -> Rows:
     number = text.try_cast(dt.float64)
-    # Whole numbers beyond 18 digits and fractions go through a double; plain integers keep every digit.
-    digits = text.re_search(r"^[+-]?[0-9]{1,18}$")
-    whole = (number == number.floor()) & (number.abs() < 2.0**53)
+    # What the engine can hold as a whole number keeps every digit; the rest goes through a double.
+    digits = ibis.cases((text.re_search(r"^[+-]?[0-9]{1,19}$"), text.try_cast(dt.int64)), else_=ibis.null(dt.int64))
+    whole = (number % 1 == 0) & (number.abs() < 2.0**63)  # not floor(): Ibis casts it, and a large number fails
     shortest = ibis.cases(
         (number.isnan() | number.isinf(), ibis.null(dt.string)),
         (whole, number.try_cast(dt.int64).cast(dt.string)),
         else_=number.cast(dt.string),
     )
-    return ibis.cases((digits, text.try_cast(dt.int64).cast(dt.string)), (number.isnull(), text), else_=shortest)
+    return ibis.cases((digits.notnull(), digits.cast(dt.string)), (number.isnull(), text), else_=shortest)
 
 
 def _boolean(text: Rows) -> Rows:

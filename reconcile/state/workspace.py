@@ -98,6 +98,12 @@ class Workspace:
         )
         return self._engine.table(name)
 
+    def json_lines(self, path: Path, types: Mapping[str, str]) -> Rows:
+        """A file of JSON lines, zstd, as a view: nothing is read before it is asked for."""
+        columns = ", ".join(f"{_quoted(name)}: '{kind}'" for name, kind in types.items())
+        options = f"columns = {{{columns}}}, format = 'newline_delimited', compression = 'zstd'"
+        return self._engine.sql(f"FROM read_json('{path}', {options})", dialect="duckdb")
+
     def derive(self, rows: Rows, formulas: Mapping[str, str]) -> Rows:
         """The rows with a further column for each formula: name -> scalar SQL (DuckDB's dialect) over the columns.
 
@@ -122,9 +128,9 @@ class Workspace:
         finally:
             cursor.close()
 
-    def text(self, lines: Rows) -> Iterator[memoryview]:
-        """The bytes of a table's only column of text, end to end: no line becomes a Python object."""
-        for batch in self.stream(lines):
+    def text(self, lines: Rows, *, size: int = BATCH) -> Iterator[memoryview]:
+        """The bytes of a table's only column of text, `size` rows at a time: no line becomes a Python object."""
+        for batch in self.stream(lines, size=size):
             whole = pa.ListArray.from_arrays(pa.array([0, len(batch)], pa.int32()), batch.column(0))
             yield memoryview(pc.binary_join(whole, "")[0].as_buffer())
 

@@ -1,0 +1,247 @@
+"""The bulk route: many upserts as jobs, a file of JSON lines each, and then a look at all of them by export.
+
+A job's end says nothing of its lines: a bad one is skipped silently (SAILTHRU.md §15). So what the exports show to be
+otherwise is handed back, to be done one by one, where errors have words. An export cannot tell types either; a sample
+is read one by one for that, and what it proves is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import ibis
+
+from reconcile.apply.verifier import Verifier
+from reconcile.errors import AccountUnavailable, ApiRejected
+from reconcile.plan import actions, archive
+from reconcile.plan.model import Plan, Stage, Upsert
+from reconcile.state import abreast, diff, observed, values
+from reconcile.state.model import Exporter, Progress, Ref, Rows, Shape, Sighting
+from reconcile.state.workspace import Workspace
+
+LINES, BYTES, STEP = 50_000, 20_000_000, 5_000
+"""A job's file: at most so many lines and about so many bytes (SAILTHRU.md §9.4), filled in steps of so many lines."""
+
+JOBS_AT_ONCE = 3
+"""Nobody was seen to run more (SAILTHRU.md §15)."""
+
+SETTLING = (0.0, 10.0, 30.0)
+"""Seconds before each look by export: exports may lag a minute behind jobs (SAILTHRU.md §15)."""
+
+FEW = 0.01
+"""A share of the lines so small that it is mended one by one at once, without waiting for exports to catch up."""
+
+SAMPLE = 1_000
+"""Profiles read one by one for their types. None wrong of so many proves fewer than 0.3 % wrong, at 95 %."""
+
+_TABLE = "bulk"
+
+
+class BulkExecutor(Exporter, Protocol):
+    """An account that takes many changes as a job. Satisfied by `sailthru.target`."""
+
+    def update_lines(self, actions: Rows, shape: Shape) -> Rows:
+        """One column `line` of the file that a job takes, in the order of the actions' hashes."""
+        ...
+
+    async def start_update(self, path: Path) -> str:
+        """Hand in a file; the job's id. Raises `AccountUnavailable` when it may or may not have been taken."""
+        ...
+
+    async def finish_update(self, job_id: str) -> None:
+        """Wait until a job has ended."""
+        ...
+
+    async def look(self, ref: Ref, vars: Sequence[str]) -> Sighting | None:
+        """One profile, typed."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; virtual in tests."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of the bulk route.
+
+    Args:
+        total: actions that went this way.
+        left: hashes of those that are not as wanted, to be done one by one.
+        jobs: files handed in; `unsure` of them without a clear answer.
+        sampled, wrong: profiles read for their types, and how many were not as wanted.
+    """
+
+    total: int
+    left: frozenset[str]
+    jobs: int
+    unsure: int
+    sampled: int
+    wrong: int
+
+    def proof(self) -> str:
+        """What the sample proves, in a sentence."""
+        if not self.sampled:
+            return "No profile was read for its types."
+        told = f"Types: {self.wrong:,} of {self.sampled:,} sampled profiles wrong"
+        return told + (
+            f": fewer than {100 * bound(self.sampled):.1f} % at 95 %." if not self.wrong else ", and mended."
+        )
+
+
+def bound(sampled: int) -> float:
+    """The largest share of wrong ones that leaves none among so many with a chance of 5 %."""
+    return float(1 - 0.05 ** (1 / sampled))
+
+
+@dataclass(slots=True)
+class Bulk:
+    """Takes the upserts of one plan as jobs.
+
+    Args:
+        stop: set from outside: no further file is handed in.
+        handed: is told of each file before (`job_id` None) and after it was handed in, for the journal.
+    """
+
+    account: BulkExecutor
+    workspace: Workspace
+    progress: Progress
+    at_once: int
+    stop: asyncio.Event
+    handed: Callable[[Path, str | None], None] = lambda _path, _job: None
+
+    async def apply(self, plan: Plan) -> Done:
+        """Do all upserts that a job can do, and look at them."""
+        shape = plan.face.shape
+        path = archive.body(plan, self.workspace.folder / "actions.ndjson.zst")
+        lines = self.workspace.json_lines(path, actions.LINE)
+        rows = self.workspace.keep(_TABLE, eligible(actions.table(lines, shape)))
+        total = self.workspace.count(rows)
+        jobs, unsure = await self._run(rows, shape, total)
+        left = await self._compare(rows, shape, total)
+        wrong, sampled = await self._sample(rows, shape, left)
+        return Done(total, left | wrong, jobs, unsure, sampled, len(wrong))
+
+    async def _run(self, rows: Rows, shape: Shape, total: int) -> tuple[int, int]:
+        """Hand in all files, a few side by side, and wait for their end; how many, and how many unsure."""
+        step, jobs, unsure = "running jobs", 0, 0
+        self.progress.start(step, total)
+        async for group in self._groups(rows, shape):
+            known = await abreast.each(group, self._job, at_once=JOBS_AT_ONCE)
+            jobs, unsure = jobs + len(group), unsure + known.count(False)
+            self.progress.advance(step, sum(count for _, count in group))
+        self.progress.finish(step)
+        return jobs, unsure
+
+    async def _groups(self, rows: Rows, shape: Shape) -> AsyncIterator[list[tuple[Path, int]]]:
+        """Files by as many as may run side by side: each is made when its turn comes, and gone afterwards."""
+        group: list[tuple[Path, int]] = []
+        for file in self._files(self.account.update_lines(rows, shape)):
+            group.append(file)
+            if len(group) == JOBS_AT_ONCE:
+                yield group
+                group = []
+            if self.stop.is_set():
+                return
+        if group:
+            yield group
+
+    def _files(self, lines: Rows) -> Iterator[tuple[Path, int]]:
+        pieces, size, number = list[memoryview](), 0, 0
+        for piece in self.workspace.text(lines, size=STEP):
+            if pieces and (size + len(piece) > BYTES or (len(pieces) + 1) * STEP > LINES):
+                yield self._file(pieces, number)
+                pieces, size, number = [], 0, number + 1
+            pieces.append(piece)
+            size += len(piece)
+        if pieces:
+            yield self._file(pieces, number)
+
+    def _file(self, pieces: Sequence[memoryview], number: int) -> tuple[Path, int]:
+        path = self.workspace.folder / f"update-{number}.json"
+        path.write_bytes(b"".join(pieces))
+        return path, sum(bytes(piece).count(b"\n") for piece in pieces)
+
+    async def _job(self, file: tuple[Path, int]) -> bool:
+        """One job from start to end; False when nobody knows what became of it: the exports will tell."""
+        path, _ = file
+        self.handed(path, None)
+        try:
+            job = await self.account.start_update(path)
+            self.handed(path, job)
+            await self.account.finish_update(job)
+        except (AccountUnavailable, ApiRejected):
+            return False
+        finally:
+            path.unlink(missing_ok=True)
+        return True
+
+    async def _compare(self, rows: Rows, shape: Shape, total: int) -> frozenset[str]:
+        """Hashes of those that the exports show to be otherwise."""
+        left: frozenset[str] = frozenset()
+        for wait in SETTLING:
+            await self.account.sleep(wait)
+            lists = [one.list for one in shape.memberships if one == shape.registry or self._touched(rows, one.list)]
+            seen = await observed.members_of(self.account, shape, lists, self.workspace, self.progress)
+            wrong = self.workspace.keep("wrong", differing(rows, seen, shape).select("hash"))
+            left = frozenset(row["hash"] for row in self.workspace.dicts(wrong, limit=max(total, 1)))
+            if len(left) <= FEW * total:
+                break
+        return left
+
+    def _touched(self, rows: Rows, name: str) -> bool:
+        return self.workspace.count(rows.filter(rows[f"join:{name}"] | rows[f"leave:{name}"]).limit(1)) > 0
+
+    async def _sample(self, rows: Rows, shape: Shape, left: frozenset[str]) -> tuple[frozenset[str], int]:
+        """Read some of those that look right, typed; the hashes of those that are not, and how many were read."""
+        some = rows.order_by(values.md5(rows["hash"] + "sample"))
+        chosen = [row for row in self.workspace.dicts(some, limit=SAMPLE + len(left)) if row["hash"] not in left]
+        upserts = [_upsert(row, shape) for row in chosen[:SAMPLE]]
+        seen = await abreast.each(upserts, self._look, at_once=self.at_once)
+        wrong = Verifier(shape, self.workspace).differences(list(zip(upserts, seen, strict=True)))
+        return frozenset(wrong), len(upserts)
+
+    async def _look(self, action: Upsert) -> Sighting | None:
+        return await self.account.look(Ref(email=action.email), list(action.vars))
+
+
+def eligible(rows: Rows) -> Rows:
+    """The upserts that a line can say: by address; whether a line may change one is unknown (SAILTHRU.md §9.4)."""
+    return rows.filter((rows.stage == int(Stage.UPSERTS)) & rows.email.notnull() & ~rows.moved)
+
+
+def differing(rows: Rows, seen: Rows, shape: Shape) -> Rows:
+    """What differs in the touched fields only, by the same diff that found the changes."""
+    shape = replace(shape, vars=tuple(replace(var, skip_nulls=False) for var in shape.vars), identity=None)
+    wanted, there = {"hash": rows["hash"], "email": rows.email}, {}
+    pairs = seen.rename("s:{name}").inner_join(rows, [("s:hash", "hash")])
+    for name in ("hash", "email", "sid"):
+        there[name] = pairs[f"s:{name}"]
+    for var in shape.vars:
+        new = values.canonical(rows[f"new:{var.name}"], var.type)
+        wanted[var.column] = ibis.ifelse(rows[f"set:{var.name}"], new, ibis.null("string"))
+        there[var.column] = ibis.ifelse(pairs[f"set:{var.name}"], pairs[f"s:{var.column}"], ibis.null("string"))
+    for one in shape.memberships:
+        touched = pairs[f"join:{one.list}"] | pairs[f"leave:{one.list}"]
+        wanted[one.column] = rows[f"join:{one.list}"]
+        there[one.column] = touched & pairs[f"s:{one.column}"]
+    return diff.between(rows.select(**wanted), pairs.select(**there), shape)
+
+
+def _upsert(row: dict[str, object], shape: Shape) -> Upsert:
+    lists = {one.list: bool(row[f"join:{one.list}"]) for one in shape.memberships}
+    return Upsert(
+        hash=str(row["hash"]),
+        email=str(row["email"]),
+        sid=None,
+        vars={var.name: _text(row[f"new:{var.name}"]) for var in shape.vars if row[f"set:{var.name}"]},
+        lists={name: join for name, join in lists.items() if join or row[f"leave:{name}"]},
+    )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,69 @@
+"""Lines of an update job: one JSON object a profile, in the words of `POST /user` (SAILTHRU.md §9.4).
+
+Made by the engine from a table of actions: a million lines never become a million objects.
+"""
+
+from __future__ import annotations
+
+import ibis
+import orjson
+
+from reconcile.spec.model import ValueType
+from reconcile.state import values
+from reconcile.state.model import Rows, Shape, Var
+
+NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
+"""What JSON takes for a number; a number var whose text is none keeps its text, as on the `/user` route."""
+
+
+def update(actions: Rows, shape: Shape) -> Rows:
+    """One column `line`, in the order of the actions' hashes: the typed vars to set and the lists to join and leave.
+
+    Args:
+        actions: `hash, email` and for each var `set:x, new:x`, for each list `join:L, leave:L`.
+    """
+    vars_ = [
+        ibis.ifelse(actions[f"set:{var.name}"], f",{_json(var.name)}:" + _value(actions[f"new:{var.name}"], var), "")
+        for var in shape.vars
+    ]
+    lists = [
+        ibis.cases(
+            (actions[f"join:{one.list}"], f",{_json(one.list)}:1"),
+            (actions[f"leave:{one.list}"], f",{_json(one.list)}:0"),
+            else_="",
+        )
+        for one in shape.memberships
+    ]
+    text = (
+        ibis.literal('{"id":')
+        + values.quoted(actions.email)
+        + ',"key":"email","vars":'
+        + _object(vars_)
+        + ',"lists":'
+        + _object(lists)
+        + "}\n"
+    )
+    return actions.order_by("hash").select(line=text)
+
+
+def _object(parts: list[Rows]) -> Rows:
+    if not parts:
+        return ibis.literal("{}")
+    return ibis.literal("{") + parts[0].concat(*parts[1:]).substr(1) + "}"
+
+
+def _value(text: Rows, var: Var) -> Rows:
+    """The JSON of a canonical text, as `values.typed` would have it."""
+    quoted = values.quoted(text)
+    match var.type:
+        case ValueType.INTEGER | ValueType.FLOAT:
+            plain = text.re_search(NUMBER)
+        case ValueType.BOOLEAN:
+            plain = text.isin(("true", "false"))
+        case ValueType.STRING | ValueType.DATE | ValueType.DATETIME:
+            plain = ibis.literal(value=False)
+    return ibis.cases((text.isnull(), "null"), (plain, text), else_=quoted)
+
+
+def _json(name: str) -> str:
+    return orjson.dumps(name).decode()
