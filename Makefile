@@ -3,7 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test cover lint format docs lock clean
+.PHONY: help install demo test cover accept lint format docs lock clean
 
 help: ## show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test: install ## all tests
 cover: install ## all tests, with branch coverage shown
 	$(BIN)/python -m coverage run -m pytest
 	$(BIN)/python -m coverage report
+
+accept: install ## write the expected plans of tests/cases anew; then look at the git diff
+	RECONCILE_ACCEPT=1 $(BIN)/python -m pytest -q tests/cases/test_plans.py
 
 lint: install ## format, rules, types, and the contracts of the house
 	$(BIN)/ruff format --check .
