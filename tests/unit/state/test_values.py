@@ -41,6 +41,13 @@ def test_null_missing_and_empty_are_one(workspace: Workspace, kind: V) -> None:
         ("1e3", "1000"),
         ("9007199254740993", "9007199254740993"),
         ("123456789012345678", "123456789012345678"),
+        ("1234567890123456789", "1234567890123456789"),
+        ("-9223372036854775808", "-9223372036854775808"),
+        ("9223372036854775808", "9.223372036854776e+18"),
+        ("1e18", "1000000000000000000"),
+        ("9007199254740992.0", "9007199254740992"),
+        ("1e30", "1e+30"),
+        ("1e400", None),
         ("nan", None),
         ("inf", None),
         ("ten", "ten"),
@@ -91,7 +98,8 @@ def test_a_json_value_that_fits_is_its_text(value: object, kind: V, told: str | 
 
 
 @pytest.mark.parametrize(
-    ("value", "kind"), [(10, V.STRING), ("10", V.INTEGER), (True, V.STRING), (1, V.BOOLEAN), ([1], V.STRING), ({}, V.DATE)]
+    ("value", "kind"),
+    [(10, V.STRING), ("10", V.INTEGER), (True, V.STRING), (1, V.BOOLEAN), ([1], V.STRING), ({}, V.DATE)],
 )
 def test_a_json_value_of_another_type_differs_from_all_that_fit(workspace: Workspace, value: object, kind: V) -> None:
     [told] = canonical(workspace, kind, values.seen(value, kind))
