@@ -6,6 +6,8 @@ Compact JSON as PHP writes it, or XML where `format` is missing.
 from __future__ import annotations
 
 import json
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
@@ -17,7 +19,7 @@ from reconcile.simulator.model import Refusal
 
 #: The answer of DELETE: its 11 bytes come without `Vary` (SAILTHRU.md §4.1).
 _BARE: Final = b'{"ok":true}'
-_XML_BASE: Final = ((b"content-type", b"application/xml"), *BASE[1:])
+_XML_BASE: Final = ((b"Content-Type", b"application/xml"), *BASE[1:])
 
 
 def success(body: dict[str, Any], quota: Quota, *, xml: bool = False) -> Answer:
@@ -25,8 +27,8 @@ def success(body: dict[str, Any], quota: Quota, *, xml: bool = False) -> Answer:
     text = to_xml(body) if xml else to_json(body)
     headers = _headers(quota, xml=xml)
     if text != _BARE:
-        headers.append((b"vary", b"Accept-Encoding"))
-    headers.append((b"content-length", str(len(text)).encode()))
+        headers.append((b"Vary", b"Accept-Encoding"))
+    headers.append((b"Content-Length", str(len(text)).encode()))
     return Answer(200, headers, text)
 
 
@@ -40,16 +42,22 @@ def page(status: int) -> Answer:
     """What a proxy in front of a failing server says: HTML, and nothing of the API."""
     text = b"<html><head><title>%d</title></head><body><h1>%d</h1><hr>nginx</body></html>\r\n" % (status, status)
     length = str(len(text)).encode()
-    return Answer(status, [(b"content-type", b"text/html"), (b"content-length", length)], text)
+    return Answer(status, [(b"Content-Type", b"text/html"), (b"Content-Length", length)], text)
 
 
 def _headers(quota: Quota, *, xml: bool) -> list[tuple[bytes, bytes]]:
     return [
         *(_XML_BASE if xml else BASE),
-        (b"x-rate-limit-limit", str(quota.limit).encode()),
-        (b"x-rate-limit-remaining", str(quota.remaining).encode()),
-        (b"x-rate-limit-reset", str(quota.reset).encode()),
+        (b"Date", _date(quota.second)),
+        (b"X-Rate-Limit-Limit", str(quota.limit).encode()),
+        (b"X-Rate-Limit-Remaining", str(quota.remaining).encode()),
+        (b"X-Rate-Limit-Reset", str(quota.reset).encode()),
     ]
+
+
+@lru_cache(maxsize=16)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()
 
 
 def to_json(value: Any) -> bytes:

@@ -13,12 +13,13 @@ _FIGURES: Final = {"published": (18_000, 12_000, 2_400), "recorded": (36_000, 24
 
 
 class Quota(NamedTuple):
-    """What the three headers say, and whether this call went over."""
+    """What the three headers say, whether this call went over, and in which Unix second that was."""
 
     limit: int
     remaining: int
     reset: int
     exceeded: bool
+    second: int
 
 
 class Windows:
@@ -40,7 +41,7 @@ class Windows:
         key = (method if method in METHODS else "?", endpoint if endpoint in ENDPOINTS else "?")
         used = self._used[key] = self._used.get(key, 0) + 1
         limit = self._limit(method, endpoint)
-        return Quota(limit, max(0, limit - used), (minute + 1) * 60 + self._skew, used > limit)
+        return Quota(limit, max(0, limit - used), (minute + 1) * 60 + self._skew, used > limit, int(now))
 
     def _limit(self, method: str, endpoint: str) -> int:
         if method == "GET" or (method == "POST" and endpoint == "user"):

@@ -16,12 +16,13 @@ LOST: Final[dict[str, Fault]] = {
     "reset": "reset",
 }
 
+#: On every answer (SAILTHRU.md §4.1), with names as they are written on the wire.
 BASE: Final = (
-    (b"content-type", b"application/json"),
-    (b"server", b"Sailthru"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-xss-protection", b"1; mode=block"),
-    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"Content-Type", b"application/json"),
+    (b"Server", b"Sailthru"),
+    (b"X-Content-Type-Options", b"nosniff"),
+    (b"X-XSS-Protection", b"1; mode=block"),
+    (b"X-Frame-Options", b"SAMEORIGIN"),
 )
 
 

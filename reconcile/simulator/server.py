@@ -143,6 +143,7 @@ def _config(sim: Simulator) -> uvicorn.Config:
         "log_level": "critical",
         "access_log": False,
         "server_header": False,
+        "date_header": False,
         "timeout_graceful_shutdown": 2,
         "backlog": 2048,
     }

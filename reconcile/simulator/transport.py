@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from reconcile.simulator.simulator import Simulator
 
 _EXPORT: Final = "/_sim/export/"
-_CHUNKED: Final = (b"transfer-encoding", b"chunked")
 #: What httpx raises when the network fails in this way.
 _RAISED: Final[dict[str, tuple[type[httpx.TransportError], str]]] = {
     "unresolved": (httpx.ConnectError, "[Errno -2] Name or service not known"),
@@ -41,7 +40,9 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
         except Broken as broken:
             kind, text = _RAISED[broken.fault]
             raise kind(text, request=request) from None
-        headers = answer.headers if answer.status == 200 else [*answer.headers, _CHUNKED]
+        headers = httpx.Headers(answer.headers)
+        if "Content-Length" not in headers:
+            headers["Transfer-Encoding"] = "chunked"
         return httpx.Response(answer.status, headers=headers, stream=httpx.ByteStream(answer.body))
 
 
