@@ -10,6 +10,8 @@
     ├── AccountUnfit                  1   the account is in a state no plan can be right for (twin lists, smart list)
     │   └── TwinLists                 1   two lists under one name
     ├── ApiRejected                   1   Sailthru said no, in its own words, and asking again will not help
+    ├── GuardBreached                 3   the plan does more than the spec's guards let through
+    ├── AllowanceUnfit               64   an `--allow` that no guard knows
     ├── AccountBusy                   6   another apply is at work on the account: wait for it
     └── PlanUnusable                  5   a plan file that is damaged, edited, foreign, expired, or already applied
 
@@ -135,6 +137,30 @@ class ApiRejected(ReconcileError):
         super().__init__(message, hint=hint)
         self.code = code
         self.status = status
+
+
+class GuardBreached(ReconcileError):
+    """A plan exceeds limits of its spec; nothing has been written.
+
+    Args:
+        breaches: a sentence for each, with figure, limit, place and the way out.
+    """
+
+    exit_status = 3
+
+    def __init__(self, breaches: Sequence[str]) -> None:
+        self.breaches = tuple(breaches)
+        count = len(self.breaches)
+        super().__init__(
+            f"{'A guard blocks' if count == 1 else f'{count} guards block'} this plan, and nothing was written.",
+            hint="Mend what is wrong, change the limit in the spec, or allow it this once.",
+        )
+
+
+class AllowanceUnfit(ReconcileError):
+    """An `--allow` that cannot be read, or names a rule or scope that is not there."""
+
+    exit_status = 64
 
 
 class AccountBusy(ReconcileError):

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+from reconcile.spec.guards import Guard
 from reconcile.spec.model import Mode, OnLeave, ValueType
 from reconcile.state.model import Invalid, Membership, Shape, SourceFacts, Var
 
@@ -28,6 +29,13 @@ class Stage(IntEnum):
     UPSERTS = 2
     REMOVALS = 3
     DELETIONS = 4
+
+
+class Route(StrEnum):
+    """How upserts go to the account."""
+
+    USER = "user"
+    JOBS = "jobs"
 
 
 class Cause(StrEnum):
@@ -157,6 +165,46 @@ class Sample(_Face):
     moved: bool = False
 
 
+class Allowance(_Face):
+    """A limit raised for once: `--allow RULE[:SCOPE]=MAX`. Without a scope it holds for every scope of the rule."""
+
+    guard: Guard
+    scope: str = ""
+    most: int
+
+    def __str__(self) -> str:
+        """As it was given."""
+        return f"{self.guard}{f':{self.scope}' if self.scope else ''}={self.most}"
+
+
+class Breach(_Face):
+    """A guard that a plan exceeds: apply refuses it.
+
+    `scope` is a list, var or source; empty where the rule is about the whole plan. `where` is the place of the limit in
+    the spec, empty where the spec says nothing and the default holds. `way_out` is what lets exactly this through.
+    """
+
+    guard: Guard
+    scope: str = ""
+    figure: int
+    limit: int
+    where: str = ""
+    told: str
+    way_out: str
+
+
+class Consent(_Face):
+    """Profiles of the plan that are known to have opted out, and what becomes of them.
+
+    `joins` counts them by the list that they join, the registry excepted; `joining` counts each of them once.
+    """
+
+    touched: int = 0
+    joining: int = 0
+    joins: Mapping[str, int] = {}
+    deleted: int = 0
+
+
 class Cost(_Face):
     """What an apply will ask of the account, at least: calls by method and endpoint, and minutes at its limits."""
 
@@ -196,6 +244,9 @@ class Face(_Face):
     observed: int
     cost: Cost
     samples: tuple[Sample, ...]
+    consent: Consent = Consent()
+    breaches: tuple[Breach, ...] = ()
+    allowed: tuple[Allowance, ...] = ()
 
     @property
     def new_lists(self) -> tuple[str, ...]:

@@ -1,0 +1,70 @@
+"""What is let through for once: `--allow RULE[:SCOPE]=MAX`, read, and held against what there is to allow."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from reconcile.errors import AllowanceUnfit
+from reconcile.plan.model import Allowance, Face
+from reconcile.spec.guards import Guard
+from reconcile.spec.model import Spec
+from reconcile.spec.places import meant
+
+
+def covers(one: Allowance, guard: Guard, scope: str) -> bool:
+    """Whether an allowance is about this rule and scope; without a scope it is about all of them."""
+    return one.guard is guard and one.scope in ("", scope)
+
+
+def read(text: str) -> Allowance:
+    """`RULE[:SCOPE]=MAX` read.
+
+    Raises:
+        AllowanceUnfit: it is not of that form, or there is no such rule.
+    """
+    head, _, most = text.rpartition("=")
+    name, _, scope = head.partition(":")
+    if not most.strip().isdecimal():
+        raise AllowanceUnfit(f'--allow "{text}" is not RULE[:SCOPE]=MAX.', hint="For example: --allow deletions=5")
+    if name.strip() not in set(Guard):
+        raise AllowanceUnfit(f'--allow "{text}": there is no rule "{name}".', hint=meant(name, set(Guard)))
+    return Allowance(guard=Guard(name.strip()), scope=scope.strip(), most=int(most))
+
+
+def check(allowed: Iterable[Allowance], scopes: Mapping[Guard, Collection[str]]) -> None:
+    """Make sure that every scope is one of its rule's.
+
+    Raises:
+        AllowanceUnfit: one is not.
+    """
+    for one in allowed:
+        known = scopes.get(one.guard, ())
+        if one.scope and one.scope not in known:
+            hint = meant(one.scope, known) if known else f"It is about the whole plan: --allow {one.guard}={one.most}"
+            raise AllowanceUnfit(f'--allow "{one}": the rule {one.guard} knows no scope "{one.scope}".', hint=hint)
+
+
+def scopes_of_spec(spec: Spec) -> dict[Guard, Collection[str]]:
+    """The scopes that plans of a spec can have."""
+    home, identity = spec.profiles.from_, spec.profiles.identity
+    columns = {f"{one.source or home}.{one.column}" for one in spec.properties.values() if one.column}
+    parts = {*spec.sources, *columns, *(f"property {name}" for name in spec.properties)}
+    lists = {group.list for group in spec.groups.values()}
+    return _scopes({*lists, spec.account.registry}, {*spec.vars, *([identity.var] if identity else ())}, parts)
+
+
+def scopes_of_face(face: Face) -> dict[Guard, Collection[str]]:
+    """The scopes of a plan that is made."""
+    parts = {one.name for one in face.sources} | {one.source for one in face.invalid}
+    return _scopes({one.name for one in face.lists}, {one.name for one in face.vars}, parts)
+
+
+def _scopes(lists: Collection[str], vars: Collection[str], sources: Collection[str]) -> dict[Guard, Collection[str]]:
+    return {
+        Guard.REMOVALS: lists,
+        Guard.OPTED_OUT_JOINS: lists,
+        Guard.NULLED: vars,
+        Guard.SAME_VALUE: vars,
+        Guard.SOURCE_ROWS: sources,
+        Guard.INVALID_ROWS: sources,
+    }

@@ -1,0 +1,225 @@
+"""Whether a plan does more than its spec lets through: figures against limits, pure arithmetic over heads.
+
+A guard never hides or shrinks a plan. It says what is too much, where the limit stands, and what lets it through once.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reconcile.errors import GuardBreached, Where
+from reconcile.plan import allowances
+from reconcile.plan.model import Allowance, Breach, Counts, Face, ListFace
+from reconcile.spec import guards
+from reconcile.spec.guards import Guard, Guards, PerList
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A figure and what it is a part of: so many of so many."""
+
+    figure: int
+    whole: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """What a plan comes to, as far as guards ask.
+
+    Args:
+        observed: profiles that were there.
+        managed: members of the registry.
+        nulled, same_value: var -> list -> members of the list.
+        sources: rows of each source; `last_good` at the last apply that converged, None where nobody remembers.
+        invalid: source, `source.column` or `property name` -> what of it cannot be used.
+        opted_out: list -> those of the joining that are known to have opted out.
+        groups: list -> the group that is mapped to it.
+    """
+
+    counts: Counts = field(default_factory=Counts)
+    lists: Sequence[ListFace] = ()
+    observed: int = 0
+    managed: int = 0
+    nulled: Mapping[str, Mapping[str, Part]] = field(default_factory=dict)
+    same_value: Mapping[str, Mapping[str, Part]] = field(default_factory=dict)
+    sources: Mapping[str, int] = field(default_factory=dict)
+    last_good: Mapping[str, int] | None = None
+    invalid: Mapping[str, Part] = field(default_factory=dict)
+    opted_out: Mapping[str, Part] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """A figure beside its limit, whether it is too much or not; `path` leads to the limit below `policy.guards`."""
+
+    guard: Guard
+    scope: str
+    figure: int
+    limit: int
+    told: str
+    path: tuple[str, ...] = ()
+
+
+def breaches(
+    heads: Heads,
+    limits: Guards,
+    allowed: Iterable[Allowance] = (),
+    place: Callable[..., Where | None] = lambda *_: None,
+) -> tuple[Breach, ...]:
+    """Every limit that is exceeded, in the order of rules and scopes.
+
+    Args:
+        allowed: limits that are raised for once.
+        place: where a part of the spec stands, as `Spec.where`.
+    """
+    raised = tuple(allowed)
+    found = (_raised(finding, raised) for rule in _RULES for finding in rule(heads, limits))
+    return tuple(_breach(finding, place) for finding in found if finding.figure > finding.limit)
+
+
+def _raised(finding: _Finding, allowed: Iterable[Allowance]) -> _Finding:
+    limit = max([finding.limit, *(one.most for one in allowed if allowances.covers(one, finding.guard, finding.scope))])
+    return _Finding(finding.guard, finding.scope, finding.figure, limit, finding.told, finding.path)
+
+
+def _breach(finding: _Finding, place: Callable[..., Where | None]) -> Breach:
+    where = place("policy", "guards", finding.guard.value, *finding.path)
+    way_out = Allowance(guard=finding.guard, scope=finding.scope, most=finding.figure)
+    return Breach(
+        guard=finding.guard,
+        scope=finding.scope,
+        figure=finding.figure,
+        limit=finding.limit,
+        where=str(where or ""),
+        told=f"{finding.told}; {f'at most {finding.limit:,}' if finding.limit else 'none'} may.",
+        way_out=f"--allow {shlex.quote(str(way_out))}",
+    )
+
+
+# The rules, each with its figure and limit
+
+
+def _removals(heads: Heads, limits: Guards) -> Iterator[_Finding]:
+    for one in heads.lists:
+        told = f'{one.leave:,} of {one.before:,} members would leave the list "{one.name}"'
+        path, own = _own(limits.removals, one.name, heads)
+        limit = guards.graded(one.before, limits.at_least)
+        if own is not None:
+            limit = guards.bound(own, one.before, limits.at_least)
+        yield _Finding(Guard.REMOVALS, one.name, one.leave, limit, told, path)
+
+
+def _own(rule: PerList, name: str, heads: Heads) -> tuple[tuple[str, ...], guards.Limit | None]:
+    """What the spec says for this list, with the way there: by its name, by its group, or for all."""
+    for key in (name, heads.groups.get(name, "")):
+        if key in rule.lists:
+            return ("lists", key), rule.lists[key]
+    return (("default",) if rule.default is not None else ()), rule.default
+
+
+def _deletions(heads: Heads, limits: Guards) -> Iterator[_Finding]:
+    deleted = heads.counts.delete
+    yield _Finding(Guard.DELETIONS, "", deleted, limits.deletions, f"{deleted:,} profiles would be deleted for good")
+
+
+def _updates(heads: Heads, limits: Guards) -> Iterator[_Finding]:
+    updated = heads.counts.update
+    limit = guards.bound(limits.updates, heads.observed, limits.at_least)
+    yield _Finding(Guard.UPDATES, "", updated, limit, f"{updated:,} of {heads.observed:,} profiles would be changed")
+
+
+def _additions(heads: Heads, limits: Guards) -> Iterator[_Finding]:
+    """None on the first fill: where nobody is managed yet, there is nothing to be out of proportion to."""
+    if heads.managed:
+        added = heads.counts.create
+        limit = guards.bound(limits.additions, heads.managed, limits.at_least)
+        told = f"{added:,} profiles would be created beside the {heads.managed:,} that are managed"
+        yield _Finding(Guard.ADDITIONS, "", added, limit, told)
+
+
+def _nulled(heads: Heads, limits: Guards) -> Iterator[_Finding]:
+    told = 'the var "{var}" would lose its value for {part.figure:,} of {part.whole:,} members of "{name}"'
+    yield from _worst(Guard.NULLED, heads.nulled, limits.nulled, limits.at_least, told)
+
+
+def _same_value(heads: Heads, limits: Guards) -> Iterator[_Finding]:
+    told = 'the var "{var}" would get one and the same value for {part.figure:,} of {part.whole:,} members of "{name}"'
+    yield from _worst(Guard.SAME_VALUE, heads.same_value, limits.same_value, limits.at_least, told)
+
+
+def _worst(
+    guard: Guard, found: Mapping[str, Mapping[str, Part]], limit: guards.Limit, at_least: int, told: str
+) -> Iterator[_Finding]:
+    """One finding a var: of the lists where it is too much, that with the most people."""
+    for var in sorted(found):
+        bounds = {name: guards.bound(limit, part.whole, at_least) for name, part in found[var].items()}
+        over = [name for name in bounds if found[var][name].figure > bounds[name]]
+        if over:
+            name = max(sorted(over), key=lambda name: found[var][name].figure)
+            part = found[var][name]
+            yield _Finding(guard, var, part.figure, bounds[name], told.format(var=var, part=part, name=name))
+
+
+def _source_rows(heads: Heads, limits: Guards) -> Iterator[_Finding]:
+    for name, now in sorted(heads.sources.items()):
+        before = (heads.last_good or {}).get(name, 0)
+        told = f'{before - now:,} of the {before:,} rows that the source "{name}" had at the last good run are missing'
+        limit = guards.bound(limits.source_rows, before, limits.at_least)
+        yield _Finding(Guard.SOURCE_ROWS, name, before - now, limit, told)
+
+
+def _invalid_rows(heads: Heads, limits: Guards) -> Iterator[_Finding]:
+    for name, part in sorted(heads.invalid.items()):
+        told = f'{part.figure:,} of {part.whole:,} rows of "{name}" cannot be used'
+        limit = guards.bound(limits.invalid_rows, part.whole, limits.at_least)
+        yield _Finding(Guard.INVALID_ROWS, name, part.figure, limit, told)
+
+
+def _opted_out_joins(heads: Heads, limits: Guards) -> Iterator[_Finding]:
+    for name, part in sorted(heads.opted_out.items()):
+        path, own = _own(limits.opted_out_joins, name, heads)
+        told = f'{part.figure:,} people who are known to have opted out would join the list "{name}"'
+        limit = guards.bound(own or 0, part.whole, limits.at_least)
+        yield _Finding(Guard.OPTED_OUT_JOINS, name, part.figure, limit, told, path)
+
+
+_RULES: tuple[Callable[[Heads, Guards], Iterator[_Finding]], ...] = (
+    _removals,
+    _deletions,
+    _updates,
+    _additions,
+    _nulled,
+    _same_value,
+    _source_rows,
+    _invalid_rows,
+    _opted_out_joins,
+)
+
+
+# What apply asks
+
+
+def enforce(face: Face, allowed: Sequence[Allowance] = ()) -> None:
+    """Make sure that nothing stands between a plan and its apply.
+
+    Raises:
+        GuardBreached: with every breach that is not allowed.
+        AllowanceUnfit: an allowance names a scope that the plan has not.
+    """
+    allowances.check(allowed, allowances.scopes_of_face(face))
+    left = [one for one in face.breaches if not _allows(allowed, one)]
+    if left:
+        raise GuardBreached([sentence(one) for one in left])
+
+
+def _allows(allowed: Iterable[Allowance], breach: Breach) -> bool:
+    return any(allowances.covers(one, breach.guard, breach.scope) and one.most >= breach.figure for one in allowed)
+
+
+def sentence(breach: Breach) -> str:
+    """A breach in one line: rule, figure, limit, place, and the way out."""
+    place = breach.where or f"the default of policy.guards.{breach.guard}"
+    return f"{breach.guard}: {breach.told} ({place}) To let it through: {breach.way_out}"
