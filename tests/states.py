@@ -25,6 +25,7 @@ class Person:
     email: str
     vars: Mapping[str, str] = field(default_factory=dict)
     lists: frozenset[str] = frozenset()
+    optout: str | None = None
 
 
 def table(workspace: Workspace, name: str, people: Iterable[Person], shape: Shape = SHAPE) -> Rows:
@@ -34,6 +35,7 @@ def table(workspace: Workspace, name: str, people: Iterable[Person], shape: Shap
         "hash": [values.hash_of(one.email) for one in rows],
         "email": [one.email for one in rows],
         "sid": [f"sid of {one.email}" for one in rows],
+        "optout": [one.optout for one in rows],
     }
     types = dict.fromkeys(columns, "string")
     for var in shape.vars:

@@ -10,24 +10,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import ibis
 
-from reconcile.plan import actions, archive, integrity
+from reconcile.plan import actions, archive, guards, integrity, weighing
 from reconcile.plan.model import (
     AccountFace,
+    Allowance,
     Conduct,
     Cost,
     Counts,
     Face,
     ListFace,
     Plan,
+    Route,
     Sample,
     Stage,
     VarFace,
 )
-from reconcile.spec.model import Mode, OnLeave, Policy, Spec
+from reconcile.spec.model import Mode, OnLeave, Policy, Routing, Spec
 from reconcile.state import diff
 from reconcile.state.desired import Desired
 from reconcile.state.masks import Masks
@@ -50,6 +52,8 @@ class Setting:
         quota: calls a minute we may make, by method and endpoint (`POST /user`), for the estimate.
         api_key: the reference resolved; only a digest of it is kept.
         made_at: when the plan is made, if not at `as_of`.
+        last_good: rows of each source at the last apply that converged; None where nobody remembers.
+        allowed: limits of the guards that are raised for this plan.
     """
 
     spec: Spec
@@ -60,6 +64,8 @@ class Setting:
     quota: Mapping[str, float]
     api_key: str = ""
     made_at: datetime | None = None
+    last_good: Mapping[str, int] | None = None
+    allowed: tuple[Allowance, ...] = ()
 
 
 def build(desired: Desired, observed: Observed, setting: Setting, path: Path | None) -> Plan:
@@ -71,7 +77,7 @@ def build(desired: Desired, observed: Observed, setting: Setting, path: Path | N
     workspace, policy = setting.workspace, setting.spec.policy
     changes = workspace.keep("changes", diff.between(desired.rows, observed.rows, desired.shape))
     decided = workspace.keep("decided", decide(changes, desired.shape, policy))
-    face = _face(desired, observed, changes, decided, setting)
+    face = _guarded(_face(desired, observed, changes, decided, setting), observed, decided, setting)
     lines = itertools.chain([actions.list_lines(face.new_lists)], _body(decided, desired.shape, workspace))
     if path is not None:
         return archive.write(face, lines, path)
@@ -137,6 +143,7 @@ def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, se
         on_leave=spec.policy.on_leave,
         at_once=spec.policy.at_once,
         conduct=_conduct(spec.policy),
+        route=_route(spec.policy, counts),
         registry=shape.registry.list,
         identity=shape.identity,
         counts=counts,
@@ -162,6 +169,29 @@ def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, se
         cost=_cost(counts, len(observed.missing), setting.quota),
         samples=tuple(_samples(decided, shape, workspace, setting.masks)),
     )
+
+
+def _guarded(face: Face, observed: Observed, decided: Rows, setting: Setting) -> Face:
+    """The face with what guards and consent have to say."""
+    spec, workspace = setting.spec, setting.workspace
+    known = workspace.keep("known", weighing.known(decided, observed.rows, face.shape))
+    face = face.model_copy(update={"consent": weighing.consent(known, face.shape, workspace)})
+    heads = weighing.heads(face, known, spec, workspace, setting.last_good)
+    found = guards.breaches(heads, spec.policy.guards, setting.allowed, spec.where)
+    return face.model_copy(update={"breaches": found, "allowed": setting.allowed})
+
+
+def _route(policy: Policy, counts: Counts) -> Route:
+    """One by one up to about a minute of quota, where errors have words and effects are at once; jobs above."""
+    match policy.route:
+        case Routing.AUTO:
+            return Route.JOBS if counts.create + counts.update - counts.unlist > policy.bulk_from else Route.USER
+        case Routing.USER:
+            return Route.USER
+        case Routing.JOBS:
+            return Route.JOBS
+        case _:
+            assert_never(policy.route)
 
 
 def _account(spec: Spec, setting: Setting) -> AccountFace:
