@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, assert_never
 
-from reconcile.plan import actions, archive
+from reconcile.plan import actions, archive, guards
 from reconcile.plan.model import Action, CreateList, Delete, Face, Plan, Sample, Upsert
 from reconcile.spec.model import Mode
 
@@ -37,8 +37,9 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A plan as it is told: a heading, what to look at first, the sections, and the last line."""
+    """A plan as it is told: what blocks it, a heading, what to look at, the sections, and the last line."""
 
+    blocked: tuple[str, ...]
     heading: str
     notes: tuple[str, ...]
     sections: tuple[Section, ...]
@@ -64,6 +65,7 @@ def view(plan: Plan, *, reveal: bool = False) -> View:
         Section("Cost of apply", tuple(_cost(face))),
     )
     return View(
+        blocked=tuple(_blocked(face)),
         heading=f"Plan {face.plan_id} for {face.account.name} at {face.account.url} (mode {face.mode})",
         notes=tuple(_notes(face)),
         sections=tuple(section for section in sections if section.rows),
@@ -83,6 +85,7 @@ def summary(face: Face) -> str:
 
 def text(view: View) -> Iterator[str]:
     """The view as lines for a terminal."""
+    yield from _first(view.blocked, head="", item="  ! ")
     yield view.heading
     for note in view.notes:
         yield f"  ! {note}"
@@ -98,6 +101,7 @@ def text(view: View) -> Iterator[str]:
 
 def markdown(view: View) -> Iterator[str]:
     """The view as lines of Markdown for a pull request."""
+    yield from _first([escaped(line) for line in view.blocked], head="### ", item="* ")
     yield f"### {escaped(view.summary)}"
     yield ""
     yield escaped(view.heading)
@@ -113,9 +117,9 @@ def markdown(view: View) -> Iterator[str]:
 
 
 def as_json(view: View) -> dict[str, Any]:
-    """The view as one JSON object: the plan's face, with what is told of it."""
+    """The view as one JSON object: what blocks the plan, then its face, with what is told of it."""
     told = asdict(view)
-    return {**told.pop("details"), "summary": told["summary"], "notes": told["notes"]}
+    return {"blocked": told["blocked"], **told.pop("details"), "summary": told["summary"], "notes": told["notes"]}
 
 
 def escaped(text: str) -> str:
@@ -129,10 +133,28 @@ def _profiles(count: int) -> str:
     return f"{count:,} {'profile' if count == 1 else 'profiles'}"
 
 
+def _first(lines: Sequence[str], *, head: str, item: str) -> Iterator[str]:
+    """What blocks a plan, before anything else."""
+    yield from (f"{item if index else head}{line}" for index, line in enumerate(lines))
+    if lines:
+        yield ""
+
+
+def _blocked(face: Face) -> Iterator[str]:
+    count = len(face.breaches)
+    if count:
+        told = "a guard is" if count == 1 else f"{count} guards are"
+        yield f"BLOCKED: {told} breached, so apply refuses this plan."
+    yield from (guards.sentence(one) for one in face.breaches)
+
+
 def _notes(face: Face) -> Iterator[str]:
     counts = face.counts
     if counts.delete:
         yield f"{_profiles(counts.delete)} will be deleted for good, history and opt-outs included."
+    yield from _consent(face)
+    if face.allowed:
+        yield f"Allowed for this plan: {', '.join(str(one) for one in face.allowed)}."
     if face.mode is Mode.OBSERVE:
         yield "The spec only observes (policy.mode: observe): this plan cannot be applied."
     if face.held_by_mode:
@@ -141,13 +163,31 @@ def _notes(face: Face) -> Iterator[str]:
     if face.unlooked:
         yield (
             f"{_profiles(face.unlooked)} counted as new may exist already: more than policy.lookups allows to look up. "
-            "They are brought to the same state either way."
+            "They are brought to the same state either way; whether they opted out is not known."
         )
     if face.unconfirmed:
         told = "that left were not looked up (policy.lookups). Apply looks before it deletes."
         yield f"{_profiles(face.unconfirmed)} {told}"
     if any(one.join for one in face.lists):
         yield "Joining a list or changing a var may start journeys and mails at Sailthru."
+
+
+def _consent(face: Face) -> Iterator[str]:
+    """What is known of opt-outs. Nothing that we send subscribes anybody, whatever is known."""
+    consent = face.consent
+    if consent.touched:
+        yield (
+            f"{_profiles(consent.touched)} of this plan opted out, as far as can be known; "
+            "nothing here subscribes them again."
+        )
+    if consent.joining:
+        told = ", ".join(f"{name} ({count:,})" for name, count in consent.joins.items())
+        yield f"{consent.joining:,} of them would join a list: {told}."
+    if consent.deleted:
+        yield (
+            f"{consent.deleted:,} of them would be deleted: their opt-out history goes with them, "
+            "so whoever of them is added again is mailed again."
+        )
 
 
 def _kinds(face: Face) -> Iterator[Row]:
