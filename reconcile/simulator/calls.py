@@ -13,6 +13,7 @@ ENDPOINTS: Final = frozenset(
         *("template", "include", "content", "trigger", "ad-plan", "preview", "return", "block", "email"),
     }
 )
+_LARGE: Final = 8000  # bytes; ten thousand calls are remembered
 METHODS: Final = frozenset({"GET", "POST", "DELETE"})
 
 
@@ -51,3 +52,14 @@ class Logged:
     status: int
     at: float
     fault: str | None = None
+
+
+def noted(params: Mapping[str, Any], size: int) -> Mapping[str, Any]:
+    """The parameters as they are remembered: whole, or, of a large request, only its short texts and numbers."""
+    if size <= _LARGE:
+        return params
+    return {name: value for name, value in params.items() if isinstance(value, int) or _short(value)}
+
+
+def _short(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= _LARGE // 10

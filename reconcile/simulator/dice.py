@@ -20,12 +20,11 @@ class Dice:
 
     def __init__(self, seed: int) -> None:
         self._key = str(seed).encode()[:64]
-        self._seen: OrderedDict[tuple[object, ...], int] = OrderedDict()
+        self._seen: OrderedDict[bytes, int] = OrderedDict()
 
     def chance(self, *what: object) -> float:
         """A number in [0, 1) that is always the same for the same seed and the same `what`."""
-        digest = blake2b("\x1f".join(map(str, what)).encode(), digest_size=8, key=self._key).digest()
-        return int.from_bytes(digest) / 2**64
+        return int.from_bytes(self._digest(what)) / 2**64
 
     def between(self, least: float, most: float, *what: object) -> float:
         """A number between these two, evenly, that is always the same for the same seed and `what`."""
@@ -33,8 +32,13 @@ class Dice:
 
     def nth(self, *what: object) -> int:
         """0 the first time, 1 the second, ...; what was not asked for long may be forgotten."""
-        count = self._seen.pop(what, 0)
-        self._seen[what] = count + 1
+        key = self._digest(what)
+        count = self._seen.pop(key, 0)
+        self._seen[key] = count + 1
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
         return count
+
+    def _digest(self, what: tuple[object, ...]) -> bytes:
+        text = "\x1f".join(map(str, what))
+        return blake2b(text.encode("utf-8", "replace"), digest_size=8, key=self._key).digest()

@@ -29,7 +29,7 @@ class Doors:
             ("GET", "user"): self._get_user,
             ("POST", "user"): lambda call: users.post(account, call),
             ("DELETE", "user"): self._delete_user,
-            ("GET", "list"): lambda call: lists.get(account, call),
+            ("GET", "list"): self._get_list,
             ("POST", "list"): lambda call: lists.post(account, call),
             ("DELETE", "list"): lambda call: lists.delete(account, call),
             ("GET", "job"): jobs.get,
@@ -69,6 +69,10 @@ class Doors:
         if then is not profile:
             self._mischief.note("stale-read")
         return users.read(self._account, then, key, call)
+
+    def _get_list(self, call: Call) -> Body:
+        lag = self._mischief.read_lag(call.params) if self._mischief.faults.reads.lists else 0
+        return lists.get(self._account, call, lag)
 
     def _delete_user(self, call: Call) -> Body:
         _, profile = users.subject(self._account, call.params)

@@ -83,6 +83,7 @@ class Reads(_Part):
 
     least: Seconds = 0.0
     most: Seconds = 0.0
+    lists: bool = Field(default=False, description="Whether `GET /list` misses lists that were just made, as well.")
 
 
 class Jobs(_Part):

@@ -17,12 +17,15 @@ from reconcile.simulator.times import stamp
 Answer = dict[str, Any]
 
 
-def get(account: Account, call: Call) -> Answer:
-    """`GET /list`: one list by name or id, else all of them, filtered (§8.1)."""
+def get(account: Account, call: Call, lag: float = 0) -> Answer:
+    """`GET /list`: one list by name or id, else all of them, filtered (§8.1); none younger than `lag` seconds."""
     params = call.params
     if values.text(params.get("list")) or values.text(params.get("list_id")):
-        return _one(account, _wanted(account, params), params, call.second)
-    lists = [m for m in account.lists.values() if _passes(m, params)]
+        wanted = _wanted(account, params)
+        if _too_young(wanted, call, lag):
+            raise _unknown(params)
+        return _one(account, wanted, params, call.second)
+    lists = [m for m in account.lists.values() if _passes(m, params) and not _too_young(m, call, lag)]
     return {"lists": [_row(account, mail_list, call.second) for mail_list in lists]}
 
 
@@ -63,9 +66,17 @@ def _found(account: Account, params: Mapping[str, Any]) -> MailList | None:
 def _wanted(account: Account, params: Mapping[str, Any]) -> MailList:
     mail_list = _found(account, params)
     if mail_list is None:
-        name = values.text(params.get("list_id")) or values.required(params, "list")
-        raise Refusal(15, f"Unknown list: {name}", 404)
+        raise _unknown(params)
     return mail_list
+
+
+def _unknown(params: Mapping[str, Any]) -> Refusal:
+    name = values.text(params.get("list_id")) or values.required(params, "list")
+    return Refusal(15, f"Unknown list: {name}", 404)
+
+
+def _too_young(mail_list: MailList, call: Call, lag: float) -> bool:
+    return lag > 0 and mail_list.created > call.at - lag
 
 
 def _passes(mail_list: MailList, params: Mapping[str, Any]) -> bool:

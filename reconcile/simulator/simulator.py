@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from reconcile.simulator import decoding, encoding, errands
+from reconcile.simulator import calls, decoding, encoding, errands
 from reconcile.simulator.account import Account
 from reconcile.simulator.calls import ENDPOINTS, METHODS, Call, Logged
 from reconcile.simulator.doors import Doors
@@ -117,15 +117,16 @@ class Simulator:
             self._log(method, endpoint, NOTHING, no.status, now)
             return encoding.refusal(no, self.windows.take(method, endpoint, now), xml=True)
         params, unreadable = _params(sent)
+        noted = calls.noted(params, len(request.query) + len(request.body))
         call = Call(method, endpoint, params, now, request.base_url, sent.texts.get("api_key", ""), sent.file)
         fault = self.mischief.on_call(method, endpoint, params, now)
         await self._wait(method, endpoint)
         try:
             answer = await self._answer(request, call, sent, unreadable, fault)
         except Broken as broken:
-            self._log(method, endpoint, params, 0, now, broken.fault)
+            self._log(method, endpoint, noted, 0, now, fault.fault if fault else broken.fault)
             raise
-        self._log(method, endpoint, params, answer.status, now, fault.fault if fault else None)
+        self._log(method, endpoint, noted, answer.status, now, fault.fault if fault else None)
         return answer
 
     async def _answer(

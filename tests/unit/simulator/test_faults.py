@@ -178,6 +178,16 @@ def test_reads_may_be_behind_the_writes() -> None:
     assert seen("new@example.com") is None
 
 
+def test_lists_that_were_just_made_may_be_missed() -> None:
+    api = Driver({"reads": {"least": 5, "most": 5, "lists": True}})
+    api.ok("POST", "/list", {"list": "Main"})
+
+    assert api.ok("GET", "/list", {}) == {"lists": []}
+    assert api.no("GET", "/list", {"list": "Main"}) == (404, 15, "Unknown list: Main")
+    api.clock.sleep(5)
+    assert api.ok("GET", "/list", {"list": "Main"})["count"] == 0
+
+
 # -- maintenance
 
 

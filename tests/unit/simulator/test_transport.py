@@ -244,6 +244,12 @@ def test_calls_are_remembered_and_counted(api: Driver) -> None:
     assert api.sim.calls_total == {("POST", "user"): 1, ("GET", "user"): 1, ("?", "?"): 1}
 
 
+def test_large_calls_are_remembered_in_short(api: Driver) -> None:
+    api.ok("POST", "/job", {"job": "update", "emails": ",".join(f"p{i}@example.com" for i in range(1000))})
+
+    assert api.sim.calls[-1].params == {"job": "update"}
+
+
 def test_the_state_can_be_written_as_json(api: Driver) -> None:
     api.person(vars={"a": [1, None]}, lists={"Main": 1})
     state = json.loads(json.dumps(api.sim.state()))
