@@ -173,6 +173,7 @@ def _report(
         total=tally.total,
         outcomes=dict(tally.outcomes),
         examples=tuple(tally.examples),
+        notes=tuple(tally.notes),
         calls=account.calls,
         retries=account.retries,
         seconds=round(seconds, 3),

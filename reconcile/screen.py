@@ -131,6 +131,11 @@ class Steps:
         if self._json and receipt.outcome in BAD:
             event("receipt", what=receipt.what, who=receipt.who, outcome=receipt.outcome, why=receipt.why)
 
+    def settled(self, count: int) -> None:
+        """So many actions of this stage are as wanted, by job."""
+        if self._stage is not None:
+            self.advance(self._stage, count)
+
     def end(self) -> None:
         """The last stage, if any, has ended."""
         if self._stage is not None:
@@ -164,6 +169,7 @@ def report(report: Report) -> Iterator[str]:
     if report.unattempted:
         told.append(f"{report.unattempted:,} not attempted")
     yield f"Of {report.total:,} actions: {', '.join(told)}."
+    yield from report.notes
     if report.calls:
         yield "Calls: " + ", ".join(f"{count:,} {name}" for name, count in sorted(report.calls.items())) + "."
     if report.retries:
@@ -192,6 +198,7 @@ def report_event(report: Report) -> None:
         ],
         calls=dict(report.calls),
         retries=dict(report.retries),
+        notes=list(report.notes),
         seconds=report.seconds,
         stopped=report.stopped,
         status=report.exit_status,

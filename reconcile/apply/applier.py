@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from typing import Any, assert_never
 
+from reconcile.apply import bulk
 from reconcile.apply.erasure import Erasure
-from reconcile.apply.model import Events, Executor, Outcome, Receipt, Tally, Write
+from reconcile.apply.model import Events, Outcome, Receipt, Tally, Write
 from reconcile.apply.verifier import Verifier
 from reconcile.errors import AccountUnavailable, ApiRejected, ReconcileError
 from reconcile.plan import archive
-from reconcile.plan.model import Action, CreateList, Delete, Plan, Stage, Upsert
+from reconcile.plan.model import Action, CreateList, Delete, Plan, Route, Stage, Upsert
 from reconcile.state import abreast, observed, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import Membership, Ref, Sighting
@@ -47,7 +48,7 @@ class Applier:
         stop: set from outside to end the run after what is in flight.
     """
 
-    account: Executor
+    account: bulk.BulkExecutor
     workspace: Workspace
     masks: Masks
     events: Events
@@ -65,6 +66,9 @@ class Applier:
         for stage, pairs in groupby(archive.walk(plan), key=lambda pair: pair[0]):
             self.events.stage(stage, _size(plan, stage))
             actions = (action for _, action in pairs)
+            if stage is Stage.UPSERTS and plan.face.route is Route.JOBS:
+                done = await self._in_bulk(plan, tally)
+                actions = (action for action in actions if not done.settles(action))
             while not self.stop.is_set() and (chunk := list(islice(actions, CHUNK))):
                 for receipt in await self._chunk(stage, chunk, verifier):
                     tally.add(receipt)
@@ -74,6 +78,15 @@ class Applier:
                     "A list could not be created, so nobody was added to any.",
                     hint="See the receipts; apply the same plan again when it is mended.",
                 )
+
+    async def _in_bulk(self, plan: Plan, tally: Tally) -> bulk.Done:
+        """What jobs can do; what they left undone goes on one by one, where errors have words."""
+        done = await bulk.Bulk(self.account, self.workspace, self.events, self.at_once, self.stop).apply(plan)
+        settled = done.total - len(done.left)
+        tally.add_verified(settled)
+        tally.notes.extend(done.told())
+        self.events.settled(settled)
+        return done
 
     async def _chunk(self, stage: Stage, chunk: Sequence[Action], verifier: Verifier) -> Sequence[Receipt]:
         match stage:

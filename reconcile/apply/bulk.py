@@ -15,10 +15,11 @@ from typing import Protocol
 
 import ibis
 
+from reconcile.apply.model import Executor
 from reconcile.apply.verifier import Verifier
 from reconcile.errors import AccountUnavailable, ApiRejected
 from reconcile.plan import actions, archive
-from reconcile.plan.model import Plan, Stage, Upsert
+from reconcile.plan.model import Action, Plan, Stage, Upsert
 from reconcile.state import abreast, diff, observed, values
 from reconcile.state.model import Exporter, Progress, Ref, Rows, Shape, Sighting
 from reconcile.state.workspace import Workspace
@@ -41,8 +42,8 @@ SAMPLE = 1_000
 _TABLE = "bulk"
 
 
-class BulkExecutor(Exporter, Protocol):
-    """An account that takes many changes as a job. Satisfied by `sailthru.target`."""
+class BulkExecutor(Executor, Exporter, Protocol):
+    """An account that takes many changes as a job too. Satisfied by `sailthru.target`."""
 
     def update_lines(self, actions: Rows, shape: Shape) -> Rows:
         """One column `line` of the file that a job takes, in the order of the actions' hashes."""
@@ -54,14 +55,6 @@ class BulkExecutor(Exporter, Protocol):
 
     async def finish_update(self, job_id: str) -> None:
         """Wait until a job has ended."""
-        ...
-
-    async def look(self, ref: Ref, vars: Sequence[str]) -> Sighting | None:
-        """One profile, typed."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait; virtual in tests."""
         ...
 
 
@@ -82,6 +75,21 @@ class Done:
     unsure: int
     sampled: int
     wrong: int
+
+    def settles(self, action: Action) -> bool:
+        """Whether this action went by job and was seen to be as wanted."""
+        if not isinstance(action, Upsert) or action.email is None or action.moves_to is not None:
+            return False
+        return action.hash not in self.left
+
+    def told(self) -> Iterator[str]:
+        """What people should know of it."""
+        files = f"{self.jobs:,} {'job' if self.jobs == 1 else 'jobs'}"
+        left = f"; {len(self.left):,} left undone by them went one by one" if self.left else ""
+        yield f"{self.total:,} upserts went by {files}, and were looked at by export{left}."
+        if self.unsure:
+            yield f"Of these jobs {self.unsure:,} had no clear end; what they did was seen by the exports."
+        yield self.proof()
 
     def proof(self) -> str:
         """What the sample proves, in a sentence."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from reconcile.apply.pace import Pace
 from reconcile.plan.model import Stage
-from reconcile.state.model import Ref, RemoteList, Sighting
+from reconcile.state.model import Progress, Ref, RemoteList, Sighting, Silent
 
 EXAMPLES = 10
 """Receipts that did not end well are kept up to this many by outcome; the rest is counted."""
@@ -77,9 +78,11 @@ class Outcome(StrEnum):
     """Sailthru said no, for good."""
     FAILED = "failed"
     """Passing trouble outlasted all tries."""
+    CONFLICT = "conflict"
+    """The world has moved since the plan was made, and doing it would destroy what the plan never saw."""
 
 
-BAD = (Outcome.REJECTED, Outcome.FAILED, Outcome.DIVERGED)
+BAD = (Outcome.REJECTED, Outcome.FAILED, Outcome.DIVERGED, Outcome.CONFLICT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class Receipt:
     why: str = ""
 
 
-class Events(Protocol):
+class Events(Progress, Protocol):
     """Is told what happens during a run; the roof draws bars or prints JSON lines."""
 
     def stage(self, stage: Stage, total: int) -> None:
@@ -112,8 +115,24 @@ class Events(Protocol):
         """An action has its final receipt."""
         ...
 
+    def pace(self, pace: Pace) -> None:
+        """A stage has got so far."""
+        ...
 
-class Unheard:
+    def paused(self, why: str, until: str) -> None:
+        """The account is down; the run waits for it, at most until then (ISO 8601, UTC)."""
+        ...
+
+    def resumed(self, seconds: float) -> None:
+        """The account is back, after so many seconds."""
+        ...
+
+    def settled(self, count: int) -> None:
+        """So many actions of this stage went by job and were seen to be as wanted."""
+        ...
+
+
+class Unheard(Silent):
     """`Events` that nobody hears."""
 
     def stage(self, stage: Stage, total: int) -> None:
@@ -122,14 +141,39 @@ class Unheard:
     def receipt(self, receipt: Receipt) -> None:
         """Nothing."""
 
+    def pace(self, pace: Pace) -> None:
+        """Nothing."""
+
+    def paused(self, why: str, until: str) -> None:
+        """Nothing."""
+
+    def resumed(self, seconds: float) -> None:
+        """Nothing."""
+
+    def settled(self, count: int) -> None:
+        """Nothing."""
+
 
 @dataclass(slots=True)
 class Tally:
-    """Receipts as they come in: counted all, kept only where a person will want to see them."""
+    """Receipts as they come in: counted all, kept only where a person will want to see them.
+
+    Args:
+        total: actions of the plan.
+        earlier: actions that an earlier attempt has settled.
+        paces: how far each stage has come.
+    """
 
     total: int
+    earlier: int = 0
+    paces: dict[Stage, Pace] = field(default_factory=dict)
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     examples: list[Receipt] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add_verified(self, count: int) -> None:
+        """Count actions that were seen to be as wanted, all at once."""
+        self.outcomes[Outcome.VERIFIED] += count
 
     def add(self, receipt: Receipt) -> None:
         """Count one."""
@@ -144,13 +188,21 @@ class Report:
 
     Args:
         plan_id: the plan that was applied.
-        total: actions in the plan; those without a receipt were not attempted.
+        total: actions in the plan; those without a receipt were not attempted, or nobody knows what came of them.
         outcomes: receipts by outcome.
         examples: some receipts that did not end well, masked.
         calls: calls made, by method and endpoint; retries by cause.
         seconds: how long it took.
+        notes: what else to know, such as what a sample proves.
         stopped: why the run ended before the plan did; empty when it did not.
         stopped_status: the exit status of a run that was stopped.
+        earlier: actions that an earlier attempt has settled.
+        waited: seconds in which calls were held back, by cause; causes may overlap.
+        paces: how far each stage came.
+        paused: seconds in which the account was down.
+        run: the name of the run's folder.
+        by: who ran it.
+        ended_at: when it ended (ISO 8601).
     """
 
     plan_id: str
@@ -160,22 +212,30 @@ class Report:
     calls: Mapping[str, int]
     retries: Mapping[str, int]
     seconds: float
+    notes: tuple[str, ...] = ()
     stopped: str = ""
     stopped_status: int = 4
+    earlier: int = 0
+    waited: Mapping[str, float] = field(default_factory=dict)
+    paces: tuple[Pace, ...] = ()
+    paused: float = 0.0
+    run: str = ""
+    by: str = ""
+    ended_at: str = ""
 
     @property
     def unattempted(self) -> int:
-        """Actions that were never begun."""
-        return self.total - sum(self.outcomes.values())
+        """Actions that were never begun, or that nobody knows the end of: the next attempt looks."""
+        return self.total - self.earlier - sum(self.outcomes.values())
 
     @property
     def converged(self) -> bool:
         """Every action was done and looked at, and it is so."""
-        return not self.stopped and self.outcomes.get(Outcome.VERIFIED, 0) == self.total
+        return not self.stopped and self.outcomes.get(Outcome.VERIFIED, 0) + self.earlier == self.total
 
     @property
     def exit_status(self) -> int:
-        """0 converged, 7 only verification found differences, 4 applied in part."""
+        """0 converged, 7 only verification found differences, 4 applied in part; else why it was stopped."""
         if self.converged:
             return 0
         if self.stopped:

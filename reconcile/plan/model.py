@@ -229,6 +229,7 @@ class Face(_Face):
     on_leave: OnLeave
     at_once: int
     conduct: Conduct = Conduct()
+    route: Route = Route.USER
     registry: str
     identity: str | None
     counts: Counts

@@ -245,6 +245,14 @@ class OnLeave(StrEnum):
     DELETE = "delete"
 
 
+class Routing(StrEnum):
+    """How upserts go to the account."""
+
+    AUTO = "auto"
+    USER = "user"
+    JOBS = "jobs"
+
+
 class Policy(Part):
     """What plans may do, and how hard they may work the account."""
 
@@ -255,6 +263,10 @@ class Policy(Part):
     """A managed profile that left: off our lists | and our vars nulled | or deleted for good."""
     at_once: StrictInt = Field(default=20, ge=1, le=200)
     """How many calls may be under way side by side."""
+    route: Routing = Routing.AUTO
+    """How upserts go: one by one through `/user`, in bulk `jobs`, or `auto`: jobs above `bulk_from`."""
+    bulk_from: StrictInt = Field(default=13_500, ge=0)
+    """With `route: auto`, more upserts than this go as jobs (a minute of our share of the published limit)."""
     lookups: StrictInt = Field(default=15_000, ge=0)
     """How many profiles a plan may read one by one, where no export can tell (about a minute of quota)."""
     guards: Guards = Guards()

@@ -1,0 +1,65 @@
+"""The bulk route: the same end as one by one, whatever jobs skip, lose, or stall."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from world import World, shop
+
+from reconcile.simulator import Faults
+
+JOBS = "policy: {route: jobs, mode:"
+
+
+def world(tmp_path: Path, size: int = 120, **more: object) -> World:
+    made = World(tmp_path, **more)  # type: ignore[arg-type]
+    made.text = made.text.replace("policy: {mode:", JOBS)
+    made.fill(shop(size))
+    return made
+
+
+def calls(world: World, method: str, endpoint: str) -> int:
+    return world.simulator.calls_total[method, endpoint]
+
+
+def test_an_empty_account_is_filled_by_jobs(tmp_path: Path) -> None:
+    made = world(tmp_path)
+    plan = made.settle()
+    assert plan.face.route == "jobs"
+    assert calls(made, "POST", "user") == 0, "one by one, where jobs were asked for"
+
+
+def test_changes_of_all_kinds(tmp_path: Path) -> None:
+    made = world(tmp_path)
+    made.settle()
+    made.change(5, email="moved@example.com")
+    made.change(6, city=None, spent=7000.0)
+    made.change(7, news=0, first_name="Zoë | `x`")
+    made.change(8, first_name="line\nbreak")
+    made.customers.pop(9)
+    report = made.apply()
+    assert report.converged, report
+    assert any("upserts went by 1 job" in note for note in report.notes)
+    assert any("0 of 3 sampled profiles wrong" in note for note in report.notes)
+    there = made.there()
+    assert there.pop("person9@example.com")[1] == set()
+    assert there == made.wanted()
+    made.check_calm()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_lines_that_a_job_skips_go_again_one_by_one(tmp_path: Path, seed: int) -> None:
+    made = world(tmp_path, seed=seed, faults=Faults.model_validate({"jobs": {"skip_lines": 0.1}}))
+    report = made.apply()
+    assert report.converged, report
+    assert any("left undone" in note for note in report.notes)
+    made.check()
+
+
+def test_auto_takes_jobs_above_its_threshold_only(tmp_path: Path) -> None:
+    made = world(tmp_path, 30)
+    made.text = made.text.replace("route: jobs", "bulk_from: 20")
+    assert made.plan().face.route == "jobs"
+    made.text = made.text.replace("bulk_from: 20", "bulk_from: 30")
+    assert made.plan().face.route == "user"
