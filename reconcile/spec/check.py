@@ -248,7 +248,7 @@ def _circles(desk: Desk) -> Iterator[Problem]:
 
 def _vars(desk: Desk) -> Iterator[Problem]:
     yield from _near("vars", desk)
-    graph = links.links(desk.spec)
+    graph = links.flows(desk.spec)
     private = {name for name, prop in desk.spec.properties.items() if prop.private}
     for name, var in desk.spec.vars.items():
         yield from desk.absent("properties", var.property, ("vars", name, "property"))

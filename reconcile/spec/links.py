@@ -32,6 +32,24 @@ def links(spec: Spec) -> Links:
     return {name: _links(prop, spec) for name, prop in spec.properties.items()}
 
 
+def flows(spec: Spec) -> Links:
+    """`links`, and from each column to the private properties that read the same one: a value by another name."""
+    private = [(name, prop) for name, prop in sorted(spec.properties.items()) if prop.private and prop.column]
+    home = spec.profiles.from_
+    return {
+        name: (*made_of, *(other for other, one in private if _same_column(spec.properties[name], one, home)))
+        for name, made_of in links(spec).items()
+    }
+
+
+def _same_column(prop: Property, other: Property, home: str) -> bool:
+    if prop.private or prop.column is None or other.column is None:
+        return False
+    # Databases differ on whether case tells columns apart; a secret does not.
+    here, there = ((one.source or home, str(one.column).casefold()) for one in (prop, other))
+    return here == there
+
+
 def _links(prop: Property, spec: Spec) -> tuple[str, ...]:
     try:
         return tuple(sorted(needs(prop) & spec.properties.keys()))
