@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -21,7 +21,7 @@ from reconcile.errors import ReconcileError, SpecInvalid
 
 if TYPE_CHECKING:
     from reconcile.apply.model import Report
-    from reconcile.plan.model import Plan
+    from reconcile.plan.model import Allowance, Plan
     from reconcile.screen import Steps
     from reconcile.spec.model import Spec
 
@@ -40,6 +40,12 @@ app = typer.Typer(
 SpecPath = Annotated[Path, typer.Argument(help="The folder (or file) of specs.", metavar="[SPEC]")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON event a line instead of text.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show people and values as they are.")]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow", help="Let more through a guard, this once; may be given several times.", metavar="RULE[:SCOPE]=MAX"
+    ),
+]
 SPECS = Path("specs")
 
 
@@ -85,16 +91,18 @@ def plan(
     format: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,  # noqa: A002 -- the option's name
     as_json: AsJson = False,
     reveal: Reveal = False,
+    allow: Allow = None,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there are differences.")
     ] = False,
 ) -> None:
     """Show what differs between the sources and the account, and what apply would do. Writes nothing to the account."""
     with _kept(out) as path:
-        made = _planned(_load(spec), path, as_json=as_json)
+        made = _planned(_load(spec), path, _allowed(allow), as_json=as_json)
         _show(made, Format.JSON if as_json else format, reveal=reveal, event="plan" if as_json else None)
         if out is not None and not as_json and format is Format.TEXT:
-            _say(f"Kept in {out}. Apply exactly this with: reconcile apply {out}")
+            then = "Apply refuses it, see on top" if made.face.breaches else "Apply exactly this with"
+            _say(f"Kept in {out}. {then}: reconcile apply {out}")
     raise typer.Exit(DIFFERENCES if detailed_exitcode and not made.face.empty else 0)
 
 
@@ -117,23 +125,26 @@ def apply(
         typer.Argument(help="A plan file, or a spec to plan, show, ask and apply.", metavar="[PLAN|SPEC]"),
     ] = SPECS,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    allow: Allow = None,
     as_json: AsJson = False,
 ) -> None:
     """Do what a plan says, and look that it is so. Exits with 0 only when the account has converged."""
     from reconcile import screen
-    from reconcile.plan import archive
+    from reconcile.plan import archive, guards
 
+    allowed = _allowed(allow)
     with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
         if what.is_dir() or what.suffix in {".yaml", ".yml"}:
-            made = _planned(_load(what), Path(folder) / "plan.rplan", as_json=as_json)
+            made = _planned(_load(what), Path(folder) / "plan.rplan", allowed, as_json=as_json)
             _show(made, Format.JSON if as_json else Format.TEXT, reveal=False, event="plan" if as_json else None)
+            guards.enforce(made.face, allowed)
             if not made.face.empty and not yes and not typer.confirm("Apply this plan?", err=True):
                 _say("Nothing was done.")
                 raise typer.Exit(0)
         else:
             made = archive.read(what)
         with _steps(as_json=as_json) as steps:
-            report = asyncio.run(_applied(made, steps))
+            report = asyncio.run(_applied(made, steps, allowed))
     if as_json:
         screen.report_event(report)
     else:
@@ -232,14 +243,20 @@ def _load(path: Path) -> Spec:
     return load(path)
 
 
-def _planned(spec: Spec, out: Path | None, *, as_json: bool) -> Plan:
+def _allowed(given: list[str] | None) -> list[Allowance]:
+    from reconcile.plan import allowances
+
+    return [allowances.read(one) for one in given or ()]
+
+
+def _planned(spec: Spec, out: Path | None, allowed: Sequence[Allowance], *, as_json: bool) -> Plan:
     from reconcile import Reconciler
 
     with _steps(as_json=as_json) as steps:
-        return asyncio.run(Reconciler().plan(spec, out=out, progress=steps))
+        return asyncio.run(Reconciler().plan(spec, out=out, allowed=allowed, progress=steps))
 
 
-async def _applied(plan: Plan, steps: Steps) -> Report:
+async def _applied(plan: Plan, steps: Steps, allowed: Sequence[Allowance]) -> Report:
     """Apply; the first Ctrl-C lets what is in flight end, the second does not wait."""
     from reconcile import Reconciler
 
@@ -252,7 +269,7 @@ async def _applied(plan: Plan, steps: Steps) -> Report:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked, number)
-    report = await Reconciler().apply(plan, events=steps, stop=stop)
+    report = await Reconciler().apply(plan, allowed=allowed, events=steps, stop=stop)
     steps.end()
     return report
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from reconcile import sources
+from reconcile.apply import memory
 from reconcile.apply.applier import Applier
 from reconcile.apply.model import Events, Report, Tally, Unheard
 from reconcile.errors import ReconcileError
-from reconcile.plan import integrity, planner
-from reconcile.plan.model import AccountFace, Plan
+from reconcile.plan import allowances, guards, integrity, planner
+from reconcile.plan.model import AccountFace, Allowance, Plan
 from reconcile.sailthru import limits, target
 from reconcile.sailthru.model import Credentials
 from reconcile.spec import templates
@@ -34,12 +35,14 @@ class Reconciler:
 
     Args:
         environ: where `env()` looks.
+        state: the folder in which runs leave what later ones have to know.
         transport: an httpx transport in place of the network, such as a simulator's.
         sleep, clock: time; virtual in tests.
         now: the clock of relative dates and of the plan's date.
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    state: Path = Path(".reconcile")
     transport: Any = None
     sleep: Any = asyncio.sleep
     clock: Any = time.time
@@ -61,6 +64,7 @@ class Reconciler:
         *,
         out: Path | None = None,
         as_of: datetime | None = None,
+        allowed: Sequence[Allowance] = (),
         progress: Progress | None = None,
     ) -> Plan:
         """What differs between the sources and the account, and what would be done about it. Nothing is written there.
@@ -68,10 +72,13 @@ class Reconciler:
         Args:
             out: where to keep the plan so that it can be applied; without it the plan can only be looked at.
             as_of: the clock of relative dates; now when None.
+            allowed: limits of the spec's guards that are raised for this plan.
 
         Raises:
+            AllowanceUnfit: an allowance is about something that the spec does not have.
             SpecInvalid, SourceUnavailable, AccountUnavailable, CredentialsRefused, AccountUnfit: see `errors`.
         """
+        allowances.check(allowed, allowances.scopes_of_spec(spec))
         progress = progress or Silent()
         now = as_of or self.now()
         with Workspace() as workspace:
@@ -99,25 +106,31 @@ class Reconciler:
                     templates.resolve(text, self.environ) for text in (spec.account.url, spec.account.api_key)
                 )
                 setting = planner.Setting(spec, workspace, masks, now, url, limits.quota(), api_key, self.now())
+                last_good = memory.recall(self.state, spec.account.name)
+                setting = replace(setting, last_good=last_good, allowed=tuple(allowed))
                 return planner.build(wanted, there, setting, out)
 
     async def apply(
         self,
         plan: Plan,
         *,
+        allowed: Sequence[Allowance] = (),
         events: Events | None = None,
         stop: asyncio.Event | None = None,
     ) -> Report:
         """Do what a plan says and look that it is so.
 
         Args:
+            allowed: limits of guards that are raised for this run.
             stop: set it to end the run after what is in flight.
 
         Raises:
+            GuardBreached, AllowanceUnfit: the plan does more than it may; nothing was written.
             PlanUnusable: the plan only observes, has expired, is for another account, or was not kept in a file.
             CredentialsRefused, AccountUnavailable: before anything was written.
         """
         integrity.check(plan.face, api_key=templates.resolve(plan.face.account.api_key, self.environ), now=self.now())
+        guards.enforce(plan.face, allowed)
         began, tally, stopped = self.clock(), Tally(plan.face.counts.total + len(plan.face.new_lists)), None
         stop = stop or asyncio.Event()
         with Workspace() as workspace:
@@ -128,7 +141,11 @@ class Reconciler:
                     await applier.apply(plan, tally)
                 except ReconcileError as error:
                     stopped = error
-                return _report(plan, tally, account, stopped, interrupted=stop.is_set(), seconds=self.clock() - began)
+                seconds = self.clock() - began
+                report = _report(plan, tally, account, stopped, interrupted=stop.is_set(), seconds=seconds)
+        if report.converged:
+            memory.remember(self.state, plan.face)
+        return replace(report, allowed=tuple(dict.fromkeys(str(one) for one in (*plan.face.allowed, *allowed))))
 
     async def verify(self, spec: Spec, *, progress: Progress | None = None) -> bool:
         """Whether the account is as the spec and the sources say, by a fresh plan that comes out empty."""

@@ -25,7 +25,7 @@ from rich.progress import (
 from rich.text import Text
 
 from reconcile.apply.model import BAD, Outcome, Receipt, Report
-from reconcile.errors import ReconcileError, SpecInvalid
+from reconcile.errors import GuardBreached, ReconcileError, SpecInvalid
 from reconcile.plan.model import Stage
 
 out = Console(soft_wrap=True, highlight=False)
@@ -56,7 +56,7 @@ def event(kind: str, **facts: Any) -> None:
 
 def error(error: ReconcileError, *, as_json: bool = False) -> None:
     """Say what went wrong, all of it, and what now."""
-    told = list(_problems(error)) if isinstance(error, SpecInvalid) else [error.message]
+    told = list(_told(error))
     if as_json:
         event("error", message=error.message, hint=error.hint, problems=told, status=error.exit_status)
         return
@@ -65,15 +65,24 @@ def error(error: ReconcileError, *, as_json: bool = False) -> None:
     if isinstance(error, SpecInvalid):
         if len(told) > 1:
             err.print(Text(f"{len(told)} problems in the spec.", style="bold"))
-    elif error.hint:
+        return
+    if isinstance(error, GuardBreached):
+        err.print(Text(error.message, style="bold"))
+    if error.hint:
         err.print(Text(f"  {error.hint}"))
 
 
-def _problems(invalid: SpecInvalid) -> Iterator[str]:
+def _told(error: ReconcileError) -> Iterator[str]:
+    """Everything that an error has to say: some errors are several."""
     from reconcile.spec.problems import render
 
-    for problem in invalid.problems:
-        yield render(problem)
+    match error:
+        case SpecInvalid(problems=problems):
+            yield from (render(problem) for problem in problems)
+        case GuardBreached(breaches=breaches):
+            yield from breaches
+        case _:
+            yield error.message
 
 
 class Steps:
@@ -176,6 +185,8 @@ def report(report: Report) -> Iterator[str]:
         yield (
             "Retried: " + ", ".join(f"{count:,} for {cause}" for cause, count in sorted(report.retries.items())) + "."
         )
+    if report.allowed:
+        yield f"Allowed for this run: {', '.join(report.allowed)}."
     if report.stopped:
         yield f"Stopped: {report.stopped}"
     if report.converged:
@@ -200,6 +211,7 @@ def report_event(report: Report) -> None:
         retries=dict(report.retries),
         notes=list(report.notes),
         seconds=report.seconds,
+        allowed=list(report.allowed),
         stopped=report.stopped,
         status=report.exit_status,
     )

@@ -91,6 +91,7 @@ class World:
         self.account = self.simulator.account
         self.ours = rc.Reconciler(
             environ={"KEY": "demo-key", "SECRET": "demo-secret", "SHOP": f"sqlite:///{self.folder / 'shop.db'}"},
+            state=self.folder / ".reconcile",
             transport=self.simulator.transport(),
             sleep=self.time.sleep,
             clock=self.time.clock,

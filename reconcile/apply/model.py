@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from reconcile.apply.pace import Pace
-from reconcile.plan.model import Stage
+from reconcile.plan.model import Action, Stage
 from reconcile.state.model import Progress, Ref, RemoteList, Sighting, Silent
 
 EXAMPLES = 10
@@ -104,6 +104,23 @@ class Receipt:
     why: str = ""
 
 
+A_co = TypeVar("A_co", bound=Action, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Item(Generic[A_co]):
+    """An action on its way.
+
+    Args:
+        number: in the plan's walk.
+        doubtful: it may have been carried out by an earlier attempt.
+    """
+
+    number: int
+    action: A_co
+    doubtful: bool = False
+
+
 class Events(Progress, Protocol):
     """Is told what happens during a run; the roof draws bars or prints JSON lines."""
 
@@ -171,6 +188,11 @@ class Tally:
     examples: list[Receipt] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def left(self) -> int:
+        """Actions without a receipt."""
+        return self.total - self.earlier - self.outcomes.total()
+
     def add_verified(self, count: int) -> None:
         """Count actions that were seen to be as wanted, all at once."""
         self.outcomes[Outcome.VERIFIED] += count
@@ -194,6 +216,7 @@ class Report:
         calls: calls made, by method and endpoint; retries by cause.
         seconds: how long it took.
         notes: what else to know, such as what a sample proves.
+        allowed: limits of guards that were raised for this run, as they were given.
         stopped: why the run ended before the plan did; empty when it did not.
         stopped_status: the exit status of a run that was stopped.
         earlier: actions that an earlier attempt has settled.
@@ -215,6 +238,7 @@ class Report:
     notes: tuple[str, ...] = ()
     stopped: str = ""
     stopped_status: int = 4
+    allowed: tuple[str, ...] = ()
     earlier: int = 0
     waited: Mapping[str, float] = field(default_factory=dict)
     paces: tuple[Pace, ...] = ()
