@@ -92,7 +92,7 @@ def read(path: Path) -> Plan:
             for piece in _pieces(archive):
                 digest.update(piece)
     except FileNotFoundError:
-        raise PlanUnusable(f"There is no plan file {path}.", hint="`reconcile plan --out FILE` writes one.") from None
+        raise _gone(path) from None
     except ValidationError:
         raise _foreign(path) from None
     except (zipfile.BadZipFile, KeyError, OSError, pa.ArrowException) as error:
@@ -102,6 +102,10 @@ def read(path: Path) -> Plan:
     if (face.body_digest, face.plan_id, face.seal) != (digest.hexdigest(), identity(face), _seal(face)):
         raise PlanUnusable(f"{path} was changed after it was made.", hint="Plan again, and apply that.")
     return Plan(face, path)
+
+
+def _gone(path: Path) -> PlanUnusable:
+    return PlanUnusable(f"There is no plan file {path}.", hint="`reconcile plan --out FILE` writes one.")
 
 
 def _foreign(path: Path) -> PlanUnusable:
@@ -115,14 +119,16 @@ def walk(plan: Plan) -> Iterator[tuple[Stage, Action]]:
     """The plan's actions in order, a few in memory at a time.
 
     Raises:
-        PlanUnusable: the plan was not kept in a file, or a line in it is not an action.
+        PlanUnusable: the plan was not kept in a file, the file is gone, or a line in it is not an action.
     """
     if plan.path is None:
         raise PlanUnusable("This plan was not kept in a file, so its actions are gone.")
     try:
         with zipfile.ZipFile(plan.path) as archive:
             yield from actions.read(_lines(archive))
-    except (ValueError, KeyError) as error:
+    except FileNotFoundError:
+        raise _gone(plan.path) from None
+    except (ValueError, KeyError, TypeError) as error:
         raise PlanUnusable(f"{plan.path} holds something that is no action ({type(error).__name__}).") from None
 
 

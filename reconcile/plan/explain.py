@@ -124,8 +124,10 @@ def as_json(view: View) -> dict[str, Any]:
 
 def escaped(text: str) -> str:
     """Text that stands for itself in a Markdown table: a list may be called anything."""
-    for mark in "\\`*_[]<>|~":
-        text = text.replace(mark, f"\\{mark}" if mark not in "<>" else {"<": "&lt;", ">": "&gt;"}[mark])
+    for mark in "\\`*_[]|~":
+        text = text.replace(mark, f"\\{mark}")
+    for mark, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(mark, entity)
     return " ".join(text.split())
 
 
