@@ -1,0 +1,104 @@
+"""Where a run keeps what it says: a folder for each plan file that is applied, readable by its owner alone.
+
+    .reconcile/shop/lease.json                                    who is at work on the account
+    .reconcile/shop/runs/20260301T120000Z-5f0c9d7be1a24c33/       a plan: when it was made, and its id
+        journal.ndjson    what was intended and what came of it, for whoever goes on
+        events.ndjson     what was told meanwhile
+        report.json       what came of it all
+
+No person is in any of them, but as a mask.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from reconcile.plan.model import Face
+
+_ODD = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The places of one run.
+
+    Args:
+        account: the account's folder.
+        name: when the plan was made, and its id: a plan of equal content that is made later is another run.
+    """
+
+    account: Path
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        """The run's own folder."""
+        return self.account / "runs" / self.name
+
+    @property
+    def lease(self) -> Path:
+        """Who is at work on the account."""
+        return self.account / "lease.json"
+
+    @property
+    def journal(self) -> Path:
+        """See `apply.journal`."""
+        return self.folder / "journal.ndjson"
+
+    @property
+    def events(self) -> Path:
+        """What was told, a JSON object a line."""
+        return self.folder / "events.ndjson"
+
+    @property
+    def report(self) -> Path:
+        """What came of the last attempt that ended by itself."""
+        return self.folder / "report.json"
+
+    def make(self) -> None:
+        """Make the folders, each for its owner alone, and keep them out of git."""
+        for folder in reversed((self.folder, *list(self.folder.parents)[:3])):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ignore = self.account.parent / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+
+
+def account(state: Path, name: str) -> Path:
+    """The folder of an account."""
+    return state / _folder(name)
+
+
+def of(state: Path, face: Face) -> Run:
+    """The run of a plan."""
+    made = datetime.fromisoformat(face.created_at).astimezone(UTC)
+    return Run(account(state, face.account.name), f"{made:%Y%m%dT%H%M%SZ}-{face.plan_id}")
+
+
+@contextmanager
+def appended(path: Path) -> Iterator[IO[bytes]]:
+    """A file of the owner's alone, to append to."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
+        yield file
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file of the owner's alone, whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+    draft.replace(path)
+
+
+def _folder(name: str) -> str:
+    """An account's name as the name of a folder; two names never share one."""
+    plain = _ODD.sub("_", name)
+    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
