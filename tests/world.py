@@ -16,6 +16,12 @@ from reconcile.simulator import Faults, Simulator
 EPOCH = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 REGISTRY = "reconcile: managed"
 
+WIDE = (
+    "{removals: 100%, deletions: 1000000, updates: 100%, additions: 100000%, nulled: 100%, same_value: 100%,"
+    " source_rows: 100%, invalid_rows: 100%}"
+)
+"""Guards that let everything through: most stories are about something else."""
+
 SPEC = """\
 version: 1
 account:
@@ -40,8 +46,8 @@ vars:
 groups:
   big: {list: Big Spenders, where: "spent >= 1000"}
   news: {list: News, rules: {all: [{property: news, op: eq, value: true}]}}
-policy: {mode: MODE, on_leave: ON_LEAVE}
-"""
+policy: {mode: MODE, on_leave: ON_LEAVE, guards: GUARDS}
+""".replace("GUARDS", WIDE)
 
 
 @dataclass(frozen=True)

@@ -95,9 +95,13 @@ def _breach(finding: _Finding, place: Callable[..., Where | None]) -> Breach:
         figure=finding.figure,
         limit=finding.limit,
         where=str(where or ""),
-        told=f"{finding.told}; {f'at most {finding.limit:,}' if finding.limit else 'none'} may.",
+        told=f"{finding.told}; {f'at most {finding.limit:,}' if finding.limit else 'none'} may",
         way_out=f"--allow {shlex.quote(str(way_out))}",
     )
+
+
+def _profiles(count: int) -> str:
+    return f"{count:,} {'profile' if count == 1 else 'profiles'}"
 
 
 # The rules, each with its figure and limit
@@ -123,13 +127,13 @@ def _own(rule: PerList, name: str, heads: Heads) -> tuple[tuple[str, ...], guard
 
 def _deletions(heads: Heads, limits: Guards) -> Iterator[_Finding]:
     deleted = heads.counts.delete
-    yield _Finding(Guard.DELETIONS, "", deleted, limits.deletions, f"{deleted:,} profiles would be deleted for good")
+    yield _Finding(Guard.DELETIONS, "", deleted, limits.deletions, f"{_profiles(deleted)} would be deleted for good")
 
 
 def _updates(heads: Heads, limits: Guards) -> Iterator[_Finding]:
     updated = heads.counts.update
     limit = guards.bound(limits.updates, heads.observed, limits.at_least)
-    yield _Finding(Guard.UPDATES, "", updated, limit, f"{updated:,} of {heads.observed:,} profiles would be changed")
+    yield _Finding(Guard.UPDATES, "", updated, limit, f"{updated:,} of {_profiles(heads.observed)} would be changed")
 
 
 def _additions(heads: Heads, limits: Guards) -> Iterator[_Finding]:
@@ -137,7 +141,7 @@ def _additions(heads: Heads, limits: Guards) -> Iterator[_Finding]:
     if heads.managed:
         added = heads.counts.create
         limit = guards.bound(limits.additions, heads.managed, limits.at_least)
-        told = f"{added:,} profiles would be created beside the {heads.managed:,} that are managed"
+        told = f"{_profiles(added)} would be created beside the {heads.managed:,} that are managed"
         yield _Finding(Guard.ADDITIONS, "", added, limit, told)
 
 
@@ -182,7 +186,7 @@ def _invalid_rows(heads: Heads, limits: Guards) -> Iterator[_Finding]:
 def _opted_out_joins(heads: Heads, limits: Guards) -> Iterator[_Finding]:
     for name, part in sorted(heads.opted_out.items()):
         path, own = _own(limits.opted_out_joins, name, heads)
-        told = f'{part.figure:,} people who are known to have opted out would join the list "{name}"'
+        told = f'{_profiles(part.figure)} known to have opted out would join the list "{name}"'
         limit = guards.bound(own or 0, part.whole, limits.at_least)
         yield _Finding(Guard.OPTED_OUT_JOINS, name, part.figure, limit, told, path)
 
@@ -223,4 +227,4 @@ def _allows(allowed: Iterable[Allowance], breach: Breach) -> bool:
 def sentence(breach: Breach) -> str:
     """A breach in one line: rule, figure, limit, place, and the way out."""
     place = breach.where or f"the default of policy.guards.{breach.guard}"
-    return f"{breach.guard}: {breach.told} ({place}) To let it through: {breach.way_out}"
+    return f"{breach.guard}: {breach.told} ({place}). To let it through once: {breach.way_out}"

@@ -62,6 +62,7 @@ class Account:
         self.simulator = Simulator(keys={"demo-key": "demo-secret"}, clock=time.clock)
         self.ours = rc.Reconciler(
             environ={"KEY": "demo-key", "SECRET": "demo-secret", "STORE": store},
+            state=folder / ".reconcile",
             transport=self.simulator.transport(),
             sleep=time.sleep,
             clock=time.clock,
