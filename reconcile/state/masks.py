@@ -10,7 +10,11 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-_ADDRESS = re.compile(r"[^\s\"'<>(),;:=\[\]{}]+@[^\s\"'<>(),;:=\[\]{}]+")
+_ADDRESS = re.compile(
+    # Rather a word too much than half a name: a local part may hold ' = { } (o'brien@...), so only its first
+    # character is taken for a wrapper. Percent-encoded, it is an address still.
+    r"""[^\s"'<>(),;:=\[\]{}][^\s"<>(),;:\[\]]*(?:@|%40)[^\s"'<>(),;:=\[\]{}&@]*[^\s"'<>(),;:=\[\]{}&@.]"""
+)
 
 
 @dataclass(frozen=True, slots=True)
