@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import TypeAlias
 
 from reconcile.errors import AllowanceUnfit
 from reconcile.plan.model import Allowance, Face
 from reconcile.spec.guards import Guard
 from reconcile.spec.model import Spec
 from reconcile.spec.places import meant
+
+Scopes: TypeAlias = Mapping[Guard, Collection[str]]
+"""What a rule can be about; a rule about the whole plan is not in it."""
 
 
 def covers(one: Allowance, guard: Guard, scope: str) -> bool:
@@ -31,7 +35,7 @@ def read(text: str) -> Allowance:
     return Allowance(guard=Guard(name.strip()), scope=scope.strip(), most=int(most))
 
 
-def check(allowed: Iterable[Allowance], scopes: Mapping[Guard, Collection[str]]) -> None:
+def check(allowed: Iterable[Allowance], scopes: Scopes) -> None:
     """Make sure that every scope is one of its rule's.
 
     Raises:
@@ -44,27 +48,35 @@ def check(allowed: Iterable[Allowance], scopes: Mapping[Guard, Collection[str]])
             raise AllowanceUnfit(f'--allow "{one}": the rule {one.guard} knows no scope "{one.scope}".', hint=hint)
 
 
-def scopes_of_spec(spec: Spec) -> dict[Guard, Collection[str]]:
+def scopes_of_spec(spec: Spec) -> Scopes:
     """The scopes that plans of a spec can have."""
     home, identity = spec.profiles.from_, spec.profiles.identity
     columns = {f"{one.source or home}.{one.column}" for one in spec.properties.values() if one.column}
-    parts = {*spec.sources, *columns, *(f"property {name}" for name in spec.properties)}
-    lists = {group.list for group in spec.groups.values()}
-    return _scopes({*lists, spec.account.registry}, {*spec.vars, *([identity.var] if identity else ())}, parts)
+    return _scopes(
+        lists={spec.account.registry, *(group.list for group in spec.groups.values())},
+        vars={*spec.vars, *([identity.var] if identity else ())},
+        sources=set(spec.sources),
+        parts={*spec.sources, *columns, *(f"property {name}" for name in spec.properties)},
+    )
 
 
-def scopes_of_face(face: Face) -> dict[Guard, Collection[str]]:
+def scopes_of_face(face: Face) -> Scopes:
     """The scopes of a plan that is made."""
-    parts = {one.name for one in face.sources} | {one.source for one in face.invalid}
-    return _scopes({one.name for one in face.lists}, {one.name for one in face.vars}, parts)
+    sources = {one.name for one in face.sources}
+    return _scopes(
+        lists={one.name for one in face.lists},
+        vars={one.name for one in face.vars},
+        sources=sources,
+        parts=sources | {one.source for one in face.invalid},
+    )
 
 
-def _scopes(lists: Collection[str], vars: Collection[str], sources: Collection[str]) -> dict[Guard, Collection[str]]:
+def _scopes(*, lists: set[str], vars: set[str], sources: set[str], parts: set[str]) -> Scopes:
     return {
         Guard.REMOVALS: lists,
         Guard.OPTED_OUT_JOINS: lists,
         Guard.NULLED: vars,
         Guard.SAME_VALUE: vars,
         Guard.SOURCE_ROWS: sources,
-        Guard.INVALID_ROWS: sources,
+        Guard.INVALID_ROWS: parts,
     }
