@@ -143,7 +143,7 @@ def _routes(sim: Simulator) -> list[Route]:
         return JSONResponse(sim.state())
 
     async def export(request: WebRequest) -> Response:
-        file = await download(sim, request.path_params["token"])
+        file = download(sim, request.path_params["token"])
         return PlainTextResponse("Not Found", 404) if file is None else _File(file)
 
     return [Route("/", root), Route("/_sim/state", state), Route("/_sim/export/{token}", export)]

@@ -1,38 +1,31 @@
-"""The files of exports, ready to be fetched.
-
-Written once, to a temporary file when large, and sent with their length.
-"""
+"""The files of exports on their way to who fetches them."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
-from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Final
 
-from reconcile.simulator.exports import Export
+from reconcile.simulator.files import File
 
 if TYPE_CHECKING:
     from reconcile.simulator.simulator import Simulator
 
-_IN_MEMORY: Final = 8 * 1024 * 1024
 _CHUNK: Final = 256 * 1024
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Download:
-    """A file on its way: its name and all of its bytes, which may be more than memory should hold."""
+    """A file on its way: its name, its content, and how many of its bytes will arrive."""
 
     filename: str
-    content: SpooledTemporaryFile[bytes]
-    size: int
+    file: File
     arriving: int
 
     @property
     def breaks_off(self) -> bool:
         """Whether not all of it arrives, although all of it is announced."""
-        return self.arriving < self.size
+        return self.arriving < self.file.size
 
     @property
     def headers(self) -> dict[str, str]:
@@ -40,36 +33,18 @@ class Download:
         return {
             "content-type": "text/csv; charset=utf-8",
             "content-disposition": f"attachment; filename={self.filename}",
-            "content-length": str(self.size),
+            "content-length": str(self.file.size),
         }
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes that arrive, in pieces."""
-        left = self.arriving
-        with self.content as content:
-            while chunk := content.read(min(left, _CHUNK)):
-                left -= len(chunk)
-                yield chunk
+        for start in range(0, self.arriving, _CHUNK):
+            yield self.file.read(start, min(_CHUNK, self.arriving - start))
 
 
-async def download(sim: Simulator, token: str) -> Download | None:
+def download(sim: Simulator, token: str) -> Download | None:
     """The file at this URL, or None where there is none (any more)."""
     job = sim.jobs.download(token, sim.tick())
-    if job is None or job.export is None:
+    if job is None or job.file is None:
         return None
-    content, size = await asyncio.to_thread(_written, job.export)
-    return Download(job.work.filename or "export.csv", content, size, sim.mischief.cut(token, size))
-
-
-def _file() -> SpooledTemporaryFile[bytes]:
-    """A file that vanishes when it is closed or forgotten; whoever sends it closes it."""
-    return SpooledTemporaryFile(_IN_MEMORY)
-
-
-def _written(export: Export) -> tuple[SpooledTemporaryFile[bytes], int]:
-    content = _file()
-    for chunk in export.chunks():
-        content.write(chunk)
-    size = content.tell()
-    content.seek(0)
-    return content, size
+    return Download(job.work.filename or "export.csv", job.file, sim.mischief.cut(token, job.file.size))

@@ -28,26 +28,33 @@ class Errands:
         self._keys = keys
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
-        self._working = False
+        self._worker: asyncio.Task[None] | None = None
 
     def run(self, now: float) -> None:
         """Do what is due, and see to it that the rest gets done."""
-        self._tell(self._jobs.advance(now))
+        self._tell(self._jobs.advance(now, going=1) if self._working else self._jobs.advance(now))
         self.watch(now)
 
     def watch(self, now: float) -> None:
         """See to it that what is due gets done, or is told of, without a further call."""
-        if not self._working and self._jobs.busy(now):
-            self._working = True
-            self._start(self._work())
+        if self._jobs.busy(now) and not self._working:
+            self._worker = self._start(self._work())
+
+    async def give_way(self) -> None:
+        """Let the background have its turn: calls in process need not pause by themselves."""
+        if self._working:
+            await asyncio.sleep(0)
+
+    @property
+    def _working(self) -> bool:
+        """Whether somebody works in the background; who did so in a loop that is closed does no more."""
+        worker = self._worker
+        return worker is not None and not worker.done() and not worker.get_loop().is_closed()
 
     async def _work(self) -> None:
-        try:
-            while self._jobs.busy(now := self._clock()):
-                self._tell(self._jobs.advance(now))
-                await asyncio.sleep(0 if self._jobs.due(now) else _PAUSE)
-        finally:
-            self._working = False
+        while self._jobs.busy(now := self._clock()):
+            self._tell(self._jobs.advance(now, going=1))
+            await asyncio.sleep(0 if self._jobs.due(now) else _PAUSE)
 
     def _tell(self, ended: list[Job]) -> None:
         for job in ended:
@@ -63,10 +70,11 @@ class Errands:
         form["sig"] = signing.signature(self._keys.get(job.api_key, ""), form.values())
         await post_form(job.postback_url, form)
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def on_loopback(url: str) -> bool:

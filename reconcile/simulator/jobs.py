@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -9,7 +10,7 @@ from reconcile.simulator import values
 from reconcile.simulator.account import Account
 from reconcile.simulator.bulk import Skips
 from reconcile.simulator.calls import Call
-from reconcile.simulator.exports import Export
+from reconcile.simulator.files import File
 from reconcile.simulator.model import Refusal
 from reconcile.simulator.schedules import Schedule, Timetable
 from reconcile.simulator.times import stamp
@@ -20,7 +21,7 @@ Answer = dict[str, Any]
 #: How long the URL of an export lives, in seconds (SAILTHRU.md §9.1).
 URL_SECONDS: Final = 2 * 3600
 _KEPT: Final = 10_000
-_STEPS: Final = 20
+_STEPS: Final = 8
 
 
 @dataclass(slots=True)
@@ -35,8 +36,8 @@ class Job:
     base_url: str
     postback_url: str = ""
     status: str = "pending"
-    steps: Steps | None = None
-    export: Export | None = None
+    steps: Generator[None, None, File | None] | None = None
+    file: File | None = None
     token: str = ""
 
     def end(self, status: Literal["completed", "error"]) -> None:
@@ -49,6 +50,18 @@ class Job:
 def _nothing(_second: int, _skips: Skips) -> Steps:
     yield
     return None
+
+
+def _steps(job: Job) -> Generator[None, None, File | None]:
+    """The job's work, and the writing of what it exports."""
+    export = yield from job.work.run(int(job.schedule.ends), job.schedule.skips)
+    if export is None:
+        return None
+    file = File()
+    for chunk in export.chunks():
+        file.append(chunk)
+        yield
+    return file
 
 
 class Jobs:
@@ -104,8 +117,12 @@ class Jobs:
 
     # -- the work
 
-    def advance(self, now: float) -> list[Job]:
-        """Start and end what is due by now, a bounded stretch of it; gives the jobs that ended."""
+    def advance(self, now: float, going: int = _STEPS) -> list[Job]:
+        """Start and end what is due by now; gives the jobs that ended.
+
+        A job that is new here gets a stretch of steps, which is enough for thousands of rows; one that is under way
+        gets `going` steps, so that a large one can be done bit by bit, between other calls.
+        """
         if not self._open:
             return []
         for job in self._open:
@@ -113,12 +130,9 @@ class Jobs:
                 job.status = "running"
         due = [j for j in self._open if j.schedule.ends <= now and j.schedule.outcome != "stalled"]
         due.sort(key=lambda job: job.schedule.ends)
-        ended: list[Job] = []
-        for job in due:
-            if not self._ended(job):
-                break
+        ended = [job for job in due if self._ended(job, _STEPS if job.steps is None else going)]
+        for job in ended:
             self._open.remove(job)
-            ended.append(job)
         return ended
 
     def busy(self, now: float) -> bool:
@@ -129,15 +143,15 @@ class Jobs:
         """Whether work is due that the last `advance` has not finished."""
         return any(j.schedule.ends <= now and j.schedule.outcome != "stalled" for j in self._open)
 
-    def _ended(self, job: Job) -> bool:
-        """Work on a job for a while; whether it has ended."""
+    def _ended(self, job: Job, steps: int) -> bool:
+        """Work on a job for so many steps; whether it has ended."""
         if job.schedule.outcome == "error":
             job.end("error")
             return True
         if job.steps is None:
-            job.steps = job.work.run(int(job.schedule.ends), job.schedule.skips)
+            job.steps = _steps(job)
         try:
-            for _ in range(_STEPS):
+            for _ in range(steps):
                 next(job.steps)
         except StopIteration as stop:
             self._complete(job, stop.value)
@@ -147,10 +161,10 @@ class Jobs:
             return True
         return False
 
-    def _complete(self, job: Job, export: Export | None) -> None:
+    def _complete(self, job: Job, file: File | None) -> None:
         job.end("completed")
-        if export is not None:
-            job.export = export
+        if file is not None:
+            job.file = file
             job.token = self._account.ids.token("export", job.job_id)
             self._by_token[job.token] = job
 
@@ -162,12 +176,11 @@ class Jobs:
         return self._by_token.get(token)
 
     def _expire(self, now: float) -> None:
-        """Let go of files whose time is up; ends are in order, so the first that lives ends the search."""
+        """Let go of files whose time is up."""
         for token, job in list(self._by_token.items()):
-            if now - job.schedule.ends < URL_SECONDS:
-                break
-            del self._by_token[token]
-            job.export = None
+            if now - job.schedule.ends >= URL_SECONDS:
+                del self._by_token[token]
+                job.file = None
 
     def _forget_old(self) -> None:
         if len(self.jobs) > _KEPT:

@@ -120,6 +120,7 @@ class Simulator:
         noted = calls.noted(params, len(request.query) + len(request.body))
         call = Call(method, endpoint, params, now, request.base_url, sent.texts.get("api_key", ""), sent.file)
         fault = self.mischief.on_call(method, endpoint, params, now)
+        await self._errands.give_way()
         await self._wait(method, endpoint)
         try:
             answer = await self._answer(request, call, sent, unreadable, fault)

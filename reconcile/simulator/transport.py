@@ -34,7 +34,7 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One request, one answer, or the error that httpx raises when the network fails."""
         if request.url.path.startswith(_EXPORT):
-            return _file(await download(self._sim, request.url.path.removeprefix(_EXPORT)))
+            return _file(download(self._sim, request.url.path.removeprefix(_EXPORT)))
         try:
             answer = await self._sim.answer(_request(request, await request.aread()))
         except Broken as broken:
@@ -62,7 +62,7 @@ class _Chunks(httpx.AsyncByteStream):
         if self._file.breaks_off:
             raise httpx.RemoteProtocolError(
                 "peer closed connection without sending complete message body "
-                f"(received {self._file.arriving} bytes, expected {self._file.size})"
+                f"(received {self._file.arriving} bytes, expected {self._file.file.size})"
             )
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from unit.simulator.driver import Driver
 from wire.simulated import KEY, call, parameters, signed
 
-from reconcile.simulator import Simulator
+from reconcile.simulator import Faults, Simulator, faults
 from reconcile.simulator.server import running
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -165,6 +167,45 @@ NOISE = [
     b"GET /u",
     b"GET /user?a=\xe9 HTTP/1.1\r\nHost: x\r\n\r\n",
 ]
+
+
+@pytest.mark.parametrize("preset", faults.PRESETS)
+def test_under_every_preset_calls_end_as_scripted(preset: str) -> None:
+    """No fault makes anything else of a call than an answer, an error of the API, a 5xx page, or a broken network."""
+    calm = {"latency": faults.Latency(), "lists": faults.Lists(twins=True, window=0)}
+    api = Driver(Faults.named(preset).model_copy(update=calm), seed=3)
+    api.clock.sleep(24 * 3600)  # a Monday: on Sundays there is maintenance
+    ended: Counter[int | str] = Counter()
+    for number in range(400):
+        who = {"id": f"p{number % 37}@example.com", "key": "email"}
+        for method, endpoint, payload in (
+            ("POST", "/user", {**who, "vars": {"n": number}, "lists": {f"L{number % 5}": 1}}),
+            ("GET", "/user", who),
+            ("DELETE", "/user", who) if number % 3 == 0 else ("GET", "/list", {}),
+            ("POST", "/job", {"job": "export_list_data", "list": f"L{number % 5}"}),
+        ):
+            try:
+                ended[api.call(method, endpoint, payload).status_code] += 1
+            except httpx.TransportError as error:
+                ended[type(error).__name__] += 1
+        api.clock.sleep(0.2)
+
+    assert set(ended) <= {
+        200,
+        400,
+        404,
+        429,
+        500,
+        502,
+        503,
+        "ConnectError",
+        "ConnectTimeout",
+        "ReadTimeout",
+        "ReadError",
+    }
+    assert ended[200] > 1000
+    if preset == "none":
+        assert set(ended) <= {200, 400}
 
 
 def test_broken_http_neither_hangs_nor_harms_the_server() -> None:
