@@ -4,11 +4,11 @@
     client = httpx.AsyncClient(transport=sim.transport(), base_url="https://api.sailthru.test")
     with server.running(sim) as base_url: ...
 
-Ground: this package imports nothing else of ours, and knows nothing of our client (both are held to
-SAILTHRU.md). `model`, `account` and what speaks over it (`users`, `lists`, `jobs`, `settings`) are pure;
-`faults` says what shall go wrong and `mischief` who is hit; `simulator` puts them together without a socket;
-`app`, `server` and `transport` are its ways to the world. Behind them starlette, uvicorn and httpx stay
-unimported until they are needed.
+Ground: this package imports nothing else of ours, and knows nothing of our client (both are held to SAILTHRU.md).
+`model`, `account` and what speaks over it (`users`, `lists`, `settings`, `jobs`) do no I/O, but for the temporary
+`files` of large exports. `faults` says what shall go wrong and `mischief` who is hit; `simulator` puts them together
+without a socket; `app`, `server` and `transport` are its ways to the world, and behind them starlette, uvicorn and
+httpx stay unimported until they are needed.
 """
 
 from reconcile.simulator.account import Account

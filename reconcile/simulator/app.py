@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from starlette.applications import Starlette
 from starlette.requests import Request as WebRequest
@@ -18,6 +18,7 @@ from reconcile.simulator.inspector import page
 from reconcile.simulator.messages import Answer, Broken, Request
 
 if TYPE_CHECKING:
+    from reconcile.simulator.server import Connection
     from reconcile.simulator.simulator import Simulator
 
 #: Where the bare root of the real API leads (SAILTHRU.md §2).
@@ -103,18 +104,20 @@ async def _play(broken: Broken, sim: Simulator, scope: Scope, receive: Receive) 
 
     Silence for timeouts, else a closed connection.
     """
-    if broken.fault in {"connect-timeout", "read-timeout"}:
-        await _silence(sim.faults.hang_seconds, receive)
-    await _leave(scope, receive, cut=broken.fault == "reset")
+    connection = _connection(scope)
+    try:
+        if broken.fault in {"connect-timeout", "read-timeout"}:
+            await _silence(sim.faults.hang_seconds, receive)
+    finally:  # also when the server stops meanwhile: whoever waits must not be answered after all
+        connection.close(reset=broken.fault == "reset")
+    await _gone(receive)
 
 
-async def _leave(scope: Scope, receive: Receive, *, cut: bool) -> None:
-    """Close the connection: with a reset, or after what has been sent is through."""
+def _connection(scope: Scope) -> Connection:
     connection = scope.get("state", {}).get("connection")
     if connection is None:
         raise RuntimeError("this fault can only be played by the simulator's own server")
-    connection.close(reset=cut)
-    await _gone(receive)
+    return cast("Connection", connection)
 
 
 async def _gone(receive: Receive) -> None:
@@ -161,6 +164,7 @@ class _File(Response):
         for chunk in self._file.chunks():
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         if self._file.breaks_off:
-            await _leave(scope, receive, cut=False)
+            _connection(scope).close(reset=False)
+            await _gone(receive)
         else:
             await send({"type": "http.response.body", "body": b""})

@@ -87,7 +87,7 @@ def send(*requests: httpx.Request) -> None:
     asyncio.run(all_of_them())
 
 
-BOUNDED = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+BOUNDED = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @given(method=METHODS, endpoint=ENDPOINTS, params=PARAMS | JOBS | JSON)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -108,6 +109,20 @@ def test_it_stops_without_a_word(sent: signal.Signals) -> None:
 
     assert (process.returncode, out, err) == (0, "stopped\n", "")
     assert time.monotonic() - started < 5
+
+
+def test_a_caller_that_is_kept_waiting_does_not_keep_it_from_stopping() -> None:
+    sim = faulty(calls=[{"fault": "read-timeout"}], hang_seconds=60)
+    started = time.monotonic()
+    with socket.socket() as waiting:
+        with running(sim) as base_url:
+            waiting.connect(("127.0.0.1", int(base_url.rpartition(":")[2])))
+            waiting.sendall(b"GET /list HTTP/1.1\r\nHost: x\r\n\r\n")
+            while not sim.calls_total:
+                time.sleep(0.01)
+        waiting.settimeout(5)
+        assert waiting.recv(100) == b""
+    assert time.monotonic() - started < 10
 
 
 def test_a_port_that_is_taken_is_an_error() -> None:
