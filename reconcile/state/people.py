@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import ibis
 
 from reconcile.errors import SourceEmpty
-from reconcile.spec.model import Spec
+from reconcile.spec.model import Spec, ValueType
 from reconcile.state import values
 from reconcile.state.masks import Masks
 from reconcile.state.model import Demand, Invalid, Progress, Rows, Source, SourceFacts
@@ -118,7 +118,10 @@ def _joined(spec: Spec, tables: Mapping[str, Rows]) -> Rows:
 
 def _named(source: str, rows: Rows, key: str) -> Rows:
     named = rows.rename({column(source, name): name for name in rows.columns})
-    return named.mutate(**{KEY: values.text_of(named[column(source, key)]).strip().nullif("")})
+    own = named[column(source, key)]
+    # In canonical form: sources are joined on it whatever number type each has, and people are held by it.
+    kind = values.kind_of(own) or ValueType.STRING
+    return named.mutate(**{KEY: values.canonical(values.text_of(own).strip(), kind)})
 
 
 def _judged(rows: Rows, spec: Spec, tables: Mapping[str, Rows]) -> Rows:
@@ -164,5 +167,5 @@ def _misfits(sources: Iterable[Source]) -> Iterator[Invalid]:
 
 
 def _samples(bad: Rows, reason: str, workspace: Workspace, masks: Masks) -> tuple[str, ...]:
-    some = bad.filter((bad[REASON] == reason) & bad[KEY].notnull()).order_by(KEY).select(KEY)
+    some = bad.filter((bad[REASON] == reason) & bad[KEY].notnull()).select(KEY).distinct().order_by(KEY)
     return tuple(masks.person(row[KEY]) for row in workspace.dicts(some, limit=SAMPLES))

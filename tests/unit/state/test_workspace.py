@@ -1,0 +1,166 @@
+"""The workspace: private, gone afterwards, and true to what it was given."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from account import Export
+
+from reconcile.state.workspace import FormulaRefused, Workspace, arrow
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[Workspace]:
+    with Workspace() as opened:
+        yield opened
+
+
+def letters(workspace: Workspace, name: str = "letters", count: int = 3) -> object:
+    return workspace.store(
+        name, pa.table({"n": list(range(count)), "letter": [chr(97 + n % 26) for n in range(count)]})
+    )
+
+
+@dataclass
+class Stream:
+    """Batches of one row, that may break off."""
+
+    rows: int
+    breaks: bool = False
+    schema: pa.Schema = field(default_factory=lambda: pa.schema([("n", pa.int64())]))
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        for at in range(self.rows):
+            yield pa.RecordBatch.from_pydict({"n": [at]}, schema=self.schema)
+        if self.breaks:
+            raise ConnectionError("the cable is out")
+
+
+def test_its_folder_is_private_and_gone_afterwards() -> None:
+    with Workspace() as workspace:
+        folder = workspace.folder
+        letters(workspace)
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert list(folder.iterdir())
+    assert not folder.exists()
+
+
+def test_its_folder_is_gone_after_an_error_too() -> None:
+    folders: list[Path] = []
+
+    def work() -> None:
+        with Workspace() as workspace:
+            folders.append(workspace.folder)
+            letters(workspace)
+            raise KeyError("a bug")
+
+    with pytest.raises(KeyError, match="a bug"):
+        work()
+    assert not folders[0].exists()
+
+
+def test_two_workspaces_know_nothing_of_each_other() -> None:
+    with Workspace(memory_limit="200MB") as one, Workspace() as other:
+        letters(one)
+        assert one.folder != other.folder
+        assert other.count(letters(other, count=5)) == 5
+        assert one.count(letters(one, count=2)) == 2
+
+
+def test_a_stream_is_taken_in_whole(workspace: Workspace) -> None:
+    assert workspace.count(workspace.store("stream", Stream(7))) == 7
+    workspace.append("stream", Stream(2))
+    assert workspace.count(workspace.store("other", Stream(0))) == 0
+    assert workspace.dicts(workspace.store("stream", Stream(1)), limit=9) == [{"n": 0}]
+
+
+def test_a_stream_that_breaks_off_keeps_nothing_and_raises_its_own_error(workspace: Workspace) -> None:
+    with pytest.raises(ConnectionError, match="the cable is out"):
+        workspace.store("never", Stream(5, breaks=True))
+    with pytest.raises(Exception, match="never"):
+        workspace.derive(workspace._engine.table("never"), {})
+
+
+def test_a_stream_that_breaks_off_leaves_the_table_that_was_there(workspace: Workspace) -> None:
+    rows = workspace.store("kept", Stream(3))
+    with pytest.raises(ConnectionError):
+        workspace.store("kept", Stream(5, breaks=True))
+    with pytest.raises(ConnectionError):
+        workspace.append("kept", Stream(5, breaks=True))
+    assert workspace.count(rows) == 3
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "value", ["plain", "two\nlines", "two\r\nlines", 'say "hi", twice', "back\\", "007", " x ", "東京"]
+)
+def test_a_value_of_an_export_is_what_it_was(workspace: Workspace, tmp_path: Path, value: str, end: str) -> None:
+    quoted = value.replace('"', '""')
+    text = "".join(line + end for line in ("id,city", f'1,"{quoted}"', "2,", f'3,"{quoted}"'))
+    (tmp_path / "export.csv").write_bytes(text.encode())
+    rows = workspace.records("export", Export("News", str(tmp_path / "export.csv"), ("a", "b"), {}))
+    first, empty, last = (row["b"] for row in workspace.dicts(rows.order_by("a"), limit=9))
+    assert (first, last) == (value, value)
+    assert not empty
+
+
+def test_formulas_add_columns_one_after_the_other(workspace: Workspace) -> None:
+    rows = workspace.derive(letters(workspace), {"twice": "n * 2", "more": "twice + 1", 'odd "name"': "letter || '!'"})
+    assert workspace.dicts(rows.order_by("n"), limit=2)[1] == {
+        "n": 1,
+        "letter": "b",
+        "twice": 2,
+        "more": 3,
+        'odd "name"': "b!",
+    }
+
+
+def test_a_formula_that_makes_no_sense_is_named(workspace: Workspace) -> None:
+    with pytest.raises(FormulaRefused, match="nonsense") as refused:
+        workspace.derive(letters(workspace), {"fine": "n", "bad": "nonsense(n)"})
+    assert refused.value.name == "bad"
+
+
+def test_a_formula_that_fails_on_the_data_does_not_tell_the_value(workspace: Workspace) -> None:
+    rows = workspace.store("people", pa.table({"email": ["ada@example.com"]}))
+    rows = workspace.derive(rows, {"n": "cast(email as integer)"})
+    with pytest.raises(FormulaRefused) as refused:
+        workspace.keep("numbers", rows)
+    assert "ada" not in str(refused.value)
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
+
+
+def test_rows_stream_in_batches_while_others_are_written(workspace: Workspace) -> None:
+    rows = letters(workspace, count=25)
+    sizes = []
+    for batch in workspace.stream(rows, size=10):
+        sizes.append(len(batch))
+        letters(workspace, "meanwhile")
+    assert sum(sizes) == 25
+    assert max(sizes) <= 10
+
+
+def test_text_is_the_lines_end_to_end(workspace: Workspace) -> None:
+    lines = [f"line {n} – ü\n" for n in range(25_000)]
+    rows = workspace.store("lines", arrow({"line": lines}, {"line": "string"}))
+    assert b"".join(workspace.text(rows)).decode() == "".join(lines)
+    nothing = workspace.store("nothing", arrow({"line": []}, {"line": "string"}))
+    assert b"".join(workspace.text(nothing)) == b""
+
+
+def test_naive_times_are_utc(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = workspace.derive(letters(workspace), {"at": "strftime(cast('2026-07-01 12:00:00' as timestamptz), '%H')"})
+    assert workspace.dicts(rows, limit=1)[0]["at"] == "12"
+
+
+def test_only_so_many_dicts_are_made(workspace: Workspace) -> None:
+    assert len(workspace.dicts(letters(workspace, count=20), limit=4)) == 4
+    assert workspace.one(letters(workspace, count=20).aggregate(most=letters(workspace, count=20).n.max())) == {
+        "most": 19
+    }
