@@ -12,14 +12,15 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from reconcile.simulator import report
 from reconcile.simulator.decoding import MAX_BODY
-from reconcile.simulator.downloads import Download, download
+from reconcile.simulator.downloads import Download
 from reconcile.simulator.inspector import page
 from reconcile.simulator.messages import Answer, Broken, Request
 
 if TYPE_CHECKING:
-    from reconcile.simulator.server import Connection
-    from reconcile.simulator.simulator import Simulator
+    from reconcile.simulator.connections import Connection
+    from reconcile.simulator.engine import Engine
 
 #: Where the bare root of the real API leads (SAILTHRU.md §2).
 DOCUMENTATION: Final = "https://getstarted.sailthru.com/developers/api-basics/introduction/"
@@ -33,7 +34,7 @@ _PAGE_HEADERS: Final = {
 class Application(Starlette):
     """Starlette for pages and files; calls to the API go straight to the simulator."""
 
-    def __init__(self, sim: Simulator) -> None:
+    def __init__(self, sim: Engine) -> None:
         super().__init__(routes=_routes(sim))
         self._sim = sim
 
@@ -45,7 +46,7 @@ class Application(Starlette):
             await super().__call__(scope, receive, send)
 
 
-def application(sim: Simulator) -> Starlette:
+def application(sim: Engine) -> Starlette:
     """The application of one simulator."""
     return Application(sim)
 
@@ -53,7 +54,7 @@ def application(sim: Simulator) -> Starlette:
 # -- the API
 
 
-async def _api(sim: Simulator, scope: Scope, receive: Receive, send: Send) -> None:
+async def _api(sim: Engine, scope: Scope, receive: Receive, send: Send) -> None:
     request = _request(scope, await _body(receive))
     try:
         answer = await sim.answer(request)
@@ -99,7 +100,7 @@ async def _send(answer: Answer, send: Send) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
-async def _play(broken: Broken, sim: Simulator, scope: Scope, receive: Receive) -> None:
+async def _play(broken: Broken, sim: Engine, scope: Scope, receive: Receive) -> None:
     """A network that fails, as well as a server can play it.
 
     Silence for timeouts, else a closed connection.
@@ -134,7 +135,7 @@ async def _silence(seconds: float, receive: Receive) -> None:
 # -- what the real API has not
 
 
-def _routes(sim: Simulator) -> list[Route]:
+def _routes(sim: Engine) -> list[Route]:
     async def root(request: WebRequest) -> Response:
         if "text/html" not in request.headers.get("accept", ""):
             return RedirectResponse(DOCUMENTATION, 302)
@@ -143,10 +144,10 @@ def _routes(sim: Simulator) -> list[Route]:
 
     async def state(_request: WebRequest) -> Response:
         sim.tick()
-        return JSONResponse(sim.state())
+        return JSONResponse(report.state(sim))
 
     async def export(request: WebRequest) -> Response:
-        file = download(sim, request.path_params["token"])
+        file = sim.download(request.path_params["token"])
         return PlainTextResponse("Not Found", 404) if file is None else _File(file)
 
     return [Route("/", root), Route("/_sim/state", state), Route("/_sim/export/{token}", export)]

@@ -1,15 +1,12 @@
-"""The files of exports on their way to who fetches them."""
+"""An exported file on its way to who fetches it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from reconcile.simulator.files import File
-
-if TYPE_CHECKING:
-    from reconcile.simulator.simulator import Simulator
 
 _CHUNK: Final = 256 * 1024
 
@@ -40,11 +37,3 @@ class Download:
         """The bytes that arrive, in pieces."""
         for start in range(0, self.arriving, _CHUNK):
             yield self.file.read(start, min(_CHUNK, self.arriving - start))
-
-
-def download(sim: Simulator, token: str) -> Download | None:
-    """The file at this URL, or None where there is none (any more)."""
-    job = sim.jobs.download(token, sim.tick())
-    if job is None or job.file is None:
-        return None
-    return Download(job.work.filename or "export.csv", job.file, sim.mischief.cut(token, job.file.size))

@@ -17,7 +17,7 @@ from reconcile.simulator.times import stamp
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from reconcile.simulator.simulator import Simulator
+    from reconcile.simulator.engine import Engine
 
 _FOLDER: Final = Path(__file__).parent / "templates"
 _LISTS: Final = 30
@@ -32,7 +32,7 @@ def _template() -> tuple[Template, str]:
     return house.get_template("inspector.html"), (_FOLDER / "inspector.css").read_text(encoding="utf-8")
 
 
-def page(sim: Simulator, email: str = "") -> str:
+def page(sim: Engine, email: str = "") -> str:
     """The whole page; with the profile of this address, if one is asked for."""
     from markupsafe import Markup
 
@@ -57,7 +57,7 @@ def page(sim: Simulator, email: str = "") -> str:
     )
 
 
-def _tiles(sim: Simulator) -> list[tuple[str, str, str]]:
+def _tiles(sim: Engine) -> list[tuple[str, str, str]]:
     account = sim.account
     names = {mail_list.name for mail_list in account.lists.values()}
     twins = len(account.lists) - len(names)
@@ -72,12 +72,12 @@ def _tiles(sim: Simulator) -> list[tuple[str, str, str]]:
     ]
 
 
-def _busiest(sim: Simulator) -> str:
+def _busiest(sim: Engine) -> str:
     most = sim.calls_total.most_common(1)
     return f"mostly {most[0][0][0]} /{most[0][0][1]}" if most else "none so far"
 
 
-def _profile(sim: Simulator, profile: Profile) -> dict[str, Any]:
+def _profile(sim: Engine, profile: Profile) -> dict[str, Any]:
     zone = sim.account.zone
     keys = {name: value for name, value in profile.keys.items() if name != "email"}
     facts = {
@@ -94,7 +94,7 @@ def _profile(sim: Simulator, profile: Profile) -> dict[str, Any]:
     }
 
 
-def _list(sim: Simulator, mail_list: MailList) -> dict[str, Any]:
+def _list(sim: Engine, mail_list: MailList) -> dict[str, Any]:
     smart = mail_list.kind == "smart"
     members = len(queries.members(sim.account, mail_list)) if smart else len(mail_list.members)
     return {
@@ -109,7 +109,7 @@ def _list(sim: Simulator, mail_list: MailList) -> dict[str, Any]:
     }
 
 
-def _call(sim: Simulator, call: Logged) -> dict[str, Any]:
+def _call(sim: Engine, call: Logged) -> dict[str, Any]:
     good = call.status == 200 and call.fault is None
     return {
         "at": stamp(int(call.at), sim.account.zone)[17:25],
@@ -122,7 +122,7 @@ def _call(sim: Simulator, call: Logged) -> dict[str, Any]:
     }
 
 
-def _faults(sim: Simulator) -> list[tuple[str, int]]:
+def _faults(sim: Engine) -> list[tuple[str, int]]:
     """Each fault in force in a few words, with how often it has struck."""
     done = sim.mischief.done
     return [(what, done.get(name, 0)) for name, what in told(sim.faults)]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 from reconcile.simulator.model import Profile
 
 if TYPE_CHECKING:
-    from reconcile.simulator.simulator import Simulator
+    from reconcile.simulator.engine import Engine
 
 _SHOWN: Final = 1000
 
 
-def state(sim: Simulator) -> dict[str, Any]:
+def state(sim: Engine) -> dict[str, Any]:
     """Counts, lists, the first thousand profiles, jobs, calls by endpoint, faults in force and done."""
     account = sim.account
     profiles = list(account.profiles.values())

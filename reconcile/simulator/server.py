@@ -5,38 +5,20 @@ from __future__ import annotations
 import logging
 import signal
 import socket
-import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from reconcile.simulator.connections import Connection
 
 if TYPE_CHECKING:
     import asyncio
 
     from reconcile.simulator.simulator import Simulator
-
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
-
-
-class Connection:
-    """One client's connection, for faults that close it."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-
-    def close(self, *, reset: bool) -> None:
-        """Close it: with a reset, at once, or once all that was sent is through."""
-        if not reset:
-            self._transport.close()
-            return
-        with suppress(OSError, AttributeError):
-            sock = self._transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        self._transport.abort()
 
 
 class _Protocol(H11Protocol):

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import httpx
 
 from reconcile.simulator.decoding import MAX_BODY
-from reconcile.simulator.downloads import Download, download
-from reconcile.simulator.messages import Broken, Request
-
-if TYPE_CHECKING:
-    from reconcile.simulator.simulator import Simulator
+from reconcile.simulator.downloads import Download
+from reconcile.simulator.messages import Answer, Broken, Request
 
 _EXPORT: Final = "/_sim/export/"
 #: What httpx raises when the network fails in this way.
@@ -25,16 +22,28 @@ _RAISED: Final[dict[str, tuple[type[httpx.TransportError], str]]] = {
 }
 
 
+class Answering(Protocol):
+    """What stands behind a transport: calls to the API, and files."""
+
+    async def answer(self, request: Request) -> Answer:
+        """Answer one request, or raise Broken."""
+        ...
+
+    def download(self, token: str) -> Download | None:
+        """The file at this URL, or None."""
+        ...
+
+
 class SimulatorTransport(httpx.AsyncBaseTransport):
     """Answers an `httpx.AsyncClient`; also the downloads of exports."""
 
-    def __init__(self, sim: Simulator) -> None:
+    def __init__(self, sim: Answering) -> None:
         self._sim = sim
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One request, one answer, or the error that httpx raises when the network fails."""
         if request.url.path.startswith(_EXPORT):
-            return _file(download(self._sim, request.url.path.removeprefix(_EXPORT)))
+            return _file(self._sim.download(request.url.path.removeprefix(_EXPORT)))
         try:
             answer = await self._sim.answer(_request(request, await request.aread()))
         except Broken as broken:
