@@ -11,8 +11,8 @@ import ibis
 import pyarrow as pa
 
 from reconcile.errors import Problem, SpecInvalid, TemplateFailed, Where
-from reconcile.spec import rules, templates
-from reconcile.spec.model import Property, Spec
+from reconcile.spec import conditions, rules, templates
+from reconcile.spec.model import Property, Scalar, Spec, ValueType
 from reconcile.state import people, values
 from reconcile.state.model import Invalid, Rows
 from reconcile.state.workspace import FormulaRefused, Workspace
@@ -121,8 +121,20 @@ class _Desk:
             rows = rows.mutate(**{check: raw.notnull() & typed.isnull(), name: typed})
             self.checks[name] = check
         if prop.default is not None:
-            rows = rows.mutate(**{name: rows[name].fill_null(ibis.literal(prop.default))})
+            rows = rows.mutate(**{name: rows[name].fill_null(self._default(name, rows[name], prop.default))})
         return rows
+
+    def _default(self, name: str, column: Rows, default: Scalar) -> Rows:
+        """The default as a value of the column's own type, which only now is known."""
+        literal = ibis.literal(default)
+        kind, given = values.kind_of(column), values.kind_of(literal)
+        if column.type().is_null() or kind is given or {kind, given} <= {ValueType.INTEGER, ValueType.FLOAT}:
+            return literal
+        if kind in {ValueType.DATE, ValueType.DATETIME} and isinstance(default, str) and conditions.is_iso(default):
+            return values.converted(literal, kind)
+        hint = "Declare the property's type, or another default."
+        told = f'property "{name}": its default is no {kind or column.type()}'
+        raise _refused(told, self._at("properties", name, "default"), hint)
 
     def _render(self, rows: Rows, name: str, text: str) -> Rows:
         """A template, on distinct inputs only: a greeting is rendered once a first name, not once a person."""

@@ -1,0 +1,230 @@
+"""Properties and groups over people: typed, in the order in which they need each other, or named when they fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from plans import NOW
+
+import reconcile as rc
+from reconcile.state import people, properties
+from reconcile.state.workspace import Workspace
+
+SPEC = """\
+version: 1
+account: {name: shop, api_key: "{{ env('KEY') }}", api_secret: "{{ env('SECRET') }}"}
+sources: {customers: {file: customers.csv, key: id}}
+profiles: {from: customers, email: email}
+properties:
+"""
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[Workspace]:
+    with Workspace() as opened:
+        yield opened
+
+
+class Desk:
+    """Evaluates properties over columns."""
+
+    def __init__(self, folder: Path, workspace: Workspace) -> None:
+        self.path, self.workspace = folder / "spec.yaml", workspace
+
+    def known(self, text: str, /, **columns: Any) -> properties.Known:
+        self.path.write_text(SPEC + text, encoding="utf-8")
+        named = {people.column("customers", name): values for name, values in columns.items()}
+        count = len(next(iter(columns.values())))
+        rows = self.workspace.store("given", pa.table({people.KEY: [str(at) for at in range(count)], **named}))
+        return properties.evaluate(rc.load(self.path), rows, self.workspace, NOW)
+
+    def column(self, text: str, wanted: str, /, **columns: Any) -> list[Any]:
+        rows = self.known(text, **columns).rows
+        return [row[wanted] for row in self.workspace.dicts(rows.order_by(people.KEY), limit=99)]
+
+    def refused(self, text: str, /, **columns: Any) -> rc.SpecInvalid:
+        with pytest.raises(rc.SpecInvalid) as invalid:
+            self.known(text, **columns)
+        return invalid.value
+
+
+@pytest.fixture
+def desk(tmp_path: Path, workspace: Workspace) -> Desk:
+    return Desk(tmp_path, workspace)
+
+
+def test_properties_are_worked_out_in_the_order_of_their_needs(desk: Desk) -> None:
+    text = """\
+  loud: {sql: "upper(greeting) || '!'"}
+  greeting: {template: "Hi {{ name }}"}
+  name: {sql: "trim(raw)"}
+  raw: {column: name}
+"""
+    assert desk.column(text, "loud", name=[" Zoë ", None]) == ["HI ZOË!", None]
+
+
+@pytest.mark.parametrize(
+    ("prop", "given", "found"),
+    [
+        ("{column: x, type: integer}", ["1", " 2 ", "x", None], [1, 2, None, None]),
+        ("{column: x, type: float, default: 0}", ["1.5", "-", None], [1.5, 0, 0]),
+        ("{column: x, type: float, default: 0.5}", [1, None], [1.0, 0.5]),
+        ("{column: x, type: integer, default: 7}", [1, None], [1, 7]),
+        ("{column: x, type: boolean, default: false}", [1, 0, None], [True, False, False]),
+        (
+            "{column: x, type: date, default: '2020-01-02'}",
+            ["1999-12-31", None],
+            [date(1999, 12, 31), date(2020, 1, 2)],
+        ),
+        (
+            "{column: x, type: datetime, default: '2020-01-02T03:04:05'}",
+            ["1999-12-31", None],
+            [datetime.fromisoformat(text) for text in ("1999-12-31", "2020-01-02T03:04:05")],
+        ),
+        ("{column: x, type: string, default: none}", [5, None], ["5", "none"]),
+        ("{column: x, type: string}", [1.5, 2.0], ["1.5", "2.0"]),
+        ("{column: x, default: there}", ["Ada", None], ["Ada", "there"]),
+        ("{value: 3}", ["a", "b"], [3, 3]),
+        ("{value: yes it is}", ["a"], ["yes it is"]),
+        ("{template: same for all}", ["a", "b"], ["same for all"] * 2),
+    ],
+)
+def test_types_and_defaults(desk: Desk, prop: str, given: list[object], found: list[object]) -> None:
+    assert desk.column(f"  p: {prop}\n", "p", x=given) == found
+
+
+def test_a_default_leaves_the_type_as_it_is(desk: Desk) -> None:
+    known = desk.known(
+        "  p: {column: x, type: date, default: '2020-01-02'}\n  q: {column: x, type: float, default: 0}\n", x=["1"]
+    )
+    assert known.rows["p"].type().is_date()
+    assert known.rows["q"].type().is_floating()
+
+
+@pytest.mark.parametrize(
+    ("default", "given", "kind"),
+    [
+        ("0", ["a", None], "string"),
+        ("none", [1, None], "integer"),
+        ("true", [1.5, None], "float"),
+        ("1", [True, None], "boolean"),
+        ("soon", [date(2020, 1, 1), None], "date"),
+    ],
+)
+def test_a_default_that_does_not_fit_the_column_is_refused_with_its_place(
+    desk: Desk, default: str, given: list[object], kind: str
+) -> None:
+    [problem] = desk.refused(f"  p: {{column: x, default: {default}}}\n", x=given).problems
+    assert problem.message == f'property "p": its default is no {kind}'
+    assert str(problem.where).endswith("spec.yaml:6:18")
+
+
+def test_values_that_do_not_fit_are_counted_by_property(desk: Desk) -> None:
+    text = "  n: {column: x, type: integer}\n  d: {column: y, type: date, default: '2020-01-01'}\n  fine: {column: x}\n"
+    known = desk.known(text, x=["1", "one", "two", None], y=["soon", "2020-01-01", None, None])
+    assert {one.source: one.count for one in known.unconverted} == {"property n": 2, "property d": 1}
+    assert not any(name.startswith("x:") for name in known.rows.columns)
+
+
+def test_templates_see_nulls_and_give_them(desk: Desk) -> None:
+    text = """\
+  first: {column: first}
+  last: {column: last}
+  name: {template: "{{ first | default('there') }} {{ last }}"}
+"""
+    found = desk.column(text, "name", first=["Ada", None, "Ada", None], last=["L", "L", None, None])
+    assert found == ["Ada L", "there L", None, None]
+
+
+def test_a_template_is_rendered_once_for_each_distinct_input(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reconcile.spec import templates
+
+    rendered: list[int] = []
+    compile_ = templates.compile
+
+    class Counted:
+        def __init__(self, text: str) -> None:
+            self.batch = compile_(text)
+
+        def render(self, columns: Mapping[str, list[object]]) -> list[str | None]:
+            made = self.batch.render(columns)
+            rendered.append(len(made))
+            return made
+
+    monkeypatch.setattr(templates, "compile", Counted)
+    text = '  name: {column: name}\n  age: {column: age}\n  greeting: {template: "Hi {{ name }}"}\n'
+    found = desk.column(text, "greeting", name=["Ada", "Bob", None] * 20, age=list(range(60)))
+    assert sorted(set(map(str, found))) == ["Hi Ada", "Hi Bob", "None"]
+    assert sum(rendered) == 3
+
+
+def test_groups_are_true_or_false_and_never_null(desk: Desk) -> None:
+    text = """\
+  spent: {column: spent}
+  seen: {column: seen, type: datetime}
+groups:
+  big: {list: Big, where: "spent >= 10"}
+  small: {list: Small, where: "not (spent >= 10)"}
+  lapsed: {list: Lapsed, rules: {property: seen, op: before, value: 90 days ago}}
+"""
+    spent, seen = [5, 10, None], ["2025-01-01", "2026-02-28", None]
+    assert desk.column(text, "g:big", spent=spent, seen=seen) == [False, True, False]
+    assert desk.column(text, "g:small", spent=spent, seen=seen) == [True, False, False]
+    assert desk.column(text, "g:lapsed", spent=spent, seen=seen) == [True, False, False]
+
+
+def test_a_group_that_is_no_yes_or_no_is_refused_with_its_place(desk: Desk) -> None:
+    [problem] = desk.refused('  p: {column: x}\ngroups:\n  big: {list: Big, where: "p + 1"}\n', x=[1]).problems
+    assert problem.message.startswith('group "big" is not a yes or no')
+    assert str(problem.where).endswith("spec.yaml:8:20")
+
+
+def test_an_expression_that_makes_no_sense_of_its_types_is_refused_with_its_place(desk: Desk) -> None:
+    [problem] = desk.refused("  p: {column: x}\n  q: {sql: \"p + date '2020-01-01'\"}\n", x=["secret"]).problems
+    assert problem.message.startswith('properties "q": ')
+    assert str(problem.where).endswith("spec.yaml:7:7")
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "line"),
+    [
+        ('  p: {column: x}\n  q: {sql: "cast(p as integer)"}\n', "properties q fails on the data", 7),
+        (
+            '  p: {column: x}\ngroups:\n  g: {list: G, where: "cast(p as integer) > 1"}\n',
+            "groups g fails on the data",
+            8,
+        ),
+        (
+            '  p: {column: x}\n  q: {sql: "p"}\n  r: {sql: "cast(q as date)"}\n  t: {template: "{{ r }}"}\n',
+            "properties r fails on the data",
+            8,
+        ),
+    ],
+)
+def test_a_formula_that_fails_on_the_data_is_named_without_the_value(
+    desk: Desk, text: str, told: str, line: int
+) -> None:
+    [problem] = desk.refused(text, x=["1", "planted"]).problems
+    assert problem.message.startswith(told)
+    assert f"spec.yaml:{line}:" in str(problem.where)
+    assert "TRY_CAST" in str(problem.hint)
+    assert "planted" not in f"{problem.message} {problem.hint}"
+
+
+def test_a_template_that_fails_on_the_data_is_named_without_the_value(desk: Desk) -> None:
+    text = '  p: {column: x}\n  q: {template: "{{ 10 // (p | length - 7) }}"}\n'
+    [problem] = desk.refused(text, x=["a", "planted"]).problems
+    assert problem.message.startswith('template of property "q" failed')
+    assert str(problem.where).endswith("spec.yaml:7:7")
+    assert "planted" not in f"{problem.message} {problem.hint}"
+
+
+@pytest.mark.parametrize("value", ["a|b", 'say "hi"', "two\nlines", "東京 🙂", "{{ x }}", "\\", " ", "'"])
+def test_text_goes_through_templates_and_expressions_unharmed(desk: Desk, value: str) -> None:
+    text = '  p: {column: x}\n  t: {template: "{{ p }}"}\n  s: {sql: "t || \'\'"}\n'
+    assert desk.column(text, "s", x=[value]) == [value]
