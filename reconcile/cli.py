@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -46,7 +47,18 @@ Allow = Annotated[
         "--allow", help="Let more through a guard, this once; may be given several times.", metavar="RULE[:SCOPE]=MAX"
     ),
 ]
-SPECS = Path("specs")
+State = Annotated[Path, typer.Option("--state", help="The folder in which runs keep journals and reports.")]
+SPECS, STATE = Path("specs"), Path(".reconcile")
+
+
+def _duration(text: str) -> float:
+    """Seconds of `45s`, `90m`, `2h`, `45`."""
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    try:
+        return float(number) * units[unit]
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no span of time: 45s, 90m, 2h.") from None
 
 
 class Format(StrEnum):
@@ -85,7 +97,7 @@ def check(spec: SpecPath = SPECS) -> None:
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913, PLR0917 -- a command has as many options as it has
     spec: SpecPath = SPECS,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep the plan in this file, to be applied.")] = None,
     format: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,  # noqa: A002 -- the option's name
@@ -95,10 +107,11 @@ def plan(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there are differences.")
     ] = False,
+    state: State = STATE,
 ) -> None:
     """Show what differs between the sources and the account, and what apply would do. Writes nothing to the account."""
     with _kept(out) as path:
-        made = _planned(_load(spec), path, _allowed(allow), as_json=as_json)
+        made = _planned(_load(spec), path, _allowed(allow), as_json=as_json, state=state)
         _show(made, Format.JSON if as_json else format, reveal=reveal, event="plan" if as_json else None)
         if out is not None and not as_json and format is Format.TEXT:
             then = "Apply refuses it, see on top" if made.face.breaches else "Apply exactly this with"
@@ -127,15 +140,23 @@ def apply(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     allow: Allow = None,
     as_json: AsJson = False,
+    state: State = STATE,
+    lock_timeout: Annotated[
+        float, typer.Option(help="Seconds to wait for another apply to leave the account.", min=0)
+    ] = 0,
+    max_duration: Annotated[
+        float | None,
+        typer.Option(help="End after so long, to be gone on with: 45s, 90m, 2h.", parser=_duration, metavar="TIME"),
+    ] = None,
 ) -> None:
     """Do what a plan says, and look that it is so. Exits with 0 only when the account has converged."""
-    from reconcile import screen
+    from reconcile import Reconciler, screen
     from reconcile.plan import archive, guards
 
     allowed = _allowed(allow)
     with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
         if what.is_dir() or what.suffix in {".yaml", ".yml"}:
-            made = _planned(_load(what), Path(folder) / "plan.rplan", allowed, as_json=as_json)
+            made = _planned(_load(what), Path(folder) / "plan.rplan", allowed, as_json=as_json, state=state)
             _show(made, Format.JSON if as_json else Format.TEXT, reveal=False, event="plan" if as_json else None)
             guards.enforce(made.face, allowed)
             if not made.face.empty and not yes and not typer.confirm("Apply this plan?", err=True):
@@ -144,7 +165,9 @@ def apply(
         else:
             made = archive.read(what)
         with _steps(as_json=as_json) as steps:
-            report = asyncio.run(_applied(made, steps, allowed))
+            doing = functools.partial(Reconciler(state=state).apply, made, allowed=allowed, events=steps)
+            report = asyncio.run(_heeding(doing, lock_timeout=lock_timeout, max_duration=max_duration))
+            steps.end()
     if as_json:
         screen.report_event(report)
     else:
@@ -249,17 +272,15 @@ def _allowed(given: list[str] | None) -> list[Allowance]:
     return [allowances.read(one) for one in given or ()]
 
 
-def _planned(spec: Spec, out: Path | None, allowed: Sequence[Allowance], *, as_json: bool) -> Plan:
+def _planned(spec: Spec, out: Path | None, allowed: Sequence[Allowance], *, as_json: bool, state: Path) -> Plan:
     from reconcile import Reconciler
 
     with _steps(as_json=as_json) as steps:
-        return asyncio.run(Reconciler().plan(spec, out=out, allowed=allowed, progress=steps))
+        return asyncio.run(Reconciler(state=state).plan(spec, out=out, allowed=allowed, progress=steps))
 
 
-async def _applied(plan: Plan, steps: Steps, allowed: Sequence[Allowance]) -> Report:
-    """Apply; the first Ctrl-C lets what is in flight end, the second does not wait."""
-    from reconcile import Reconciler
-
+async def _heeding(apply: Callable[..., Awaitable[Report]], **options: float | None) -> Report:
+    """Apply; the first Ctrl-C or SIGTERM lets what is in flight end, the second does not wait."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def asked(number: signal.Signals) -> None:
@@ -269,9 +290,7 @@ async def _applied(plan: Plan, steps: Steps, allowed: Sequence[Allowance]) -> Re
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked, number)
-    report = await Reconciler().apply(plan, allowed=allowed, events=steps, stop=stop)
-    steps.end()
-    return report
+    return await apply(stop=stop, **options)
 
 
 @contextmanager

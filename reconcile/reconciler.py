@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from reconcile import sources
-from reconcile.apply import memory
-from reconcile.apply.applier import Applier
-from reconcile.apply.model import Events, Report, Tally, Unheard
-from reconcile.errors import ReconcileError
+from reconcile.apply import memory, runs
+from reconcile.apply.attempt import Attempt
+from reconcile.apply.brake import Brake
+from reconcile.apply.model import Events, Report, Unheard
 from reconcile.plan import allowances, guards, integrity, planner
 from reconcile.plan.model import AccountFace, Allowance, Plan
 from reconcile.sailthru import limits, target
@@ -117,35 +117,47 @@ class Reconciler:
         allowed: Sequence[Allowance] = (),
         events: Events | None = None,
         stop: asyncio.Event | None = None,
+        lock_timeout: float = 0.0,
+        max_duration: float | None = None,
     ) -> Report:
-        """Do what a plan says and look that it is so.
+        """Do what a plan says and look that it is so; or go on with it, where an earlier attempt did not finish.
 
         Args:
             allowed: limits of guards that are raised for this run.
             stop: set it to end the run after what is in flight.
+            lock_timeout: seconds to wait for another apply to leave the account.
+            max_duration: seconds after which to end, as with `stop`.
 
         Raises:
+            AccountBusy: another apply is at work on the account.
             GuardBreached, AllowanceUnfit: the plan does more than it may; nothing was written.
-            PlanUnusable: the plan only observes, has expired, is for another account, or was not kept in a file.
+            PlanUnusable: the plan only observes, has expired, was applied already, is for another account, or was not
+                kept in a file.
             CredentialsRefused, AccountUnavailable: before anything was written.
         """
         integrity.check(plan.face, api_key=templates.resolve(plan.face.account.api_key, self.environ), now=self.now())
         guards.enforce(plan.face, allowed)
-        began, tally, stopped = self.clock(), Tally(plan.face.counts.total + len(plan.face.new_lists)), None
-        stop = stop or asyncio.Event()
-        with Workspace() as workspace:
-            async with self._account(plan.face.account, plan.face.at_once, workspace) as (account, masks):
-                await account.check()
-                applier = Applier(account, workspace, masks, events or Unheard(), plan.face.at_once, stop)
-                try:
-                    await applier.apply(plan, tally)
-                except ReconcileError as error:
-                    stopped = error
-                seconds = self.clock() - began
-                report = _report(plan, tally, account, stopped, interrupted=stop.is_set(), seconds=seconds)
-        if report.converged:
-            memory.remember(self.state, plan.face)
-        return replace(report, allowed=tuple(dict.fromkeys(str(one) for one in (*plan.face.allowed, *allowed))))
+        brake = Brake(stop or asyncio.Event(), plan.face.conduct, clock=self.clock)
+        if max_duration is not None:
+            brake.deadline = self.clock() + max_duration
+        attempt = Attempt(
+            plan,
+            runs.of(self.state, plan.face),
+            brake,
+            events or Unheard(),
+            allowed=tuple(dict.fromkeys(str(one) for one in (*plan.face.allowed, *allowed))),
+            now=self.now,
+            sleep=self.sleep,
+            clock=self.clock,
+        )
+        async with attempt.begun(lock_timeout=lock_timeout):
+            with Workspace() as workspace:
+                async with self._account(plan.face.account, plan.face.at_once, workspace) as (account, masks):
+                    await account.check()
+                    report = await attempt.apply(account, masks, workspace)
+            if report.converged:
+                memory.remember(self.state, plan.face)
+        return report
 
     async def verify(self, spec: Spec, *, progress: Progress | None = None) -> bool:
         """Whether the account is as the spec and the sources say, by a fresh plan that comes out empty."""
@@ -172,28 +184,3 @@ class Reconciler:
         )
         async with opened as connected:
             yield connected, masks
-
-
-def _report(
-    plan: Plan,
-    tally: Tally,
-    account: target.Target,
-    stopped: ReconcileError | None,
-    *,
-    interrupted: bool,
-    seconds: float,
-) -> Report:
-    told = " ".join(filter(None, (stopped.message, stopped.hint))) if stopped else ""
-    done = tally.outcomes.total() == tally.total
-    return Report(
-        plan_id=plan.id,
-        total=tally.total,
-        outcomes=dict(tally.outcomes),
-        examples=tuple(tally.examples),
-        notes=tuple(tally.notes),
-        calls=account.calls,
-        retries=account.retries,
-        seconds=round(seconds, 3),
-        stopped=told or ("interrupted" if interrupted and not done else ""),
-        stopped_status=stopped.exit_status if stopped else 4,
-    )

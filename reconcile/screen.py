@@ -24,7 +24,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from reconcile.apply import reporting
 from reconcile.apply.model import BAD, Outcome, Receipt, Report
+from reconcile.apply.pace import Pace
 from reconcile.errors import GuardBreached, ReconcileError, SpecInvalid
 from reconcile.plan.model import Stage
 
@@ -117,15 +119,15 @@ class Steps:
             told = now
         self._done[step] = (done + by, total, told)
 
-    def finish(self, step: str) -> None:
-        """A step has ended."""
+    def finish(self, step: str, told: str = "") -> None:
+        """A step has ended; `told` is said of it where there are no bars."""
         done, total, _ = self._done[step]
         if self._bars is not None:
             self._bars.update(self._tasks[step], total=total or max(done, 1), completed=total or max(done, 1))
         elif self._json:
             event("step", step=step, done=total or done, total=total, finished=True)
         else:
-            err.print(f"{step}{f' ({total:,})' if total else ''}: done")
+            err.print(f"{step}{f' ({total:,})' if total else ''}: {told or 'done'}")
 
     def stage(self, stage: Stage, total: int) -> None:
         """A stage of an apply begins."""
@@ -144,6 +146,32 @@ class Steps:
         """So many actions of this stage are as wanted, by job."""
         if self._stage is not None:
             self.advance(self._stage, count)
+
+    def pace(self, pace: Pace) -> None:
+        """A stage has got so far: rate, what held it back, and its end where that can be told."""
+        if self._json:
+            event("pace", **reporting.pace_json(pace))
+        elif self._stage is not None and self._bars is not None:
+            self._bars.update(self._tasks[self._stage], description=f"{self._stage}  {_paced(pace)}".rstrip())
+        if pace.finished and self._stage is not None:
+            self.finish(self._stage, _paced(pace))
+            self._stage = None
+
+    def paused(self, why: str, until: str) -> None:
+        """The account is down."""
+        if self._json:
+            event("paused", why=why, until=until)
+        else:
+            err.print(
+                Text(f"Sailthru is down: {why}\n  The run waits and looks now and then, until {until}.", "magenta")
+            )
+
+    def resumed(self, seconds: float) -> None:
+        """The account is back."""
+        if self._json:
+            event("resumed", seconds=round(seconds, 1))
+        else:
+            err.print(f"Sailthru is back after {_span(seconds)}; the run goes on.")
 
     def end(self) -> None:
         """The last stage, if any, has ended."""
@@ -169,16 +197,46 @@ class Steps:
         self._bars = None
 
 
+def _paced(pace: Pace) -> str:
+    """A stage's pace in a few words."""
+    parts = [f"{'done in' if pace.done >= pace.total else 'after'} {_span(pace.seconds)}"] if pace.finished else []
+    if pace.done and pace.seconds >= 1:
+        parts.append(f"{pace.rate:,.1f}/s")
+    if pace.left is not None and not pace.finished:
+        parts.append(f"about {_span(pace.left)} left")
+    held = [f"{_span(seconds)} for {cause}" for cause, seconds in pace.waited.items() if seconds >= 1]
+    return ", ".join(parts) + (f"; held back {', '.join(held)}" if held else "")
+
+
+def _span(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:,.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
+    return f"{seconds / 60:,.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"
+
+
 def report(report: Report) -> Iterator[str]:
     """A report as lines for a person."""
     for receipt in report.examples:
         yield f"  ! {receipt.what} {receipt.who}: {receipt.outcome}, {receipt.why}"
     done = report.outcomes
     told = [f"{done.get(outcome, 0):,} {outcome}" for outcome in (Outcome.VERIFIED, *BAD)]
+    if report.earlier:
+        told.insert(0, f"{report.earlier:,} verified by an earlier attempt")
     if report.unattempted:
         told.append(f"{report.unattempted:,} not attempted")
     yield f"Of {report.total:,} actions: {', '.join(told)}."
     yield from report.notes
+    yield from _spent(report)
+    if report.stopped:
+        yield f"Stopped: {report.stopped}"
+    if report.converged:
+        yield f"Applied and verified in {report.seconds:,.1f} s. The account is as planned."
+    else:
+        yield f"Not converged after {report.seconds:,.1f} s. Apply the same plan again to go on, or plan again."
+
+
+def _spent(report: Report) -> Iterator[str]:
+    """What it took."""
     if report.calls:
         yield "Calls: " + ", ".join(f"{count:,} {name}" for name, count in sorted(report.calls.items())) + "."
     if report.retries:
@@ -187,31 +245,12 @@ def report(report: Report) -> Iterator[str]:
         )
     if report.allowed:
         yield f"Allowed for this run: {', '.join(report.allowed)}."
-    if report.stopped:
-        yield f"Stopped: {report.stopped}"
-    if report.converged:
-        yield f"Applied and verified in {report.seconds:,.1f} s. The account is as planned."
-    else:
-        yield f"Not converged after {report.seconds:,.1f} s. Plan again to see what is left; applying again is safe."
+    if held := [f"{_span(seconds)} for {cause}" for cause, seconds in report.waited.items() if seconds >= 1]:
+        yield f"Held back: {', '.join(held)}."
+    if report.paused:
+        yield f"Sailthru was down for {_span(report.paused)}."
 
 
 def report_event(report: Report) -> None:
     """A report as the last JSON event."""
-    event(
-        "report",
-        plan_id=report.plan_id,
-        converged=report.converged,
-        total=report.total,
-        outcomes={str(outcome): count for outcome, count in report.outcomes.items()},
-        unattempted=report.unattempted,
-        examples=[
-            {"what": one.what, "who": one.who, "outcome": one.outcome, "why": one.why} for one in report.examples
-        ],
-        calls=dict(report.calls),
-        retries=dict(report.retries),
-        notes=list(report.notes),
-        seconds=report.seconds,
-        allowed=list(report.allowed),
-        stopped=report.stopped,
-        status=report.exit_status,
-    )
+    event("report", **reporting.as_json(report))

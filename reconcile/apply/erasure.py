@@ -1,20 +1,22 @@
-"""Deleting people, for good and truly: delete, wait, look, and again, by every name we have.
+"""Deleting people, for good and truly: look, delete, wait, look, and again, by every name we have.
 
 An ok proves nothing: DELETE by sid answers 200 for the dead (SAILTHRU.md §7.4), and now and then for the living too
-(§20). Only a look that finds nobody counts.
+(§20). Only a look that finds nobody counts. And since nothing brings a profile back, it is looked at right before:
+when it is no longer what the plan saw, it is left alone, and said so.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reconcile.apply.model import Executor, Outcome, Receipt
+from reconcile.apply.brake import Brake
+from reconcile.apply.model import BAD, Executor, Item, Outcome, Receipt
 from reconcile.errors import AccountUnavailable, ApiRejected
 from reconcile.plan.model import Delete, Stage
+from reconcile.state import abreast, values
 from reconcile.state.masks import Masks
-from reconcile.state.model import Ref
+from reconcile.state.model import Ref, Sighting
 
 WAITS = (0.25, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Seconds between a try and the look that follows it."""
@@ -25,20 +27,35 @@ class Erasure:
     """Deletes profiles of one account.
 
     Args:
-        stop: set from outside: no further try is begun.
+        registry: the list of those we manage; who is no longer on it is not ours to delete.
     """
 
     account: Executor
     masks: Masks
-    stop: asyncio.Event
+    brake: Brake
+    registry: str
+    at_once: int
+
+    async def do(self, chunk: Sequence[Item[Delete]]) -> list[Receipt | None]:
+        """Delete a chunk side by side; None for those that were never begun."""
+        return await abreast.each([item.action for item in chunk], self.of, at_once=self.at_once)
 
     async def of(self, action: Delete) -> Receipt | None:
-        """Delete one profile; None when the run was interrupted before anything was done."""
-        if self.stop.is_set():
+        """Delete one profile; None when the run is to end before anything was done."""
+        if self.brake.pulled:
             return None
+        receipt = await self._done(action)
+        self.brake.note(failed=receipt.outcome in BAD)
+        return receipt
+
+    async def _done(self, action: Delete) -> Receipt:
         try:
-            refs = await self._names(action)
-            gone = not refs or await self._until_gone(refs)
+            seen = await self.account.look(Ref(sid=action.sid) if action.sid else Ref(email=action.email), ())
+            if seen is None:
+                return self._receipt(action, Outcome.VERIFIED)
+            if moved := self._moved(action, seen):
+                return self._receipt(action, Outcome.CONFLICT, moved)
+            gone = await self._until_gone(_names(seen))
         except ApiRejected as error:
             return self._receipt(action, Outcome.REJECTED, error.message)
         except AccountUnavailable as error:
@@ -47,13 +64,13 @@ class Erasure:
             return self._receipt(action, Outcome.VERIFIED)
         return self._receipt(action, Outcome.DIVERGED, "Sailthru said ok, and the profile is still there")
 
-    async def _names(self, action: Delete) -> Sequence[Ref]:
-        """The profile's names as of now, its address first; none when nobody answers to them any more."""
-        known = [Ref(sid=action.sid)] if action.sid else [Ref(email=action.email)]
-        seen = await self.account.look(known[0], ())
-        if seen is None:
-            return []
-        return ([Ref(email=seen.email)] if seen.email else []) + [Ref(sid=seen.sid)]
+    def _moved(self, action: Delete, seen: Sighting) -> str:
+        """What is no longer as the plan saw it; empty when all is."""
+        if self.registry not in seen.lists:
+            return f'no longer on the list "{self.registry}", so it was left alone'
+        if seen.email is not None and values.hash_of(seen.email.strip().lower()) != action.hash:
+            return "its e-mail address has changed since the plan was made, so it was left alone"
+        return ""
 
     async def _until_gone(self, refs: Sequence[Ref]) -> bool:
         for wait in WAITS:
@@ -63,7 +80,7 @@ class Erasure:
                 await self.account.sleep(wait)
                 if await self._gone(refs):
                     return True
-            if self.stop.is_set():
+            if self.brake.pulled:
                 break
         return False
 
@@ -73,3 +90,8 @@ class Erasure:
     def _receipt(self, action: Delete, outcome: Outcome, why: str = "") -> Receipt:
         who = self.masks.person(action.email or action.sid or action.hash)
         return Receipt(Stage.DELETIONS, who, "delete", outcome, why)
+
+
+def _names(seen: Sighting) -> Sequence[Ref]:
+    """The profile's names as of now, its address first."""
+    return ([Ref(email=seen.email)] if seen.email else []) + [Ref(sid=seen.sid)]

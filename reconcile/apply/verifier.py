@@ -80,5 +80,5 @@ def _misplaced(there: Sequence[tuple[Upsert, Sighting]]) -> dict[str, str]:
     return {
         action.hash: "the e-mail address did not change"
         for action, seen in there
-        if action.moves_to is not None and seen.email != action.moves_to
+        if action.moves_to is not None and (seen.email, seen.sid) != (action.moves_to, action.sid or seen.sid)
     }

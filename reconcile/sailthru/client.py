@@ -34,6 +34,7 @@ from reconcile.sailthru.model import (
     NotFound,
     Trouble,
 )
+from reconcile.sailthru.waits import Waits
 from reconcile.state.masks import Masks
 
 LANE: Final = 10
@@ -94,6 +95,7 @@ class Client:
     Attributes:
         counts: calls sent, by method and endpoint, repeats included.
         retries: repeats, by cause.
+        waits: how long calls were held back, by cause.
     """
 
     def __init__(  # noqa: PLR0913 -- the seam: all that is outside comes in here
@@ -115,6 +117,7 @@ class Client:
         self.clock = clock
         self.counts: Counter[tuple[str, str]] = Counter()
         self.retries: Counter[str] = Counter()
+        self.waits = Waits(clock)
         self._credentials = credentials
         self._url = url.rstrip("/")
         self._jitter = random.Random(seed).random  # noqa: S311 -- spreads retries; no secret
@@ -161,7 +164,8 @@ class Client:
     async def pause(self, attempt: int, cause: Cause) -> None:
         """Wait before a repeat, longer each time, and count it."""
         self.retries[cause] += 1
-        await self.sleep(limits.backoff(attempt, jitter=self._jitter()))
+        with self.waits.during(str(cause)):
+            await self.sleep(limits.backoff(attempt, jitter=self._jitter()))
 
     async def download(self, url: str, path: Path) -> None:
         """Fetch a file whole: as long as announced, and its last record ended.
@@ -197,7 +201,8 @@ class Client:
                     budget.spend(now)
                     self.counts[call.method, call.endpoint] += 1
                     return await self._exchange(call, request, pool, budget)
-            await self.sleep(wait)
+            with self.waits.during(budget.why(call.name, now)):
+                await self.sleep(wait)
 
     async def _exchange(
         self, call: Call, request: wire.Request, pool: httpx.AsyncClient, budget: Budget

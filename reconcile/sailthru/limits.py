@@ -88,6 +88,16 @@ class Budget:
             return 0.0
         return _next_minute(now) - now
 
+    def why(self, name: str, now: float) -> str:
+        """Why a call has to wait now, for people.
+
+        Args:
+            name: the call's (`POST /user`).
+        """
+        if now < self._closed_until:
+            return f"rate limit of {name} reached"
+        return f"our share of {name}" if self._used >= self.ceiling else f"others' share of {name}"
+
     def spend(self, now: float) -> None:
         """A call goes."""
         self._turn(now)

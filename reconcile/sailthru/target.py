@@ -59,6 +59,11 @@ class Target:
         """Repeats so far, by cause."""
         return dict(sorted(self._client.retries.items()))
 
+    @property
+    def waited(self) -> Mapping[str, float]:
+        """Seconds in which calls were held back so far, by cause."""
+        return self._client.waits.seconds
+
     async def sleep(self, seconds: float) -> None:
         """Wait; virtual in tests."""
         await self._client.sleep(seconds)

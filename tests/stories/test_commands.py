@@ -227,7 +227,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_plan_goes_on(tmp_path: Path) -> None:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-        assert process.returncode == 4, err
+        assert process.returncode == 8, err
         assert "Stopping after what is in flight" in err
         assert "not attempted" in out
         assert "Traceback" not in err

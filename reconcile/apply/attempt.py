@@ -1,0 +1,156 @@
+"""One attempt at a run: alone at the account, on the record, and with an account of itself at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import orjson
+
+from reconcile.apply import journal, lease, reporting, runs
+from reconcile.apply.applier import Applier
+from reconcile.apply.brake import Brake
+from reconcile.apply.bulk import BulkExecutor
+from reconcile.apply.downtime import Breaker
+from reconcile.apply.endings import LeaseLost
+from reconcile.apply.journal import Journal, Past
+from reconcile.apply.model import Events, Report, Tally, Unheard
+from reconcile.apply.reporting import Recorder
+from reconcile.errors import PlanUnusable, ReconcileError
+from reconcile.plan.model import Plan
+from reconcile.state.masks import Masks
+from reconcile.state.workspace import Workspace
+
+
+class Metered(BulkExecutor, Protocol):
+    """An account that counts what is asked of it."""
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """Calls sent so far, by name, repeats included."""
+
+    @property
+    def retries(self) -> Mapping[str, int]:
+        """Repeats so far, by cause."""
+
+    @property
+    def waited(self) -> Mapping[str, float]:
+        """Seconds in which calls were held back, by cause."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """Applies a plan, or goes on with it.
+
+    Args:
+        run: where it is kept.
+        brake: ends it.
+        allowed: limits that were raised for it, as they are told.
+        now: the clock of what is written down.
+    """
+
+    plan: Plan
+    run: runs.Run
+    brake: Brake
+    events: Events = field(default_factory=Unheard)
+    allowed: tuple[str, ...] = ()
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
+    clock: Callable[[], float] = time.time
+    _journal: Journal = field(default_factory=Journal)
+    _past: Past = field(default_factory=Past)
+
+    @asynccontextmanager
+    async def begun(self, *, lock_timeout: float = 0.0) -> AsyncIterator[None]:
+        """Hold the account's lease and the run's journal meanwhile.
+
+        Raises:
+            AccountBusy: another apply is at work on the account, and was for `lock_timeout` seconds.
+            PlanUnusable: the plan was applied already, or its journal is damaged.
+        """
+        self.run.make()
+        alone = lease.held(self.run.lease, patience=lock_timeout, lost=self._lost, clock=self.clock, sleep=self.sleep)
+        async with alone:
+            with (
+                journal.opened(self.run.journal, self.plan.id, self._total) as (self._journal, self._past),
+                runs.appended(self.run.events) as file,
+            ):
+                if self._past.finished:
+                    raise PlanUnusable(
+                        f"This plan was already applied at {self._past.finished}.",
+                        hint="Plan again: if anything differs by now, the new plan says so.",
+                    )
+                self.events = Recorder(file, self.events, self.now)
+                yield
+
+    async def apply(self, account: Metered, masks: Masks, workspace: Workspace) -> Report:
+        """Do it, and report, whatever it comes to."""
+        began, by, stopped = self.clock(), lease.myself(), None
+        tally, breaker = Tally(self._total), self._breaker(account)
+        self._journal.attempt(self._at(), by)
+        try:
+            await self._applier(breaker, account, masks, workspace).apply(self.plan, tally)
+        except ReconcileError as error:
+            stopped = error
+        report = Report(
+            plan_id=self.plan.id,
+            total=tally.total,
+            outcomes=dict(tally.outcomes),
+            examples=tuple(tally.examples),
+            notes=tuple(tally.notes),
+            allowed=self.allowed,
+            calls=account.calls,
+            retries=account.retries,
+            seconds=round(self.clock() - began, 3),
+            stopped=" ".join(filter(None, (stopped.message, stopped.hint))) if stopped else "",
+            stopped_status=stopped.exit_status if stopped else 4,
+            earlier=tally.earlier,
+            waited=account.waited,
+            paces=tuple(tally.paces.values()),
+            paused=breaker.paused,
+            run=self.run.name,
+            by=by,
+            ended_at=self._at(),
+        )
+        self._journal.end(self._at(), by, converged=report.converged, status=report.exit_status)
+        runs.replace(self.run.report, orjson.dumps(reporting.as_json(report), option=orjson.OPT_INDENT_2))
+        return report
+
+    def _applier(self, breaker: Breaker, account: Metered, masks: Masks, workspace: Workspace) -> Applier:
+        return Applier(
+            breaker,
+            workspace,
+            masks,
+            self.events,
+            self.plan.face.at_once,
+            self.brake,
+            self._journal,
+            self._past,
+            waited=lambda: account.waited,
+            clock=self.clock,
+        )
+
+    def _breaker(self, account: Metered) -> Breaker:
+        hours = self.plan.face.conduct.downtime_hours
+        return Breaker(account, self.brake, self.events, hours=hours, clock=self.clock)
+
+    @property
+    def _total(self) -> int:
+        return self.plan.face.counts.total + len(self.plan.face.new_lists)
+
+    def _at(self) -> str:
+        return self.now().isoformat(timespec="seconds")
+
+    def _lost(self) -> None:
+        """Called from the lease's thread."""
+        self.brake.pull(
+            LeaseLost(
+                "another apply has taken this account over: this one gave no sign of life for minutes.",
+                hint="See what it does; then plan again.",
+            )
+        )

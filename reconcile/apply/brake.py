@@ -1,0 +1,71 @@
+"""Whether a run may begin anything further: asked before every action, so that a run ends soon, and cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from reconcile.apply.endings import GaveUp, Interrupted
+from reconcile.errors import ReconcileError
+from reconcile.plan.model import Conduct
+
+
+@dataclass(slots=True)
+class Brake:
+    """Ends a run after what is in flight.
+
+    Args:
+        stop: set from outside, by Ctrl-C or SIGTERM.
+        conduct: when so much has failed that the run is to give up.
+        deadline: Unix second at which the run is to end.
+        clock: Unix seconds.
+    """
+
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    conduct: Conduct = field(default_factory=Conduct)
+    deadline: float = math.inf
+    clock: Callable[[], float] = time.time
+    tried: int = 0
+    failed: int = 0
+    _pulled: ReconcileError | None = None
+
+    @property
+    def pulled(self) -> bool:
+        """Whether nothing further is to be begun."""
+        return self.reason is not None
+
+    @property
+    def reason(self) -> ReconcileError | None:
+        """Why nothing further is to be begun."""
+        if self._pulled is None and self.stop.is_set():
+            self._pulled = Interrupted()
+        if self._pulled is None and self.clock() >= self.deadline:
+            self._pulled = Interrupted("the time for this run is up.")
+        return self._pulled
+
+    def pull(self, reason: ReconcileError) -> None:
+        """End the run; the first reason counts."""
+        self._pulled = self._pulled or reason
+
+    def note(self, *, failed: int, tried: int = 1) -> None:
+        """Count what was tried, and give up when too much of it failed.
+
+        Args:
+            failed: how many of them failed; True is one.
+            tried: 0 for what was counted before and has turned out to have failed since.
+        """
+        self.tried += tried
+        self.failed += failed
+        if self.tried >= self.conduct.give_up_after and self.failed > self.conduct.give_up_share * self.tried:
+            self.pull(self._given_up())
+
+    def _given_up(self) -> GaveUp:
+        share, limit = self.failed / self.tried, self.conduct.give_up_share
+        told = f"gave up: {self.failed:,} of {self.tried:,} actions failed"
+        return GaveUp(
+            f"{told} ({share:.0%}; policy.give_up allows {limit:.0%}).",
+            hint="Mend what the receipts name, then apply the same plan again.",
+        )

@@ -1,0 +1,39 @@
+"""Creating lists, one at a time: side by side they become twins (SAILTHRU.md §14.8). Then all are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reconcile.apply.brake import Brake
+from reconcile.apply.model import Executor, Item, Receipt
+from reconcile.apply.receipts import attempted, receipt, verdict
+from reconcile.plan.model import CreateList, Stage
+from reconcile.state import observed
+from reconcile.state.model import Membership
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """Creates lists that are not there."""
+
+    account: Executor
+    brake: Brake
+
+    async def do(self, chunk: Sequence[Item[CreateList]]) -> list[Receipt | None]:
+        """Create them, each looked up before, so that one that was made earlier is not made again.
+
+        Raises:
+            TwinLists, AccountUnfit: a name is not one natural list.
+        """
+        made = [await self._create(item.action.list) for item in chunk]
+        managed = [Membership(one.who) for one in made if one is not None]
+        there = observed.check_lists(await self.account.lists(), managed)
+        return [one and verdict(one, "" if one.who in there else "the list is not there") for one in made]
+
+    async def _create(self, name: str) -> Receipt | None:
+        if self.brake.pulled:
+            return None
+        error = await attempted(self.account.create_list(name))
+        self.brake.note(failed=error is not None)
+        return receipt(Stage.LISTS, name, "create list", error)

@@ -1,0 +1,126 @@
+"""What is left of a run for machines: `report.json` at its end, `events.ndjson` on its way. People only as masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import IO, Any
+
+import orjson
+
+from reconcile.apply.model import BAD, Events, Receipt, Report
+from reconcile.apply.pace import Pace
+from reconcile.plan.model import Stage
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """A report as plain data."""
+    return {
+        "run": report.run,
+        "plan_id": report.plan_id,
+        "by": report.by,
+        "ended_at": report.ended_at,
+        "converged": report.converged,
+        "status": report.exit_status,
+        "stopped": report.stopped,
+        "total": report.total,
+        "earlier": report.earlier,
+        "outcomes": {str(outcome): count for outcome, count in report.outcomes.items()},
+        "unattempted": report.unattempted,
+        "examples": [receipt_json(one) for one in report.examples],
+        "notes": list(report.notes),
+        "allowed": list(report.allowed),
+        "stages": [pace_json(one) for one in report.paces],
+        "calls": dict(report.calls),
+        "retries": {str(cause): count for cause, count in report.retries.items()},
+        "waited": dict(report.waited),
+        "paused": round(report.paused, 1),
+        "seconds": report.seconds,
+    }
+
+
+def receipt_json(receipt: Receipt) -> dict[str, Any]:
+    """What came of one action."""
+    return {"what": receipt.what, "who": receipt.who, "outcome": str(receipt.outcome), "why": receipt.why}
+
+
+def pace_json(pace: Pace) -> dict[str, Any]:
+    """How far a stage is."""
+    return {
+        "stage": pace.stage.name.lower(),
+        "done": pace.done,
+        "total": pace.total,
+        "seconds": round(pace.seconds, 1),
+        "rate": round(pace.rate, 1),
+        "left": None if pace.left is None else round(pace.left),
+        "waited": dict(pace.waited),
+        "finished": pace.finished,
+    }
+
+
+class Recorder:
+    """Keeps what is told during a run, a JSON object a line, and passes it on. Satisfies `apply.model.Events`.
+
+    Of receipts only those that did not end well: the others are numbers in the journal.
+
+    Args:
+        file: opened to append.
+        then: who hears of it next.
+        now: the time that is noted.
+    """
+
+    def __init__(self, file: IO[bytes], then: Events, now: Callable[[], datetime]) -> None:
+        self._file = file
+        self._then = then
+        self._now = now
+
+    def write(self, event: str, **facts: Any) -> None:
+        """Keep one event."""
+        at = self._now().isoformat(timespec="milliseconds")
+        self._file.write(orjson.dumps({"at": at, "event": event, **facts}, option=orjson.OPT_APPEND_NEWLINE))
+        self._file.flush()
+
+    def start(self, step: str, total: int | None = None) -> None:
+        """A step begins."""
+        self.write("step", step=step, done=0, total=total)
+        self._then.start(step, total)
+
+    def advance(self, step: str, by: int = 1) -> None:
+        """Not kept: it is told too often."""
+        self._then.advance(step, by)
+
+    def finish(self, step: str) -> None:
+        """A step has ended."""
+        self.write("step", step=step, finished=True)
+        self._then.finish(step)
+
+    def stage(self, stage: Stage, total: int) -> None:
+        """A stage begins."""
+        self.write("stage", stage=stage.name.lower(), total=total)
+        self._then.stage(stage, total)
+
+    def receipt(self, receipt: Receipt) -> None:
+        """An action has its receipt."""
+        if receipt.outcome in BAD:
+            self.write("receipt", **receipt_json(receipt))
+        self._then.receipt(receipt)
+
+    def settled(self, count: int) -> None:
+        """So many actions went by job."""
+        self.write("settled", count=count)
+        self._then.settled(count)
+
+    def pace(self, pace: Pace) -> None:
+        """A stage has got so far."""
+        self.write("pace", **pace_json(pace))
+        self._then.pace(pace)
+
+    def paused(self, why: str, until: str) -> None:
+        """The account is down."""
+        self.write("paused", why=why, until=until)
+        self._then.paused(why, until)
+
+    def resumed(self, seconds: float) -> None:
+        """The account is back."""
+        self.write("resumed", seconds=round(seconds, 1))
+        self._then.resumed(seconds)

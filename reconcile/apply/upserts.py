@@ -1,0 +1,120 @@
+"""Saying what profiles are to be, one by one side by side, and looking that they are.
+
+Who may have been written before (a run that was killed) is looked at first: what is already so is not written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reconcile.apply.brake import Brake
+from reconcile.apply.model import Executor, Item, Receipt, Write
+from reconcile.apply.receipts import attempted, receipt, verdict
+from reconcile.apply.verifier import Verifier
+from reconcile.errors import AccountUnavailable, ApiRejected, ReconcileError
+from reconcile.plan.model import Stage, Upsert
+from reconcile.state import abreast, values
+from reconcile.state.masks import Masks
+from reconcile.state.model import Ref, Sighting
+
+REREADS = (1.0, 2.0, 4.0)
+"""Seconds to wait before looking again at what differs: writes may take up to 5 s to show (SAILTHRU.md §15)."""
+
+
+class _Unbegun(ReconcileError):
+    """Stands for a write that was never begun, because the run is to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upserts:
+    """Writes profiles of one stage.
+
+    Args:
+        stage: upserts or removals; who is only to be taken off a list is never made.
+        at_once: calls side by side.
+    """
+
+    account: Executor
+    masks: Masks
+    brake: Brake
+    verifier: Verifier
+    stage: Stage
+    at_once: int
+
+    async def do(self, chunk: Sequence[Item[Upsert]]) -> list[Receipt | None]:
+        """Write a chunk, then look at it; None for those that were never begun."""
+        right = await self._already([item.action for item in chunk if item.doubtful])
+        actions = [item.action for item in chunk]
+        errors = await abreast.each(actions, lambda one: self._written(one, right), at_once=self.at_once)
+        written = [one for one, error in zip(actions, errors, strict=True) if error is None and one.hash not in right]
+        wrong = await self._verify(written)
+        self.brake.note(failed=len(wrong), tried=0)
+        return [
+            None if isinstance(error, _Unbegun) else self._receipt(one, error, wrong)
+            for one, error in zip(actions, errors, strict=True)
+        ]
+
+    def _receipt(self, action: Upsert, error: ReconcileError | None, wrong: dict[str, str]) -> Receipt:
+        who = self.masks.person(action.email or action.moves_to or action.sid or action.hash)
+        return verdict(receipt(self.stage, who, "upsert", error), wrong.get(action.hash, ""))
+
+    async def _already(self, doubtful: Sequence[Upsert]) -> frozenset[str]:
+        """Hashes of those that are as wanted before anything is written."""
+        wrong = await self._differing(doubtful)
+        return frozenset(one.hash for one in doubtful if one.hash not in wrong)
+
+    async def _written(self, action: Upsert, right: frozenset[str]) -> ReconcileError | None:
+        if action.hash in right:
+            return None
+        if self.brake.pulled:
+            return _Unbegun("")
+        error = await self._write(action)
+        self.brake.note(failed=error is not None)
+        return error
+
+    async def _write(self, action: Upsert) -> ReconcileError | None:
+        vars_ = {name: values.typed(text, self.verifier.types[name]) for name, text in action.vars.items()}
+        write = Write(self._ref(action), vars_, action.lists, action.moves_to)
+        error = await attempted(self.account.upsert(write))
+        if self.stage is Stage.REMOVALS and isinstance(error, ApiRejected) and await self._look(action) is None:
+            return None  # who no longer exists is on no list
+        return error
+
+    async def _verify(self, written: Sequence[Upsert]) -> dict[str, str]:
+        """What still differs after a few looks: hash -> fields."""
+        wrong: dict[str, str] = {}
+        left = written
+        for wait in (0.0, *REREADS):
+            if not left:
+                break
+            await self.account.sleep(wait)
+            wrong = await self._differing(left)
+            left = [one for one in left if one.hash in wrong]
+        return wrong
+
+    async def _differing(self, actions: Sequence[Upsert]) -> dict[str, str]:
+        """What differs now: hash -> fields, or why nobody could look."""
+        if not actions:
+            return {}
+        seen = await abreast.each(actions, self._look, at_once=self.at_once)
+        pairs = list(zip(actions, seen, strict=True))
+        wrong = {one.hash: sight for one, sight in pairs if isinstance(sight, str)}
+        wrong |= self.verifier.differences([(one, sight) for one, sight in pairs if not isinstance(sight, str)])
+        if self.stage is Stage.REMOVALS:  # who no longer exists is on no list
+            wrong = {one.hash: wrong[one.hash] for one, sight in pairs if sight is not None and one.hash in wrong}
+        return wrong
+
+    async def _look(self, action: Upsert) -> Sighting | str | None:
+        """The profile as it is, or why it could not be looked at."""
+        ref = Ref(email=action.moves_to) if action.moves_to else self._ref(action)
+        try:
+            return await self.account.look(ref, list(action.vars))
+        except (ApiRejected, AccountUnavailable) as error:
+            return f"could not be looked at: {error.message}"
+
+    def _ref(self, action: Upsert) -> Ref:
+        """By address, which makes who is not there; by sid who is only taken off, lest a ghost be made (§14.29)."""
+        if action.sid and (action.moves_to or self.stage is Stage.REMOVALS):
+            return Ref(sid=action.sid)
+        return Ref(email=action.email) if action.email else Ref(sid=action.sid)
