@@ -105,12 +105,14 @@ def test_python_reads_the_rate_limits(client: SailthruClient) -> None:
 
 
 @pytest.fixture(scope="session")
-def node_client(request: pytest.FixtureRequest) -> Path:
+def node_client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The client from npm, installed once for each state of the lock."""
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("the Node client needs node and npm, which are not here")
     lock = sha256((NODE / "package-lock.json").read_bytes()).hexdigest()[:12]
-    home = request.config.cache.mkdir(f"node-client-{lock}")
+    cache = getattr(request.config, "cache", None)
+    name = f"node-client-{lock}"
+    home = cache.mkdir(name) if cache else tmp_path_factory.mktemp(name)
     installed = home / "node_modules" / "sailthru-client"
     if not installed.exists():
         for name in ("package.json", "package-lock.json", ".npmrc"):

@@ -15,6 +15,8 @@ import pytest
 from unit.simulator.driver import Driver
 from wire.simulated import SECRET, signed
 
+from reconcile.simulator.calls import Call
+
 HEADER = (
     '"Profile Id","Email Hash",Domain,Engagement,Lists,"Profile Created Date",Signup,Opens,Clicks,Pageviews,'
     '"Last Open","Last Click","Last Pageview","Optout Time","List Signup","Geolocation City","Geolocation State",'
@@ -165,6 +167,14 @@ def test_the_sign_up_date_is_forgotten_when_lists_are_set_too(api: Driver) -> No
         ("valid", "", "", "ab"),
         ("optout_all", "", "", "c"),
         ("list_member_not", "", "Side", "bc"),
+        ("gt", "plan", 10, ""),
+        ("engagement_min", "", 3, "abc"),
+        ("engagement_max", "", "2", ""),
+        ("engagement_max", "", "high", ""),
+        ("status_hardbounce", "", "", ""),
+        ("signup_before", "", "no date", ""),
+        ("signup_after", "", "Mon, 01 Jan 1990 00:00:00 +0000", "abc"),
+        ("signup_after", "", "631152000", "abc"),
         ("signup_after", "", "1990-01-01", "abc"),
         ("signup_before", "", "1990-01-01", ""),
     ],
@@ -184,6 +194,31 @@ def test_a_criterion_that_is_unknown_is_refused(api: Driver) -> None:
     query = {"source_list": "Main", "criteria": ["horoscope"]}
 
     assert api.no("POST", "/job", {"job": "update", "query": query})[:2] == (400, 99)
+
+
+def test_queries_may_ask_for_any_of_their_criteria(api: Driver) -> None:
+    for name in "abc":
+        api.person(f"{name}@example.com", vars={"plan": name}, lists={"Main": 1})
+    query = {"source_list": "Main", "query_mode": "or", "criteria": ["match", "match"]}
+    query |= {"field": ["plan", "plan"], "value": ["a", "c"]}
+    api.job({"job": "update", "query": query, "update": {"lists": {"Found": 1}, "delete_vars": {"0": "plan"}}})
+
+    assert api.account.members("Found") == {"a@example.com", "c@example.com"}
+    assert api.look("a@example.com")["vars"] == {}
+
+
+def test_a_smart_list_whose_source_is_gone_has_nobody(api: Driver) -> None:
+    api.ok("POST", "/list", {"list": "Smart", "type": "smart", "query": {"source_list": "Main"}})
+
+    assert api.ok("GET", "/list", {"list": "Smart"})["count"] == 0
+    assert api.no("POST", "/job", {"job": "import", "list": "Smart", "emails": "a@example.com"})[:2] == (400, 99)
+
+
+def test_smart_lists_over_each_other_come_to_an_end(api: Driver) -> None:
+    for one, other in (("A", "B"), ("B", "A")):
+        api.ok("POST", "/list", {"list": one, "type": "smart", "query": {"source_list": other}})
+
+    assert api.ok("GET", "/list", {"list": "A"})["count"] == 0
 
 
 def test_lists_are_erased_in_bulk(api: Driver) -> None:
@@ -242,6 +277,20 @@ def test_cells_have_no_types_and_are_quoted_as_php_quotes(api: Driver) -> None:
 
     assert text.endswith('Valid,"say ""hi""","two\nlines","x,y",plain,,,true,1.5,10,10,"[""a"",1]",Zoë\n')
     assert rows(text)[0]["b"] == "two\nlines"
+
+
+def test_quotes_after_a_backslash_are_a_trap_of_php() -> None:
+    api = Driver({"guesses": {"export_quotes": "php", "export_true": "1"}})
+    api.person(vars={"a": 'x\\"y"', "b": True}, lists={"Main": 1})
+
+    assert api.export("Main").endswith(',"x\\"y""",1\n')
+
+
+def test_a_member_without_an_address_has_neither_hash_nor_domain(api: Driver) -> None:
+    api.ok("POST", "/user", {"id": "C-1", "key": "extid", "lists": {"Main": 1}})
+    (row,) = rows(api.export("Main"))
+
+    assert (row["Email Hash"], row["Domain"]) == ("", "")
 
 
 def test_a_var_named_like_a_native_column_doubles_the_header(api: Driver) -> None:
@@ -475,6 +524,17 @@ def test_the_end_of_a_job_is_told_by_a_signed_postback(api: Driver, listener: st
     assert form["status"] == "completed"
     assert sig == signed(list(form.values()), SECRET)
     assert json.loads(json.dumps(form))["api_key"] == "demo-key"
+
+
+def test_old_jobs_are_forgotten(api: Driver) -> None:
+    api.person(lists={"Main": 1})
+    first = api.job({"job": "export_list_data", "list": "Main"})
+    for _ in range(10_000):
+        api.sim.jobs.post(Call("POST", "job", {"job": "list_erase", "lists": ["x"]}, api.clock.now))
+
+    assert api.no("GET", "/job", {"job_id": first["job_id"]})[:2] == (400, 99)
+    assert api.raw("GET", first["export_url"]).status_code == 404
+    assert len(api.sim.jobs.jobs) == 10_000
 
 
 def test_an_unknown_job_is_told_so(api: Driver) -> None:

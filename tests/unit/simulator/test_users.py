@@ -132,6 +132,36 @@ def test_a_merge_unites_two_profiles_into_the_one_that_is_modified(api: Driver) 
     assert api.account.members("Main") == {"o@example.com"}
 
 
+def test_a_merge_takes_over_one_profile_not_two(api: Driver) -> None:
+    sid = api.person()
+    api.person("b@example.com")
+    api.person("c@example.com", keys={"extid": "C-1"})
+    write = {"id": sid, "key": "sid", "keys": {"email": "b@example.com", "extid": "C-1"}, "keysconflict": "merge"}
+
+    assert api.no("POST", "/user", write)[:2] == (409, 99)
+    assert len(api.account.profiles) == 3
+
+
+def test_a_merge_takes_over_keys_that_are_then_no_longer_another_ones(api: Driver) -> None:
+    sid = api.person()
+    other = api.person("b@example.com", keys={"extid": "C-1"})
+    write = {"id": sid, "key": "sid", "keys": {"email": "b@example.com"}, "keysconflict": "merge"}
+    api.ok("POST", "/user", write)
+
+    assert api.ok("GET", "/user", {"id": "C-1", "key": "extid"})["keys"]["sid"] == sid
+    assert api.no("GET", "/user", {"id": other, "key": "sid"})[:2] == (400, 99)
+    api.ok("POST", "/user", {"id": sid, "key": "sid", "keys": {"extid": "C-2"}})
+    assert api.no("GET", "/user", {"id": "C-1", "key": "extid"})[:2] == (400, 99)
+
+
+def test_a_cookie_that_is_none_finds_nobody(api: Driver) -> None:
+    cookie = api.ok("GET", "/user", {"id": api.person()})["keys"]["cookie"]
+
+    for wrong in ("x" * 88, "0" * 32 + cookie[32:], cookie[:-1]):
+        assert api.no("GET", "/user", {"id": wrong, "key": "cookie"})[:2] == (400, 99)
+    assert api.no("POST", "/user", {"id": "0" * 88, "key": "cookie"})[:2] == (400, 99)
+
+
 # -- fields
 
 
