@@ -221,4 +221,4 @@ class AccountModel(RuleBasedStateMachine):
 
 
 TestAccount = AccountModel.TestCase
-TestAccount.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestAccount.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
