@@ -18,11 +18,11 @@ from reconcile.apply.attempt import Attempt
 from reconcile.apply.brake import Brake
 from reconcile.apply.model import Events, Report, Unheard
 from reconcile.plan import allowances, guards, integrity, planner
-from reconcile.plan.model import AccountFace, Allowance, Plan
+from reconcile.plan.model import AccountFace, Allowance, Face, Plan
 from reconcile.sailthru import limits, target
 from reconcile.sailthru.model import Credentials
 from reconcile.spec import templates
-from reconcile.spec.model import Account, Mode, Spec
+from reconcile.spec.model import Account, Mode, Policy, Spec
 from reconcile.state import desired, observed
 from reconcile.state.masks import Masks
 from reconcile.state.model import Progress, Silent
@@ -55,7 +55,7 @@ class Reconciler:
             CredentialsRefused, AccountUnavailable: it does not.
         """
         with Workspace() as workspace:
-            async with self._account(spec.account, spec.policy.at_once, workspace) as (account, _):
+            async with self._account(spec.account, spec.policy, workspace) as (account, _):
                 return await account.check()
 
     async def plan(
@@ -82,7 +82,7 @@ class Reconciler:
         progress = progress or Silent()
         now = as_of or self.now()
         with Workspace() as workspace:
-            async with self._account(spec.account, spec.policy.at_once, workspace) as (account, masks):
+            async with self._account(spec.account, spec.policy, workspace) as (account, masks):
                 # The account first: a key that is refused need not wait for a million rows.
                 await account.check()
                 wanted = desired.build(
@@ -102,10 +102,11 @@ class Reconciler:
                     at_once=spec.policy.at_once,
                     progress=progress,
                 )
+                quota = limits.quota(spec.policy.share)
                 url, api_key = (
                     templates.resolve(text, self.environ) for text in (spec.account.url, spec.account.api_key)
                 )
-                setting = planner.Setting(spec, workspace, masks, now, url, limits.quota(), api_key, self.now())
+                setting = planner.Setting(spec, workspace, masks, now, url, quota, api_key, self.now())
                 last_good = memory.recall(self.state, spec.account.name)
                 setting = replace(setting, last_good=last_good, allowed=tuple(allowed))
                 return planner.build(wanted, there, setting, out)
@@ -152,7 +153,7 @@ class Reconciler:
         )
         async with attempt.begun(lock_timeout=lock_timeout):
             with Workspace() as workspace:
-                async with self._account(plan.face.account, plan.face.at_once, workspace) as (account, masks):
+                async with self._account(plan.face.account, plan.face, workspace) as (account, masks):
                     await account.check()
                     report = await attempt.apply(account, masks, workspace)
             if report.converged:
@@ -165,7 +166,7 @@ class Reconciler:
 
     @asynccontextmanager
     async def _account(
-        self, account: Account | AccountFace, at_once: int, workspace: Workspace
+        self, account: Account | AccountFace, pace: Policy | Face, workspace: Workspace
     ) -> AsyncIterator[tuple[target.Target, Masks]]:
         """A connection to the account, and the masks of its people."""
         key, secret, url = (
@@ -177,7 +178,8 @@ class Reconciler:
             url=url,
             masks=masks,
             folder=workspace.folder,
-            at_once=at_once,
+            at_once=pace.at_once,
+            share=pace.share,
             transport=self.transport,
             sleep=self.sleep,
             clock=self.clock,

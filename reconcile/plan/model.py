@@ -228,6 +228,7 @@ class Face(_Face):
     mode: Mode
     on_leave: OnLeave
     at_once: int
+    share: float = 0.75
     conduct: Conduct = Conduct()
     route: Route = Route.USER
     registry: str

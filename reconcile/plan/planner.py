@@ -14,12 +14,11 @@ from typing import Any, assert_never
 
 import ibis
 
-from reconcile.plan import actions, archive, guards, integrity, weighing
+from reconcile.plan import actions, archive, costs, guards, integrity, weighing
 from reconcile.plan.model import (
     AccountFace,
     Allowance,
     Conduct,
-    Cost,
     Counts,
     Face,
     ListFace,
@@ -131,6 +130,8 @@ def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, se
     sums = workspace.one(decided.aggregate(**_sums(decided, shape)))
     before = workspace.one(observed.rows.aggregate(**_members(observed.rows, shape)))
     counts = _counts(sums, desired.total)
+    route = _route(spec.policy, counts)
+    lists = tuple(_list(one.list, one.list in observed.missing, before, sums) for one in shape.memberships)
     made_at = setting.made_at or setting.as_of
     return Face(
         tool=f"reconcile {importlib.metadata.version(DISTRIBUTION)}",
@@ -142,13 +143,14 @@ def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, se
         mode=spec.policy.mode,
         on_leave=spec.policy.on_leave,
         at_once=spec.policy.at_once,
+        share=spec.policy.share,
         conduct=_conduct(spec.policy),
-        route=_route(spec.policy, counts),
+        route=route,
         registry=shape.registry.list,
         identity=shape.identity,
         counts=counts,
         causes={"new": counts.create, "drift": sums["n:drift"] or 0},
-        lists=tuple(_list(one.list, one.list in observed.missing, before, sums) for one in shape.memberships),
+        lists=lists,
         vars=tuple(
             VarFace(
                 name=var.name,
@@ -166,7 +168,7 @@ def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, se
         sources=desired.sources,
         desired=desired.total,
         observed=observed.total,
-        cost=_cost(counts, len(observed.missing), setting.quota),
+        cost=costs.estimate(counts, lists, shape.registry.list, route, setting.quota),
         samples=tuple(_samples(decided, shape, workspace, setting.masks)),
     )
 
@@ -259,23 +261,6 @@ def _held(changes: Rows, decided: Rows, workspace: Workspace) -> dict[str, int]:
     rest = changes.anti_join(decided, ["hash", "kind"])
     rows = workspace.dicts(rest.group_by("kind").aggregate(count=rest.count()), limit=10)
     return {row["kind"]: row["count"] for row in sorted(rows, key=lambda row: str(row["kind"]))}
-
-
-def _cost(counts: Counts, lists: int, quota: Mapping[str, float]) -> Cost:
-    """The least an apply will ask: one write and one look a profile; a deletion looks before and after."""
-    writes = counts.create + counts.update
-    calls = {
-        "POST /list": lists,
-        "GET /list": 2 * lists,
-        "POST /user": writes,
-        "GET /user": writes + 3 * counts.delete,
-        "DELETE /user": counts.delete,
-    }
-    calls = {name: count for name, count in calls.items() if count}
-    # Budgets are separate for each method and endpoint (SAILTHRU.md §5), stages are not: they follow each other.
-    upserts = max((calls.get(name, 0) / quota[name] for name in ("POST /user", "GET /user")), default=0.0)
-    deletions = calls.get("DELETE /user", 0) / quota["DELETE /user"]
-    return Cost(calls=calls, minutes=round(upserts + deletions, 2))
 
 
 def _samples(decided: Rows, shape: Shape, workspace: Workspace, masks: Masks) -> Iterator[Sample]:

@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     PrivateAttr,
     StrictBool,
+    StrictFloat,
     StrictInt,
     StringConstraints,
     Tag,
@@ -263,6 +264,8 @@ class Policy(Part):
     """A managed profile that left: off our lists | and our vars nulled | or deleted for good."""
     at_once: StrictInt = Field(default=20, ge=1, le=200)
     """How many calls may be under way side by side."""
+    share: Annotated[StrictFloat | StrictInt, Field(gt=0, le=1)] = 0.75
+    """How much of the account's rate limits a run may use; the rest is for the company's own traffic."""
     route: Routing = Routing.AUTO
     """How upserts go: one by one through `/user`, in bulk `jobs`, or `auto`: jobs above `bulk_from`."""
     bulk_from: StrictInt = Field(default=13_500, ge=0)
