@@ -86,7 +86,7 @@ def _table(spec: Spec, rows: Rows, shape: Shape) -> Rows:
     columns = {"hash": values.md5(email), "email": email}
     for var in shape.vars:
         origin = people.KEY if var.name == shape.identity else spec.vars[var.name].property
-        columns[var.column] = values.canonical(values.text_of(rows[origin]), var.type)
+        columns[var.column] = values.of(rows[origin], var.type)
     groups = {group.list: name for name, group in spec.groups.items()}
     for membership in shape.lists:
         columns[membership.column] = rows[f"g:{groups[membership.list]}"]

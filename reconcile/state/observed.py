@@ -86,14 +86,14 @@ async def build(
     exported = await members_of(account, desired.shape, remote, workspace, progress)
     await _check_hash(account, exported, workspace)
     ours = _hands_off(exported, desired, workspace)
-    leaving = ours.anti_join(desired.rows, "hash").select("sid")
-    coming = desired.rows.anti_join(exported, "hash").select("email")
+    leaving = workspace.keep("leaving", ours.anti_join(desired.rows, "hash").select("sid"))
+    coming = workspace.keep("coming", desired.rows.anti_join(exported, "hash").select("email"))
     budget = _Budget(lookups, workspace)
     asked = [("sid", leaving, budget.allows(leaving)), ("email", coming, budget.allows(coming))]
     looker = _Looker(account, desired.shape, workspace, at_once, progress)
     seen = await looker.look([(by, rows) for by, rows, allowed in asked if allowed])
     gone = leaving if asked[0][2] else leaving.limit(0)
-    rows = workspace.keep("observed", _merged(ours, seen, gone))
+    rows = _merged(ours, workspace.keep("seen so far", seen), gone)
     return Observed(
         rows=rows,
         missing=tuple(one.list for one in desired.shape.memberships if one.list not in remote),
@@ -143,14 +143,50 @@ async def members_of(
 
     exports = await abreast.each(names, fetch, at_once=max(1, len(names)))
     progress.finish(step)
-    parts = [_members(export, index, shape, workspace) for index, export in enumerate(exports)]
-    if not parts:
+    if not exports:
         return workspace.store("exported", _as_arrow([], shape))
-    return workspace.keep("exported", _one_each(functools.reduce(lambda a, b: a.union(b), parts), shape))
+    return workspace.keep("exported", _everybody(exports, shape, workspace))
 
 
-def _members(export: Export, index: int, shape: Shape, workspace: Workspace) -> Rows:
-    rows = workspace.records(f"export {index}", export)
+def _everybody(exports: Sequence[Export], shape: Shape, workspace: Workspace) -> Rows:
+    """One row a profile, with the lists it was found on.
+
+    The registry's export has nearly everybody, and so their vars; of the other lists the sids are enough, but for
+    those who are on no registry.
+    """
+    kept = [
+        workspace.keep(f"export {index}", _needed(export, shape, workspace)) for index, export in enumerate(exports)
+    ]
+    parts = [(export, _profiles(rows, export, shape)) for export, rows in zip(exports, kept, strict=True)]
+    registry = [rows for export, rows in parts if export.list == shape.registry.list]
+    others = [rows for export, rows in parts if export.list != shape.registry.list]
+    groups = [_one_each(rows, workspace) for rows in registry]
+    if others:
+        strangers = functools.reduce(lambda a, b: a.union(b), others)
+        for ours in groups:
+            strangers = strangers.anti_join(ours, "sid")
+        groups.append(workspace.keep("strangers", _first_each(strangers)))
+    everybody = functools.reduce(lambda a, b: a.union(b), groups)
+    for export, rows in parts:
+        members = rows.select("sid").distinct().mutate(**{f"list:{export.list}": ibis.literal(value=True)})
+        everybody = everybody.left_join(members, "sid").drop("sid_right")
+    flags = {one.column: _flag(everybody, one.column) for one in shape.memberships}
+    return everybody.mutate(**flags).select(*_columns(shape))
+
+
+def _flag(rows: Rows, column: str) -> Rows:
+    return rows[column].fill_null(False) if column in rows.columns else ibis.literal(value=False)  # noqa: FBT003 -- Ibis's
+
+
+def _needed(export: Export, shape: Shape, workspace: Workspace) -> Rows:
+    """The columns of an export that are looked at; the rest of the file is never kept."""
+    names = {export.sid_column, export.hash_column, export.optout_column, export.status_column}
+    names |= {export.var_columns.get(var.name) for var in shape.vars}
+    return workspace.records(export).select(sorted(name for name in names if name is not None))
+
+
+def _profiles(rows: Rows, export: Export, shape: Shape) -> Rows:
+    """The members of one list with their vars, in the columns of an observed table but for the lists."""
     columns = {
         "hash": rows[export.hash_column].lower(),
         "email": ibis.null("string"),
@@ -160,8 +196,6 @@ def _members(export: Export, index: int, shape: Shape, workspace: Workspace) -> 
     for var in shape.vars:
         column = export.var_columns.get(var.name)
         columns[var.column] = values.canonical(rows[column], var.type) if column else ibis.null("string")
-    for membership in shape.memberships:
-        columns[membership.column] = ibis.literal(membership.list == export.list)
     return rows.select(**columns)
 
 
@@ -175,13 +209,16 @@ def _optout(rows: Rows, export: Export) -> Rows:
     return ibis.ifelse(told, SOME, ibis.null("string"))
 
 
-def _one_each(rows: Rows, shape: Shape) -> Rows:
-    """One row a profile: its vars are the same in every export, its lists are those it was found on."""
-    columns = {name: rows[name].max() for name in ("hash", "email", "optout")}
-    columns |= {var.column: rows[var.column].max() for var in shape.vars}
-    columns |= {one.column: rows[one.column].any() for one in shape.memberships}
-    groups = rows.group_by("sid").aggregate(**columns)
-    return groups.select(*_columns(shape))
+def _one_each(rows: Rows, workspace: Workspace) -> Rows:
+    """The rows as they are, or one a profile where an export should ever show one twice."""
+    counted = workspace.one(rows.aggregate(rows=rows.count(), profiles=rows.sid.nunique()))
+    return rows if counted["rows"] == counted["profiles"] else _first_each(rows)
+
+
+def _first_each(rows: Rows) -> Rows:
+    """One row a profile: its vars are the same in every export."""
+    columns = {name: rows[name].max() for name in rows.columns if name != "sid"}
+    return rows.group_by("sid").aggregate(**columns).select(*rows.columns)
 
 
 async def _check_hash(account: Observable, exported: Rows, workspace: Workspace) -> None:
@@ -204,7 +241,7 @@ def _hands_off(exported: Rows, desired: Desired, workspace: Workspace) -> Rows:
     rows = exported.anti_join(held, "hash")
     if desired.shape.identity is not None:
         rows = rows.anti_join(held, [(f"var:{desired.shape.identity}", "identity")])
-    return workspace.keep("ours", rows)
+    return rows
 
 
 @dataclass(slots=True)

@@ -70,18 +70,39 @@ def _number(text: Rows) -> Rows:
     number = text.try_cast(dt.float64)
     # What the engine can hold as a whole number keeps every digit; the rest goes through a double.
     digits = ibis.cases((text.re_search(r"^[+-]?[0-9]{1,19}$"), text.try_cast(dt.int64)), else_=ibis.null(dt.int64))
+    return ibis.cases((digits.notnull(), digits.cast(dt.string)), (number.isnull(), text), else_=_shortest(number))
+
+
+def _shortest(number: Rows) -> Rows:
     whole = (number % 1 == 0) & (number.abs() < 2.0**63)  # not floor(): Ibis casts it, and a large number fails
-    shortest = ibis.cases(
+    return ibis.cases(
         (number.isnan() | number.isinf(), ibis.null(dt.string)),
         (whole, number.try_cast(dt.int64).cast(dt.string)),
         else_=number.cast(dt.string),
     )
-    return ibis.cases((digits.notnull(), digits.cast(dt.string)), (number.isnull(), text), else_=shortest)
 
 
 def _boolean(text: Rows) -> Rows:
     word = text.lower()
     return ibis.cases((word.isin(_TRUE), "true"), (word.isin(_FALSE), "false"), else_=text)
+
+
+def of(column: Rows, kind: ValueType) -> Rows:
+    """The canonical text of a typed column of the desired side; the short way where its type is the var's already."""
+    found = column.type()
+    match kind:
+        case ValueType.INTEGER if found.is_integer():
+            return column.cast(dt.string)
+        case ValueType.FLOAT if found.is_floating():
+            return _shortest(column.cast(dt.float64))
+        case ValueType.BOOLEAN if found.is_boolean():
+            return ibis.cases((column, "true"), (~column, "false"), else_=ibis.null(dt.string))
+        case ValueType.DATE if found.is_date():
+            return text_of(column)
+        case ValueType.DATETIME if found.is_timestamp():
+            return text_of(column)
+        case _:
+            return canonical(text_of(column), kind)
 
 
 def text_of(column: Rows) -> Rows:

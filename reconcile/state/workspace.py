@@ -1,11 +1,12 @@
 """The workspace: where the rows of one run are. The only file that knows which engine works for us.
 
-One embedded DuckDB in a folder of this run, readable by its owner alone and gone when the run ends. What is larger
-than memory spills there. Everything else in this floor speaks Ibis and would run on another engine as it is.
+One embedded DuckDB. Rows are in memory, and what is larger spills to a folder of this run that its owner alone can
+read and that is gone when the run ends. Everything else in this floor speaks Ibis and would run on another engine.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ class Workspace:
     """Tables for one run, as a context manager.
 
     Args:
-        memory_limit: what the engine may use before it spills, such as `2GB`; its own default when None.
+        memory_limit: what the engine may use before it spills, such as `2GB`; half of the machine when None.
     """
 
     def __init__(self, *, memory_limit: str | None = None) -> None:
@@ -36,9 +37,12 @@ class Workspace:
 
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="reconcile-"))  # mkdtemp makes it 0700: these are people
-        options = {"memory_limit": self._memory_limit} if self._memory_limit else {}
+        # In memory, although tables may spill: a database file would pay for durability that nobody needs here, and
+        # be four times as slow. Rows come in no order that matters, so none has to be kept.
         self._engine = ibis.duckdb.connect(
-            self.folder / "rows.duckdb", temp_directory=str(self.folder / "spill"), **options
+            temp_directory=str(self.folder / "spill"),
+            memory_limit=self._memory_limit or f"{_memory() // 2 // 2**20}MiB",
+            preserve_insertion_order=False,
         )
         # One clock for all: a naive text is UTC wherever the machine stands. The bar of the engine is not ours.
         self._engine.raw_sql("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
@@ -88,15 +92,12 @@ class Workspace:
             raise FormulaRefused(name, type(error).__name__.removesuffix("Exception").lower() + " error") from None
         return self._engine.table(name)
 
-    def records(self, name: str, export: Export) -> Rows:
-        """Take in the CSV of a list export: records (a value may hold newlines, SAILTHRU.md §9.3), all of it text."""
+    def records(self, export: Export) -> Rows:
+        """The CSV of a list export as a view: records (a value may hold newlines, SAILTHRU.md §9.3), all of it text."""
         columns = ", ".join(f"{_quoted(column)}: 'VARCHAR'" for column in export.columns)
-        self._engine.con.execute(
-            f"CREATE OR REPLACE TABLE {_quoted(name)} AS FROM read_csv(?, columns = {{{columns}}}, auto_detect = false,"
-            """ header = true, delim = ',', quote = '"', escape = '"', strict_mode = true, parallel = false)""",
-            [str(export.path)],
-        )
-        return self._engine.table(name)
+        options = """auto_detect = false, header = true, delim = ',', quote = '"', escape = '"', strict_mode = true"""
+        path = str(export.path).replace("'", "''")
+        return self._engine.sql(f"FROM read_csv('{path}', columns = {{{columns}}}, {options})", dialect="duckdb")
 
     def json_lines(self, path: Path, types: Mapping[str, str]) -> Rows:
         """A file of JSON lines, zstd, as a view: nothing is read before it is asked for."""
@@ -175,6 +176,11 @@ class FormulaRefused(Exception):
 def arrow(columns: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> pa.Table:
     """A small Arrow table from columns of Python values; `types` are `string` or `bool` by column."""
     return pa.table({name: pa.array(columns[name], pa.type_for_alias(kind)) for name, kind in types.items()})
+
+
+def _memory() -> int:
+    """The machine's memory in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _quoted(name: str) -> str:
