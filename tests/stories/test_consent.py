@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from world import SPEC, WIDE, Customer, World, shop
 
@@ -51,7 +53,23 @@ def keys(value: Any) -> Iterator[str]:
             yield from keys(inner)
 
 
-def test_no_request_of_ours_ever_speaks_of_subscriptions(world: World) -> None:
+class Heard(httpx.AsyncBaseTransport):
+    """Lets everything through, and remembers the bodies: files of jobs are in them too."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self.inner = inner
+        self.bodies: list[bytes] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.bodies.append(await request.aread())
+        return await self.inner.handle_async_request(request)
+
+
+@pytest.mark.parametrize("route", ["user", "jobs"])
+def test_no_request_of_ours_ever_speaks_of_subscriptions(world: World, route: str) -> None:
+    heard = Heard(world.simulator.transport())
+    world.ours = replace(world.ours, transport=heard)
+    world.text = world.text.replace("policy: {", f"policy: {{route: {route}, ")
     opt_out(world, 3, 20)
     world.text = world.text.replace(LIMITS, "{deletions: 5, opted_out_joins: 5}")
     world.change(3, spent=5000.0, news=1, city="Rome")
@@ -66,6 +84,10 @@ def test_no_request_of_ours_ever_speaks_of_subscriptions(world: World) -> None:
     said = {key.lower() for call in world.simulator.calls for key in keys(call.params)}
     assert {"vars", "lists", "keys"} <= said
     assert not {key for key in said if any(part in key for part in NEVER)}
+    sent = b"".join(heard.bodies).lower()
+    assert b"firstname" in sent
+    assert not [part for part in NEVER if part.encode() in sent]
+    assert (b'"key":"email","vars":' in sent) == (route == "jobs"), "the lines of a job were heard"
 
 
 def test_who_opted_out_stays_so_whatever_is_done(world: World) -> None:
