@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from reconcile.sailthru import limits
 from reconcile.spec.model import Mode
 from reconcile.state import desired, observed
 from reconcile.state.masks import Masks
+from reconcile.state.model import Source
 from reconcile.state.workspace import Workspace
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -36,10 +38,13 @@ policy: {mode: sync, on_leave: unlist}
 """
 
 
-def planned(spec: rc.Spec, account: FakeAccount, out: Path | None) -> rc.Plan:
-    """What differs between what a spec's sources say and an account."""
+def planned(
+    spec: rc.Spec, account: FakeAccount, out: Path | None, given: Mapping[str, Source] | None = None
+) -> rc.Plan:
+    """What differs between what a spec's sources (or those given instead) say and an account."""
     with Workspace() as workspace:
-        wanted = desired.build(spec, sources.open_all(spec, {}), workspace, as_of=NOW, masks=MASKS)
+        opened = given if given is not None else sources.open_all(spec, {})
+        wanted = desired.build(spec, opened, workspace, as_of=NOW, masks=MASKS)
         lookups = None if spec.policy.mode is Mode.ENRICH else spec.policy.lookups
         looking = observed.build(account, wanted, workspace, lookups=lookups, at_once=1)
         setting = planner.Setting(spec, workspace, MASKS, NOW, "http://sailthru.test", limits.quota())
