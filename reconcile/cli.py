@@ -10,7 +10,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -69,6 +69,13 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class Limits(StrEnum):
+    """Which rate limits the simulator keeps."""
+
+    PUBLISHED = "published"
+    RECORDED = "recorded"
+
+
 @app.command()
 def validate(spec: SpecPath = SPECS) -> None:
     """Read the specs and report every problem; touches no database and no account."""
@@ -97,7 +104,7 @@ def check(spec: SpecPath = SPECS) -> None:
 
 
 @app.command()
-def plan(  # noqa: PLR0913, PLR0917 -- a command has as many options as it has
+def plan(
     spec: SpecPath = SPECS,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep the plan in this file, to be applied.")] = None,
     format: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,  # noqa: A002 -- the option's name
@@ -189,18 +196,55 @@ def schema() -> None:
 def simulator(
     port: Annotated[int, typer.Option(help="Where to listen on loopback; 0 for any free port.")] = 8025,
     seed: Annotated[int, typer.Option(help="What the faults are drawn from.")] = 0,
-    faults: Annotated[str, typer.Option(help="A preset (none, field-report, ...) or a YAML file.")] = "none",
+    faults: Annotated[str, typer.Option(help="A preset (none, field-report, bad-day, ...) or a YAML file.")] = "none",
+    people: Annotated[Path | None, typer.Option(help="Profiles to begin with, NDJSON or CSV.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Keep the account in this file from one run to the next.")] = None,
+    key: Annotated[list[str] | None, typer.Option(help="KEY=SECRET, repeatable; demo-key=demo-secret if none.")] = None,
+    allow_ip: Annotated[list[str] | None, typer.Option(help="Answer these addresses only; repeatable.")] = None,
+    timezone: Annotated[str, typer.Option(help="The account's time zone.")] = "America/New_York",
+    limits: Annotated[Limits, typer.Option(help="Rate limits as published, or as recorded.")] = Limits.PUBLISHED,
 ) -> None:
-    """Serve a faithful double of Sailthru on loopback, to try things on."""
-    from reconcile.simulator import Faults, Simulator
+    """Serve a faithful double of Sailthru on loopback, to try things on. A page for people is at its address."""
+    from reconcile.simulator import Faults, Simulator, seeds, store
     from reconcile.simulator.server import serve
 
-    played = Faults.load(Path(faults)) if Path(faults).suffix in {".yaml", ".yml"} else Faults.named(faults)
+    keys = dict(pair.partition("=")[::2] for pair in key or ["demo-key=demo-secret"])
+    try:
+        played = Simulator(
+            seed=seed,
+            faults=Faults.chosen(faults),
+            keys=keys,
+            timezone=timezone,
+            limits=limits.value,
+            allowed_ips=allow_ip or (),
+        )
+        with store.kept(played, data) if data else nullcontext():
+            if people is not None and not played.account.profiles:
+                seeds.load(played, people)
+            serve(played, port=port, ready=lambda url: _ready(url, next(iter(keys)), faults))
+    except (ValueError, OSError) as error:
+        raise ReconcileError(f"The simulator cannot run: {error}") from None
 
-    def ready(url: str) -> None:
-        _say(f"Sailthru simulator at {url} (key demo-key, secret demo-secret, faults {faults}). Ctrl-C stops it.")
 
-    serve(Simulator(seed=seed, faults=played), port=port, ready=ready)
+@app.command()
+def seed(
+    people: Annotated[Path, typer.Argument(help="Profiles, NDJSON or CSV.")],
+    data: Annotated[Path, typer.Option(help="The file that `reconcile simulator --data` keeps its account in.")],
+) -> None:
+    """Load profiles into a simulator's kept account, to be served later."""
+    from reconcile.simulator import Simulator, seeds, store
+
+    try:
+        kept = Simulator()
+        with store.kept(kept, data):
+            seeds.load(kept, people)
+    except (ValueError, OSError) as error:
+        raise ReconcileError(f"Nothing was loaded: {error}") from None
+    _say(f"{data} holds {_counted(len(kept.account.profiles), 'profile')} now.")
+
+
+def _ready(url: str, key: str, faults: str) -> None:
+    _say(f"Sailthru simulator at {url} (key {key}, faults {faults}). Ctrl-C stops it.")
 
 
 @app.command()
