@@ -42,7 +42,7 @@ format: install ## put the code into form
 
 docs: install ## write the spec reference and the schema anew from the code
 	$(BIN)/python -m reconcile.spec.schema docs
-	$(BIN)/python -m reconcile.simulator.faults reconcile/simulator/faults.schema.json
+	$(BIN)/python -c 'import json; from reconcile.simulator import faults; print(json.dumps(faults.schema(), indent=2, ensure_ascii=False))' > reconcile/simulator/faults.schema.json
 
 lock: install ## resolve the dependencies anew into requirements.lock (hashes, no hosts)
 	$(BIN)/uv pip compile pyproject.toml --extra postgres --group dev --universal --python-version 3.11 \

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -198,7 +196,3 @@ def schema() -> dict[str, Any]:
         "title": "Faults of the reconcile simulator",
         **Faults.model_json_schema(by_alias=True),
     }
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
