@@ -21,6 +21,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AccountUnavailable": "errors",
     "CredentialsRefused": "errors",
+    "GuardBreached": "errors",
     "Outcome": "apply.model",
     "Plan": "plan.model",
     "PlanUnusable": "errors",
@@ -38,6 +39,7 @@ _HOMES = {
 __all__ = [
     "AccountUnavailable",
     "CredentialsRefused",
+    "GuardBreached",
     "Outcome",
     "Plan",
     "PlanUnusable",
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from reconcile.errors import (
         AccountUnavailable,
         CredentialsRefused,
+        GuardBreached,
         PlanUnusable,
         ReconcileError,
         SourceUnavailable,

@@ -121,8 +121,8 @@ def plan(
         made = _planned(_load(spec), path, _allowed(allow), as_json=as_json, state=state)
         _show(made, Format.JSON if as_json else format, reveal=reveal, event="plan" if as_json else None)
         if out is not None and not as_json and format is Format.TEXT:
-            then = "Apply refuses it, see on top" if made.face.breaches else "Apply exactly this with"
-            _say(f"Kept in {out}. {then}: reconcile apply {out}")
+            apply_it = f"Apply exactly this with: reconcile apply {out}"
+            _say(f"Kept in {out}. {'Apply refuses it: see on top.' if made.face.breaches else apply_it}")
     raise typer.Exit(DIFFERENCES if detailed_exitcode and not made.face.empty else 0)
 
 
