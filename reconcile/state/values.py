@@ -52,7 +52,8 @@ def canonical(text: Rows, kind: ValueType) -> Rows:
     text = text.nullif("")
     match kind:
         case ValueType.STRING:
-            return nfc_normalize(text)
+            # The engine's NFC takes a NUL for the end of the text, and would lose what follows.
+            return ibis.ifelse(text.contains("\0"), text, nfc_normalize(text))
         case ValueType.INTEGER | ValueType.FLOAT:
             return _number(text)
         case ValueType.BOOLEAN:
