@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self, assert_never
 from urllib.parse import quote, urlencode
@@ -37,8 +38,8 @@ from reconcile.sailthru.model import (
 from reconcile.sailthru.waits import Waits
 from reconcile.state.masks import Masks
 
-LANE: Final = 10
-"""Connections a pool: httpx's own pool costs more per call the more are in flight (PERFORMANCE.md, "Calls out")."""
+LANE: Final = 1
+"""Connections a pool: httpx's own pool costs more per call the more it holds (benchmarks/RESULTS.md, "Transport")."""
 
 _TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0, pool=None)
 _HEADERS: Final = {"User-Agent": "sailthru-reconcile", "Accept": "application/json"}
@@ -122,6 +123,7 @@ class Client:
         self._url = url.rstrip("/")
         self._jitter = random.Random(seed).random  # noqa: S311 -- spreads retries; no secret
         self._budgets: dict[tuple[str, str], Budget] = {}
+        self._skew = limits.Skew()
         self._pools = _pools(transport, at_once)
         self._free: asyncio.LifoQueue[httpx.AsyncClient] = asyncio.LifoQueue()
         for slot in range(at_once):
@@ -195,7 +197,7 @@ class Client:
         budget = self._budget(call)
         while True:
             async with self._lane() as pool:
-                now = self.clock()
+                now = self._skew.there(self.clock())
                 wait = budget.wait(now)
                 if not wait:
                     budget.spend(now)
@@ -214,13 +216,16 @@ class Client:
         finally:
             budget.settle(rate)
         if isinstance(result, Trouble) and result.cause is Cause.THROTTLED:
-            now, reset = self.clock(), rate.reset if rate else None
+            now, reset = self._skew.there(self.clock()), rate.reset if rate else None
             budget.close(now + limits.until_reset(now, reset, jitter=self._jitter()))
         return result
 
     async def _answered(self, call: Call, request: wire.Request, pool: httpx.AsyncClient) -> Answer | Trouble:
+        sent = self.clock()
         try:
             response = await self._send(request, pool)
+            if (date := _date(response.headers)) is not None:
+                self._skew.note(date, sent=sent, received=self.clock())
             return wire.decode(call, response.status_code, response.headers, response.content)
         except Trouble as trouble:
             return trouble
@@ -294,6 +299,14 @@ def _pools(transport: httpx.AsyncBaseTransport | None, at_once: int) -> list[htt
         httpx.AsyncClient(limits=few, headers=_HEADERS, timeout=_TIMEOUT, verify=context)
         for _ in range(math.ceil(at_once / LANE))
     ]
+
+
+def _date(headers: httpx.Headers) -> float | None:
+    """When an answer was made (Unix seconds, cut to the second), as far as it says so in a way that can be read."""
+    try:
+        return parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return None
 
 
 def _translated(error: Exception) -> Trouble:

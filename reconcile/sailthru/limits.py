@@ -5,6 +5,7 @@ Limits are per account, method and endpoint, in fixed windows on the clock's min
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, get_args
@@ -52,6 +53,30 @@ def until_reset(now: float, reset: float | None, *, jitter: float) -> float:
     end = _next_minute(now) if reset is None else reset
     # A window is a minute, whatever a clock that is wrong may say.
     return min(max(end - now, 0.0), MINUTE) + 1.0 + jitter
+
+
+@dataclass(slots=True)
+class Skew:
+    """How far the account's clock is ahead of ours, from the dates of its answers: its minutes count, not ours.
+
+    A date is cut to the second, so an answer sent at `a` and received at `b` puts the difference between `date - b` and
+    `date + 1 - a`; many answers narrow that down. The least of it is taken: a minute that begins too late for us costs
+    some idle tenths of a second, one that begins too early a burst over the limit.
+    """
+
+    least: float = -math.inf
+    most: float = math.inf
+
+    def note(self, date: float, *, sent: float, received: float) -> None:
+        """An answer has come, with this date (Unix seconds)."""
+        least, most = date - received, date + 1 - sent
+        if least > self.most or most < self.least:  # one of the clocks was put right
+            self.least, self.most = least, most
+        self.least, self.most = max(self.least, least), min(self.most, most)
+
+    def there(self, now: float) -> float:
+        """The time at the account, at this time of ours."""
+        return now + (self.least if math.isfinite(self.least) else 0.0)
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 from collections import Counter
+from email.utils import formatdate
 
 import httpx
 import pytest
@@ -129,6 +130,21 @@ def test_calls_keep_to_our_share_of_the_minute():
     client = a_client(Script(otherwise=delete), clock, at_once=10, patience=Patience(share=0.01))
     call(client, *[Call("DELETE", "user", {"id": SID, "key": "sid"})] * 50)
     assert list(minutes.values()) == [24, 24, 2]
+
+
+@pytest.mark.parametrize("ahead", [-25.0, 25.0, 3600.0 + 25])
+def test_the_minutes_are_the_accounts_not_those_of_our_clock(ahead):
+    clock, minutes = Clock(600_000_000.0 + 30), Counter()
+
+    def delete(*_: object) -> httpx.Response:
+        minutes[(clock.now - ahead) // 60] += 1
+        date = formatdate(int(clock.now - ahead), usegmt=True)
+        return httpx.Response(200, json={"ok": True}, headers={"date": date})
+
+    client = a_client(Script(otherwise=delete), clock, at_once=5, patience=Patience(share=0.01))
+    call(client, *[Call("DELETE", "user", {"id": SID, "key": "sid"})] * 50)
+    assert sum(minutes.values()) == 50
+    assert max(minutes.values()) == 24
 
 
 def test_budgets_do_not_wait_for_each_other():

@@ -110,3 +110,21 @@ def test_nonsense_in_the_headers_is_not_believed():
 
 def test_a_tiny_limit_still_lets_one_call_go():
     assert spent(Budget(1), MINUTE) == 1
+
+
+def test_the_accounts_clock_is_never_thought_to_be_ahead_of_what_it_is():
+    skew = limits.Skew()
+    assert skew.there(MINUTE) == MINUTE
+    for tenth in range(40):  # theirs is 7.3 s ahead; an answer takes 0.2 s
+        sent = MINUTE + tenth / 10
+        skew.note(int(sent + 0.1 + 7.3), sent=sent, received=sent + 0.2)
+        assert skew.there(MINUTE) <= MINUTE + 7.3
+    assert skew.there(MINUTE) == pytest.approx(MINUTE + 7.2, abs=0.11)
+
+
+def test_a_clock_that_is_put_right_is_followed():
+    skew = limits.Skew()
+    skew.note(MINUTE + 30, sent=MINUTE, received=MINUTE)
+    assert skew.there(MINUTE) == MINUTE + 30
+    skew.note(MINUTE + 100, sent=MINUTE + 100.5, received=MINUTE + 100.5)
+    assert skew.there(MINUTE) == MINUTE - 0.5
