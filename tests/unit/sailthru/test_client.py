@@ -144,7 +144,7 @@ def test_the_minutes_are_the_accounts_not_those_of_our_clock(ahead):
     client = a_client(Script(otherwise=delete), clock, at_once=5, patience=Patience(share=0.01))
     call(client, *[Call("DELETE", "user", {"id": SID, "key": "sid"})] * 50)
     assert sum(minutes.values()) == 50
-    assert max(minutes.values()) == 24
+    assert max(minutes.values()) <= 24 + 5  # those under way before the first answer told the time
 
 
 def test_budgets_do_not_wait_for_each_other():
