@@ -75,6 +75,7 @@ def test_numbers(workspace: Workspace, kind: V, text: str, told: str | None) -> 
         (V.DATETIME, "soon", "soon"),
         (V.STRING, "Zoe\u0308", "Zoë"),
         (V.STRING, " padded ", " padded "),
+        (V.STRING, "é\x00é 🙂", "é\x00é 🙂"),
         (V.STRING, "1.0", "1.0"),
     ],
 )
