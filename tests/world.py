@@ -201,3 +201,32 @@ def shop(size: int = 40) -> list[Customer]:
         )
         for number in range(1, size + 1)
     ]
+
+
+def meddle(world: World, payload: dict[str, object]) -> None:
+    """What somebody else does at the account, past us."""
+    from reconcile.apply.model import Write
+    from reconcile.sailthru import target
+    from reconcile.sailthru.model import Credentials
+    from reconcile.state.masks import Masks
+    from reconcile.state.model import Ref
+
+    async def write() -> None:
+        opened = target.connect(
+            Credentials("demo-key", "demo-secret"),
+            url="http://sailthru.test",
+            masks=Masks.keyed_by("demo-secret"),
+            folder=world.folder,
+            transport=world.simulator.transport(),
+            sleep=world.time.sleep,
+            clock=world.time.clock,
+        )
+        async with opened as account:
+            lists = {name: bool(one) for name, one in dict(payload.get("lists", {})).items()}  # type: ignore[call-overload]
+            await account.upsert(
+                Write(
+                    Ref(email=str(payload["id"])), vars=payload.get("vars", {}), lists=lists, email=payload.get("email")
+                )
+            )  # type: ignore[arg-type]
+
+    asyncio.run(write())

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from world import REGISTRY, Customer, World, shop
+from world import REGISTRY, Customer, World, meddle, shop
 
 import reconcile as rc
 from reconcile.apply.model import Outcome
@@ -221,28 +221,3 @@ def test_the_field_report(tmp_path: Path, seed: int) -> None:
     report = world.apply(plan)
     assert report.outcomes[Outcome.VERIFIED] == report.total
     world.check()
-
-
-def meddle(world: World, payload: dict[str, object]) -> None:
-    """What somebody else does at the account, past us."""
-    from reconcile.apply.model import Write
-    from reconcile.sailthru import target
-    from reconcile.sailthru.model import Credentials
-    from reconcile.state.masks import Masks
-    from reconcile.state.model import Ref
-
-    async def write() -> None:
-        opened = target.connect(
-            Credentials("demo-key", "demo-secret"),
-            url="http://sailthru.test",
-            masks=Masks.keyed_by("demo-secret"),
-            folder=world.folder,
-            transport=world.simulator.transport(),
-            sleep=world.time.sleep,
-            clock=world.time.clock,
-        )
-        async with opened as account:
-            lists = {name: bool(one) for name, one in dict(payload.get("lists", {})).items()}  # type: ignore[call-overload]
-            await account.upsert(Write(Ref(email=str(payload["id"])), vars=payload.get("vars", {}), lists=lists))  # type: ignore[arg-type]
-
-    asyncio.run(write())

@@ -1,0 +1,373 @@
+"""Killed at any point and applied again, a run ends where an undisturbed one would have, and repeats nothing.
+
+Most deaths are played in process, with virtual time: an error that nobody catches, after which the dead can neither
+call nor write. A few are real: SIGKILL to a real process over a real socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from world import REGISTRY, SPEC, Customer, World, shop
+
+import reconcile as rc
+from reconcile.apply import applier, journal, runs
+from reconcile.apply.journal import Journal
+from reconcile.simulator import Faults, Simulator, store
+from reconcile.simulator.server import running
+
+BEFORE = [
+    Customer(number, f"person{number}@example.com", spent=5000.0 * (number % 2), city=f"City {number}")
+    for number in range(1, 9)
+]
+LEAVING = (1, 2, 3)
+
+
+class Killed(BaseException):
+    """The process is no more: nobody catches this."""
+
+
+class Finished(Exception):
+    """There was nothing left to do."""
+
+
+class Death:
+    """Strikes at the nth event, and from then on nothing has any effect.
+
+    Events are journal writes (`wrote` before, `written` after, `tore` halfway) and calls (`call` before, `called`
+    after Sailthru has done it and before we know).
+    """
+
+    def __init__(self, event: str = "", nth: int = 0) -> None:
+        self.event = event
+        self.nth = nth
+        self.seen: dict[str, int] = {}
+        self.struck = False
+
+    def at(self, event: str) -> bool:
+        if self.struck:
+            raise Killed
+        self.seen[event] = self.seen.get(event, 0) + 1
+        return event == self.event and self.seen[event] == self.nth
+
+    def strike(self) -> None:
+        self.struck = True
+        raise Killed
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """The way to the simulator, which a death cuts."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, death: Death) -> None:
+        self.inner = inner
+        self.death = death
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.death.at("call"):
+            self.death.strike()
+        answer = await self.inner.handle_async_request(request)
+        if self.death.at("called"):
+            self.death.strike()
+        return answer
+
+
+def deadly(death: Death) -> Callable[[Journal, bytes], None]:
+    def write(self: Journal, line: bytes) -> None:
+        assert self._file is not None
+        if death.at("wrote"):
+            death.strike()
+        if death.at("tore"):
+            self._file.write(line[: len(line) // 2])
+            self._file.flush()
+            death.strike()
+        self._file.write(line)
+        self._file.flush()
+        if death.at("written"):
+            death.strike()
+
+    return write
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A plan that creates a list, adds, changes, takes off and deletes; and the account it was made against."""
+
+    folder: Path
+    plan: rc.Plan
+    customers: dict[int, Customer]
+    now: float
+
+    def world(self, folder: Path, faults: Faults | None = None, seed: int = 0) -> World:
+        """The same again, in a place of its own."""
+        world = World(folder, on_leave="delete", seed=seed, faults=faults)
+        world.customers = dict(self.customers)
+        world.time.now = self.now
+        store.restore(world.account, self.folder / "account.ndjson")
+        world.simulator.calls.clear()
+        return world
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    folder = tmp_path_factory.mktemp("scene")
+    world = World(folder, on_leave="delete")
+    without = world.text
+    world.text = "\n".join(line for line in without.splitlines() if "list: News" not in line) + "\n"
+    world.fill(BEFORE)
+    world.apply()
+    world.text = without
+    for number in LEAVING:
+        world.customers.pop(number)
+    world.change(4, city="Elsewhere")
+    world.change(5, spent=1.0, news=1)
+    world.change(6, email="moved@example.com")
+    world.customers |= {
+        number: Customer(number, f"new{number}@example.com", news=number % 2) for number in (20, 21, 22)
+    }
+    store.save(world.account, folder / "account.ndjson")
+    plan = world.plan()
+    counts = plan.face.counts
+    assert (counts.create, counts.update, counts.moved, counts.delete) == (3, 3, 1, 3)
+    assert plan.face.new_lists == ("News",)
+    return Scene(folder, plan, dict(world.customers), world.time.now)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applier, "CHUNK", 2)
+
+
+def attempt(world: World, plan: rc.Plan, death: Death, monkeypatch: pytest.MonkeyPatch) -> rc.Report | None:
+    """Apply; None when it was killed."""
+    ours = replace(world.ours, transport=Wire(world.simulator.transport(), death))
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "_write", deadly(death))
+        try:
+            return asyncio.run(ours.apply(plan))
+        except Killed:
+            return None
+        except rc.PlanUnusable:  # it had died after its last word
+            raise Finished from None
+
+
+def check_end(world: World) -> None:
+    assert world.there() == world.wanted()
+    assert sorted(world.account.list_names()) == ["Big Spenders", "News", REGISTRY]
+
+
+def settled_people(world: World, plan: rc.Plan) -> set[str]:
+    """Addresses and sids of those whose action the journal says is settled."""
+    from reconcile.plan import archive
+
+    past, _ = journal.read(runs.of(world.ours.state, plan.face).journal)
+    found = set()
+    for number, (_, action) in enumerate(archive.walk(plan)):
+        if past.is_settled(number):
+            names = (getattr(action, name, None) for name in ("email", "sid", "moves_to", "list"))
+            found |= {name for name in names if name}
+    return found
+
+
+def right_people(world: World) -> set[str]:
+    """Addresses of those who are as wanted already."""
+    wanted = world.wanted()
+    return {email for email, state in world.there().items() if wanted.get(email) == state}
+
+
+def writes(world: World) -> list[tuple[str, Any]]:
+    return [
+        (f"{call.method} {call.endpoint}", call.params.get("id", call.params.get("list")))
+        for call in world.simulator.calls
+        if call.method != "GET" and call.endpoint != "job"
+    ]
+
+
+def kill_and_go_on(world: World, plan: rc.Plan, death: Death, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """One death, one resurrection; whether it died at all."""
+    first = attempt(world, plan, death, monkeypatch)
+    if first is not None:
+        assert first.converged
+        check_end(world)
+        return False
+    finished, right = settled_people(world, plan), right_people(world)
+    was_converged = world.there() == world.wanted() and len(world.account.list_names()) == 3
+    world.simulator.calls.clear()
+    with contextlib.suppress(rc.PlanUnusable):  # where it died after its last word
+        report = world.apply(plan)
+        assert report.converged, report
+    check_end(world)
+    again = writes(world)
+    assert not {who for _, who in again} & finished, "what was settled was done again"
+    assert not {who for what, who in again if what == "POST user"} & right, "who was right was written again"
+    assert not (was_converged and again), "there were writes after convergence"
+    assert sum(what == "POST list" for what, _ in again) <= 1
+    with pytest.raises(rc.PlanUnusable, match="already applied"):
+        world.apply(plan)
+    return True
+
+
+RECORDS = 15
+CALLS = 29
+
+
+@pytest.mark.parametrize("event", ["wrote", "tore", "written"])
+@pytest.mark.parametrize("nth", range(1, RECORDS + 1))
+def test_killed_at_every_journal_record(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, event: str, nth: int
+) -> None:
+    assert kill_and_go_on(scene.world(tmp_path), scene.plan, Death(event, nth), monkeypatch)
+
+
+def test_there_are_no_more_records_and_calls_than_are_killed_at(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    death = Death()
+    attempt(scene.world(tmp_path), scene.plan, death, monkeypatch)
+    assert death.seen["written"] == RECORDS
+    assert death.seen["called"] == CALLS
+
+
+@pytest.mark.parametrize("event", ["call", "called"])
+@pytest.mark.parametrize("nth", range(1, CALLS + 1))
+def test_killed_at_a_call(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, event: str, nth: int) -> None:
+    kill_and_go_on(scene.world(tmp_path), scene.plan, Death(event, nth), monkeypatch)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_killed_again_and_again_on_a_bad_day(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Dies up to four times, at places that the seed draws, while the field report's faults go on."""
+    dice = random.Random(seed)
+    world = scene.world(tmp_path, Faults.named("field-report"), seed)
+    with contextlib.suppress(Finished):
+        for _ in range(4):
+            death = Death(dice.choice(["call", "called", "tore", "written"]), dice.randint(4, 20))
+            if attempt(world, scene.plan, death, monkeypatch) is not None:
+                raise Finished
+        assert world.apply(scene.plan).converged
+    check_end(world)
+
+
+@pytest.fixture(scope="module")
+def whole(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The journal of an undisturbed run."""
+    world = scene.world(tmp_path_factory.mktemp("whole"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(applier, "CHUNK", 2)
+        assert world.apply(scene.plan).converged
+    return runs.of(world.ours.state, scene.plan.face).journal.read_bytes()
+
+
+def test_a_journal_cut_at_every_byte_is_read(whole: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "journal.ndjson"
+    ends = [at + 1 for at, byte in enumerate(whole) if byte == ord("\n")]
+    for cut in range(len(whole) + 1):
+        path.write_bytes(whole[:cut])
+        past, kept = journal.read(path)
+        assert kept == max((end for end in ends if end <= cut), default=0)
+        assert past.attempts
+        assert bool(past.finished) == (cut == len(whole))
+
+
+def test_a_journal_that_is_torn_elsewhere_is_an_error(whole: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "journal.ndjson"
+    lines = whole.splitlines(keepends=True)
+    for number in range(1, len(lines) - 1):
+        for spoilt in (b"".join(lines[:number] + lines[number + 1 :]), whole.replace(lines[number], b"{}\n")):
+            path.write_bytes(spoilt)
+            with pytest.raises(rc.PlanUnusable, match=f"line {number + 1}"):
+                journal.read(path)
+
+
+def cuts(whole: bytes) -> Iterator[int]:
+    ends = [at + 1 for at, byte in enumerate(whole) if byte == ord("\n")]
+    dice = random.Random(9)
+    for end in (0, *ends[:-1]):
+        yield end
+        yield end + dice.randint(1, 30)
+
+
+def test_a_run_with_a_cut_journal_writes_nothing_that_is_so(scene: Scene, whole: bytes, tmp_path: Path) -> None:
+    """The account has converged, the journal forgot about it: it is found out by reading."""
+    world = scene.world(tmp_path)
+    assert world.apply(scene.plan).converged
+    path = runs.of(world.ours.state, scene.plan.face).journal
+    for cut in cuts(whole):
+        path.write_bytes(whole[:cut])
+        world.simulator.calls.clear()
+        assert world.apply(scene.plan).converged
+        assert writes(world) == [], cut
+    check_end(world)
+
+
+def test_nobody_is_in_the_run_folder(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = scene.world(tmp_path)
+    world.account.profile("person4@example.com").vars["city"] = "Hamlet"
+    assert attempt(world, scene.plan, Death("called", 15), monkeypatch) is None
+    assert world.apply(scene.plan).converged
+    run = runs.of(world.ours.state, scene.plan.face)
+    assert {path.name for path in run.folder.iterdir()} == {"journal.ndjson", "events.ndjson", "report.json"}
+    for path in run.folder.rglob("*"):
+        text = path.read_text().lower()
+        assert "example.com" not in text
+        assert not any(profile.sid in text for profile in world.account.profiles.values())
+        assert path.stat().st_mode & 0o777 == 0o600
+    for folder in (run.folder, run.folder.parent, run.account, run.account.parent):
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("calls", [4, 30, 75, 110])
+def test_a_real_process_is_really_killed(tmp_path: Path, calls: int) -> None:
+    slow = Faults.model_validate({"latency": {"least": 0.02, "most": 0.02}})
+    simulator = Simulator(seed=1, faults=slow)
+    with running(simulator) as url:
+        world = World(tmp_path, text=SPEC.replace("http://sailthru.test", url))
+        world.fill(shop(60))
+        world.spec()
+        environ = {"KEY": "demo-key", "SECRET": "demo-secret", "SHOP": f"sqlite:///{tmp_path / 'shop.db'}"}
+
+        def reconcile(*words: str) -> subprocess.Popen[str]:
+            command = [sys.executable, "-m", "reconcile.cli", *words]
+            pipe = subprocess.PIPE
+            return subprocess.Popen(
+                command, cwd=tmp_path, env={**os.environ, **environ}, stdout=pipe, stderr=pipe, text=True
+            )
+
+        planned = reconcile("plan", "spec.yaml", "--out", "shop.rplan")
+        assert planned.communicate(timeout=60)[1] is not None
+        assert planned.returncode == 0
+        before = sum(simulator.calls_total.values())
+        killed = reconcile("apply", "shop.rplan")
+        deadline = time.monotonic() + 60
+        while sum(simulator.calls_total.values()) - before < calls and time.monotonic() < deadline:
+            time.sleep(0.005)
+        killed.kill()
+        killed.communicate()
+        assert killed.returncode == -signal.SIGKILL
+        done = reconcile("apply", "shop.rplan")
+        told, complained = done.communicate(timeout=60)
+        assert (done.returncode, "The account is as planned" in told) == (0, True), complained
+        creations = Counter(
+            call.params["list"] for call in simulator.calls if (call.method, call.endpoint) == ("POST", "list")
+        )
+        assert set(creations.values()) == {1}
+        there = {one.keys["email"]: set(one.lists or {}) for one in simulator.account.profiles.values()}
+        assert there == {email: lists for email, (_, lists) in world.wanted().items()}
+        again = reconcile("apply", "shop.rplan")
+        assert "already applied" in again.communicate(timeout=60)[1]
+        assert again.returncode == 5
