@@ -1,0 +1,99 @@
+"""Deleting: gone counts, ok does not."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from account import FakeAccount
+from plans import MASKS, REGISTRY
+
+from reconcile.apply.brake import Brake
+from reconcile.apply.erasure import WAITS, Erasure
+from reconcile.apply.model import Outcome, Receipt
+from reconcile.errors import AccountUnavailable, ApiRejected, CredentialsRefused, ReconcileError
+from reconcile.plan.model import Delete
+from reconcile.state import values
+
+ADA = Delete(values.hash_of("ada@example.com"), "ada@example.com", "s1")
+
+
+@pytest.fixture
+def account() -> FakeAccount:
+    made = FakeAccount()
+    made.person("ada@example.com", sid="s1", lists=[REGISTRY])
+    return made
+
+
+def erased(account: FakeAccount, action: Delete = ADA) -> Receipt:
+    receipt = asyncio.run(Erasure(account, MASKS, Brake(), REGISTRY, 5).of(action))
+    assert receipt is not None
+    assert receipt.who == MASKS.person(action.email or action.sid or "")
+    return receipt
+
+
+def test_who_is_gone_is_verified(account: FakeAccount) -> None:
+    assert erased(account).outcome is Outcome.VERIFIED
+    assert not account.profiles
+
+
+@pytest.mark.parametrize("lies", [1, 3, 2 * len(WAITS) - 1])
+def test_a_deletion_that_lies_is_done_again(account: FakeAccount, lies: int) -> None:
+    account.lies["s1"] = lies
+    assert erased(account).outcome is Outcome.VERIFIED
+    assert not account.profiles
+    assert account.calls["delete"] == lies + 1
+
+
+def test_a_deletion_that_always_lies_ends_and_is_told(account: FakeAccount) -> None:
+    account.lies["s1"] = -1
+    receipt = erased(account)
+    assert (receipt.outcome, receipt.why) == (Outcome.DIVERGED, "Sailthru said ok, and the profile is still there")
+    assert account.calls["delete"] == 2 * len(WAITS)
+    assert sum(account.slept) == 2 * sum(WAITS)
+
+
+def test_who_is_gone_already_is_not_deleted(account: FakeAccount) -> None:
+    account.profiles.clear()
+    assert erased(account).outcome is Outcome.VERIFIED
+    assert account.calls["delete"] == 0
+
+
+def test_a_deletion_that_shows_late_is_waited_for(account: FakeAccount) -> None:
+    account.late = 2.0
+    assert erased(account).outcome is Outcome.VERIFIED
+
+
+def test_who_is_not_ours_any_more_is_left_alone(account: FakeAccount) -> None:
+    account.profiles["s1"].lists.clear()
+    receipt = erased(account)
+    assert receipt.outcome is Outcome.CONFLICT
+    assert REGISTRY in receipt.why
+    assert account.calls["delete"] == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (ApiRejected("no such luck", code=99, status=400), Outcome.REJECTED),
+        (AccountUnavailable("down"), Outcome.FAILED),
+    ],
+)
+def test_errors_are_receipts_with_their_words(account: FakeAccount, error: ReconcileError, outcome: Outcome) -> None:
+    account.trouble = lambda name, _: error if name == "delete" else None
+    receipt = erased(account)
+    assert (receipt.outcome, receipt.why) == (outcome, error.message)
+    assert account.profiles
+
+
+def test_a_refused_key_ends_the_run(account: FakeAccount) -> None:
+    account.trouble = lambda name, _: CredentialsRefused("no") if name == "delete" else None
+    with pytest.raises(CredentialsRefused):
+        erased(account)
+
+
+def test_nothing_is_begun_once_the_run_is_to_end(account: FakeAccount) -> None:
+    brake = Brake()
+    brake.stop.set()
+    assert asyncio.run(Erasure(account, MASKS, brake, REGISTRY, 5).of(ADA)) is None
+    assert not account.calls
