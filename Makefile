@@ -21,7 +21,7 @@ demo: install ## the main job, end to end, on a made-up shop and a simulated acc
 	$(BIN)/reconcile demo
 
 test: install ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 cover: install ## all tests, with branch coverage shown
 	$(BIN)/python -m coverage run -m pytest
