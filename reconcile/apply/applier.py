@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
+from pathlib import Path
 from typing import Any, Protocol, assert_never
 
 from reconcile.apply import bulk, pace
@@ -85,7 +86,8 @@ class Applier:
         clocked = _Clocked(stage, total, self.events, tally, self.waited, self.clock)
         self.events.stage(stage, total)
         doer = self._doer(stage, plan)
-        if stage is Stage.UPSERTS and plan.face.route is Route.JOBS and total and not self.brake.pulled:
+        by_job = stage is Stage.UPSERTS and plan.face.route is Route.JOBS and not self.past.settled(first, end)
+        if by_job and not self.brake.pulled:
             items = await self._in_bulk(plan, items, clocked)
         left = (item for item in items if not self.past.is_settled(item.number))
         while not self.brake.pulled and (chunk := list(islice(left, CHUNK))):
@@ -111,11 +113,11 @@ class Applier:
 
     async def _in_bulk(self, plan: Plan, items: Iterable[Item[Any]], clocked: _Clocked) -> Iterator[Item[Any]]:
         """What jobs can do; what they left undone goes on one by one, where errors have words."""
-        route = bulk.Bulk(self.account, self.workspace, self.events, self.at_once, self.brake.stop)
-        done = await route.apply(plan)
-        entry = self.journal.intend("by jobs")
+        jobs = _Jobs(self.journal)
+        route = bulk.Bulk(self.account, self.workspace, self.events, self.at_once, self.brake.stop, jobs.handed)
+        done = await route.apply(plan, resumed=_jobs_of(self.past))
         by_job = (number for number, (_, action) in enumerate(archive.walk(plan)) if done.settles(action))
-        self.journal.settle(entry, {Outcome.VERIFIED: by_job})
+        jobs.settle(by_job)
         clocked.add_settled(done.total - len(done.left), done.told())
         return (item for item in items if not done.settles(item.action))
 
@@ -130,6 +132,34 @@ class Applier:
                 return Erasure(self.account, self.masks, self.brake, plan.face.registry, self.at_once)
             case _:
                 assert_never(stage)
+
+
+@dataclass(slots=True)
+class _Jobs:
+    """Writes jobs into the journal: before each is handed in, when it has its id, and when all were looked at."""
+
+    journal: Journal
+    entries: dict[str, int] = field(default_factory=dict)
+
+    def handed(self, path: Path, job: str | None) -> None:
+        """A file is about to be handed in, or was and has its id."""
+        if job is None:
+            self.entries[path.name] = self.journal.intend("job", file=path.name)
+        else:
+            self.journal.note(self.entries[path.name], job=job)
+
+    def settle(self, numbers: Iterable[int]) -> None:
+        """All were looked at, and these actions are as wanted."""
+        self.journal.settle(self.journal.intend("by job"), {Outcome.VERIFIED: numbers})
+        for entry in self.entries.values():
+            self.journal.settle(entry)
+
+
+def _jobs_of(past: Past) -> list[str] | None:
+    """Ids of the jobs of earlier attempts, as far as they are known; None when there was no earlier attempt."""
+    if not past.attempts:
+        return None
+    return [intent.facts["job"] for intent in past.open.values() if intent.kind == "job" and "job" in intent.facts]
 
 
 @dataclass(slots=True)

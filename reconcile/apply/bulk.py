@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -119,18 +120,40 @@ class Bulk:
     at_once: int
     stop: asyncio.Event
     handed: Callable[[Path, str | None], None] = lambda _path, _job: None
+    _wrong: Rows = None
 
-    async def apply(self, plan: Plan) -> Done:
-        """Do all upserts that a job can do, and look at them."""
+    async def apply(self, plan: Plan, *, resumed: Sequence[str] | None = None) -> Done:
+        """Do all upserts that a job can do, and look at them.
+
+        Args:
+            resumed: jobs that an earlier attempt handed in: they are waited for, and only what is not as wanted by then
+                is handed in again. None when there was no earlier attempt.
+        """
         shape = plan.face.shape
         path = archive.body(plan, self.workspace.folder / "actions.ndjson.zst")
         lines = self.workspace.json_lines(path, actions.LINE)
         rows = self.workspace.keep(_TABLE, eligible(actions.table(lines, shape)))
         total = self.workspace.count(rows)
-        jobs, unsure = await self._run(rows, shape, total)
-        left = await self._compare(rows, shape, total)
+        jobs = unsure = 0
+        if resumed is None or (rest := await self._rest(rows, shape, total, resumed)) is not None:
+            jobs, unsure = await self._run(rows if resumed is None else rest, shape, total)
+            left = await self._compare(rows, shape, total)
+        else:
+            left = frozenset()
         wrong, sampled = await self._sample(rows, shape, left)
         return Done(total, left | wrong, jobs, unsure, sampled, len(wrong))
+
+    async def _rest(self, rows: Rows, shape: Shape, total: int, jobs: Sequence[str]) -> Rows | None:
+        """What is not as wanted once the jobs of an earlier attempt have ended; None when all is."""
+        await abreast.each(jobs, self._ended, at_once=JOBS_AT_ONCE)
+        left = await self._compare(rows, shape, total)
+        if not left:
+            return None
+        return self.workspace.keep("rest", rows.semi_join(self._wrong, "hash"))
+
+    async def _ended(self, job: str) -> None:
+        with suppress(AccountUnavailable, ApiRejected):  # whatever became of it, the exports show it
+            await self.account.finish_update(job)
 
     async def _run(self, rows: Rows, shape: Shape, total: int) -> tuple[int, int]:
         """Hand in all files, a few side by side, and wait for their end; how many, and how many unsure."""
@@ -195,6 +218,7 @@ class Bulk:
             seen = await observed.members_of(self.account, shape, lists, self.workspace, self.progress)
             wrong = self.workspace.keep("wrong", differing(rows, seen, shape).select("hash"))
             left = frozenset(row["hash"] for row in self.workspace.dicts(wrong, limit=max(total, 1)))
+            self._wrong = wrong
             if len(left) <= FEW * total:
                 break
         return left

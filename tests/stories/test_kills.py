@@ -371,3 +371,18 @@ def test_a_real_process_is_really_killed(tmp_path: Path, calls: int) -> None:
         again = reconcile("apply", "shop.rplan")
         assert "already applied" in again.communicate(timeout=60)[1]
         assert again.returncode == 5
+
+
+@pytest.mark.parametrize(("event", "nth"), [*((one, nth) for one in ("call", "called") for nth in range(8, 26, 2))])
+def test_killed_on_the_job_route(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, event: str, nth: int) -> None:
+    """Between a job's sending and its receipt too: no line goes twice when the exports show it to be so."""
+    world = World(tmp_path, text=SPEC.replace("policy: {mode:", "policy: {route: jobs, mode:"))
+    world.fill(shop(30))
+    plan = world.plan()
+    world.simulator.calls.clear()
+    first = attempt(world, plan, Death(event, nth), monkeypatch)
+    if first is None:
+        assert world.apply(plan).converged
+    jobs = [call for call in world.simulator.calls if (call.method, call.params.get("job")) == ("POST", "update")]
+    assert len(jobs) == 1
+    check_end(world)
