@@ -28,6 +28,9 @@ from reconcile.state.masks import Masks
 from reconcile.state.model import Progress, Silent
 from reconcile.state.workspace import Workspace
 
+APPLYING = "128MB"
+"""What the engine may use during an apply before it spills: a million upserts by job fit into 500 MiB in all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
@@ -152,7 +155,7 @@ class Reconciler:
             clock=self.clock,
         )
         async with attempt.begun(lock_timeout=lock_timeout):
-            with Workspace() as workspace:
+            with Workspace(memory_limit=APPLYING) as workspace:
                 async with self._account(plan.face.account, plan.face, workspace) as (account, masks):
                     await account.check()
                     report = await attempt.apply(account, masks, workspace)

@@ -25,6 +25,10 @@ BATCH = 10_000
 """Rows on their way at once, unless a caller says otherwise."""
 
 
+LEAN_THREADS = 2
+"""Threads of an engine whose memory is limited: every one of them wants some of its own."""
+
+
 class Workspace:
     """Tables for one run, as a context manager.
 
@@ -43,6 +47,7 @@ class Workspace:
             temp_directory=str(self.folder / "spill"),
             memory_limit=self._memory_limit or f"{_memory() // 2 // 2**20}MiB",
             preserve_insertion_order=False,
+            **({"threads": LEAN_THREADS} if self._memory_limit else {}),
         )
         # One clock for all: a naive text is UTC wherever the machine stands. The bar of the engine is not ours.
         self._engine.raw_sql("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
