@@ -61,7 +61,7 @@ def view(plan: Plan, *, reveal: bool = False) -> View:
         Section("Vars", tuple(_vars(face))),
         Section("One by one" if reveal else "For example", tuple(people)),
         Section("Left out of the plan", tuple(_left_out(face))),
-        Section("Sources", tuple(Row(" ", one.name, f"{one.rows:,} rows") for one in face.sources)),
+        Section("Sources", tuple(Row(" ", one.name, _counted(one.rows, "row")) for one in face.sources)),
         Section("Cost of apply", tuple(_cost(face))),
     )
     return View(
@@ -132,7 +132,11 @@ def escaped(text: str) -> str:
 
 
 def _profiles(count: int) -> str:
-    return f"{count:,} {'profile' if count == 1 else 'profiles'}"
+    return _counted(count, "profile")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _first(lines: Sequence[str], *, head: str, item: str) -> Iterator[str]:
@@ -170,7 +174,7 @@ def _notes(face: Face) -> Iterator[str]:
     if face.unconfirmed:
         told = "that left were not looked up (policy.lookups). Apply looks before it deletes."
         yield f"{_profiles(face.unconfirmed)} {told}"
-    if any(one.join for one in face.lists):
+    if any(one.join for one in face.lists) or any(one.set or one.cleared for one in face.vars):
         yield "Joining a list or changing a var may start journeys and mails at Sailthru."
 
 
@@ -216,7 +220,7 @@ def _lists(face: Face) -> Iterator[Row]:
             continue
         moves = [f"{one.join:,} join"] if one.join else []
         moves += [f"{one.leave:,} leave"] if one.leave else []
-        told = f"{one.before:,} → {one.after:,} members" + (f" ({', '.join(moves)})" if moves else "")
+        told = f"{one.before:,} → {_counted(one.after, 'member')}" + (f" ({', '.join(moves)})" if moves else "")
         told += ", to create" if one.new else ""
         told += "; everybody we manage" if one.name == face.registry else ""
         yield Row("+" if one.new else "~", one.name, told)
@@ -238,7 +242,7 @@ def _left_out(face: Face) -> Iterator[Row]:
 
 def _cost(face: Face) -> Iterator[Row]:
     for name, calls in face.cost.calls.items():
-        yield Row(" ", name, f"{calls:,} calls")
+        yield Row(" ", name, _counted(calls, "call"))
     if face.cost.calls:
         minutes = face.cost.minutes
         told = "under a minute" if minutes < 1 else f"about {minutes:,.0f} minutes"
@@ -258,7 +262,9 @@ def _sampled(sample: Sample) -> Row:
 def _revealed(plan: Plan) -> list[Row]:
     walked = (action for _, action in archive.walk(plan))
     people = (action for action in walked if not isinstance(action, CreateList))
-    return [_told(action) for action in islice(people, REVEALED)]
+    rows = [_told(action) for action in islice(people, REVEALED)]
+    more = plan.face.counts.total - len(rows)
+    return [*rows, Row(" ", f"and {more:,} more", "")] if more > 0 else rows
 
 
 def _told(action: Action) -> Row:

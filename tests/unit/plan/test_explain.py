@@ -42,7 +42,7 @@ def test_every_kind_is_counted(hidden: explain.View) -> None:
 def test_lists_say_how_many_there_are_before_and_after(hidden: explain.View) -> None:
     told = rows(hidden, "Lists")
     assert told["A|B"][0] == "+"
-    assert told["A|B"][1].startswith("0 → 1 members")
+    assert told["A|B"][1].startswith("0 → 1 member")
     assert told["Big Spenders"][1].startswith("3 → 2 members (1 join, 2 leave)")
 
 
@@ -88,7 +88,7 @@ def test_markdown_has_three_cells_in_every_row(hidden: explain.View) -> None:
     table = [line for line in lines if line.startswith("|")]
     assert table
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {4}
-    assert any(line.startswith(r"| `+` | A\|B | 0 → 1 members") for line in table)
+    assert any(line.startswith(r"| `+` | A\|B | 0 → 1 member") for line in table)
 
 
 @pytest.mark.parametrize(
