@@ -1,9 +1,11 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+SEEDS  := 2000
+FIRST  := 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test cover accept lint format docs lock clean
+.PHONY: help install demo test cover accept soak bench lint format docs lock clean
 
 help: ## show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +24,12 @@ demo: install ## the main job, end to end, on a made-up shop and a simulated acc
 
 test: install ## all tests
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+soak: install ## thousands of seeds of the fault matrix (SEEDS=2000 FIRST=100000); prints those to repeat
+	PYTHONPATH=tests $(BIN)/python tests/stories/fault_matrix.py --seeds $(SEEDS) --first $(FIRST)
+
+bench: install ## the benchmarks, some ten minutes, into benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/results.py
 
 cover: install ## all tests, with branch coverage shown
 	$(BIN)/python -m coverage run -m pytest
