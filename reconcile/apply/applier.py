@@ -113,8 +113,8 @@ class Applier:
 
     async def _in_bulk(self, plan: Plan, items: Iterable[Item[Any]], clocked: _Clocked) -> Iterator[Item[Any]]:
         """What jobs can do; what they left undone goes on one by one, where errors have words."""
-        jobs = _Jobs(self.journal)
-        route = bulk.Bulk(self.account, self.workspace, self.events, self.at_once, self.brake.stop, jobs.handed)
+        jobs = _Jobs(self.journal, self.brake)
+        route = bulk.Bulk(self.account, self.workspace, self.events, self.at_once, self.brake.ending, jobs.handed)
         done = await route.apply(plan, resumed=_jobs_of(self.past))
         by_job = (number for number, (_, action) in enumerate(archive.walk(plan)) if done.settles(action))
         jobs.settle(by_job)
@@ -139,10 +139,12 @@ class _Jobs:
     """Writes jobs into the journal: before each is handed in, when it has its id, and when all were looked at."""
 
     journal: Journal
+    brake: Brake
     entries: dict[str, int] = field(default_factory=dict)
 
     def handed(self, path: Path, job: str | None) -> None:
-        """A file is about to be handed in, or was and has its id."""
+        """A file is about to be handed in, or was and has its id; when the run is to end, it is the last."""
+        self.brake.look()
         if job is None:
             self.entries[path.name] = self.journal.intend("job", file=path.name)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -74,7 +75,8 @@ class Attempt:
             PlanUnusable: the plan was applied already, or its journal is damaged.
         """
         self.run.make()
-        alone = lease.held(self.run.lease, patience=lock_timeout, lost=self._lost, clock=self.clock, sleep=self.sleep)
+        lost = functools.partial(asyncio.get_running_loop().call_soon_threadsafe, self._lost)
+        alone = lease.held(self.run.lease, patience=lock_timeout, lost=lost, clock=self.clock, sleep=self.sleep)
         async with alone:
             with (
                 journal.opened(self.run.journal, self.plan.id, self._total) as (self._journal, self._past),
@@ -147,7 +149,6 @@ class Attempt:
         return self.now().isoformat(timespec="seconds")
 
     def _lost(self) -> None:
-        """Called from the lease's thread."""
         self.brake.pull(
             LeaseLost(
                 "another apply has taken this account over: this one gave no sign of life for minutes.",

@@ -22,6 +22,7 @@ class Brake:
         conduct: when so much has failed that the run is to give up.
         deadline: Unix second at which the run is to end.
         clock: Unix seconds.
+        ending: set when the brake is pulled, for those who wait.
     """
 
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -30,6 +31,7 @@ class Brake:
     clock: Callable[[], float] = time.time
     tried: int = 0
     failed: int = 0
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
     _pulled: ReconcileError | None = None
 
     @property
@@ -40,15 +42,20 @@ class Brake:
     @property
     def reason(self) -> ReconcileError | None:
         """Why nothing further is to be begun."""
-        if self._pulled is None and self.stop.is_set():
-            self._pulled = Interrupted()
-        if self._pulled is None and self.clock() >= self.deadline:
-            self._pulled = Interrupted("the time for this run is up.")
+        self.look()
         return self._pulled
 
+    def look(self) -> None:
+        """Look whether somebody has asked, and at the clock."""
+        if self.stop.is_set():
+            self.pull(Interrupted())
+        elif self.clock() >= self.deadline:
+            self.pull(Interrupted("the time for this run is up."))
+
     def pull(self, reason: ReconcileError) -> None:
-        """End the run; the first reason counts."""
+        """End the run, and wake who waits; the first reason counts."""
         self._pulled = self._pulled or reason
+        self.ending.set()
 
     def note(self, *, failed: int, tried: int = 1) -> None:
         """Count what was tried, and give up when too much of it failed.

@@ -145,7 +145,8 @@ class Breaker:
         until = began + self._hours * 3600
         self._events.paused(error.message, datetime.fromtimestamp(until, UTC).isoformat(timespec="seconds"))
         for look in range(1_000_000):
-            await self._sleep(min(LOOKS[min(look, len(LOOKS) - 1)], max(0.0, until - self._clock())))
+            left = min(until, self._brake.deadline) - self._clock()
+            await self._sleep(min(LOOKS[min(look, len(LOOKS) - 1)], max(0.0, left)))
             if await self._is_up():
                 break
             if self._clock() >= until:
@@ -156,11 +157,11 @@ class Breaker:
     async def _sleep(self, seconds: float) -> None:
         """Wait, unless the run is to end."""
         nap = asyncio.ensure_future(self._account.sleep(seconds))
-        call = asyncio.ensure_future(self._brake.stop.wait())
+        calls = [asyncio.ensure_future(event.wait()) for event in (self._brake.stop, self._brake.ending)]
         try:
-            await asyncio.wait({nap, call}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({nap, *calls}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            nap.cancel()
-            call.cancel()
+            for waiting in (nap, *calls):
+                waiting.cancel()
         if self._brake.pulled:
             raise self._brake.reason or Interrupted()

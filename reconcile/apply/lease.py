@@ -74,7 +74,7 @@ class Lease:
     path: Path
     holder: Holder
     clock: Callable[[], float]
-    lost: Callable[[], None]
+    lost: Callable[[], object]
     _over: threading.Event = field(default_factory=threading.Event)
 
     def beat(self) -> bool:
@@ -108,7 +108,7 @@ async def held(
     path: Path,
     *,
     patience: float = 0.0,
-    lost: Callable[[], None] = lambda: None,
+    lost: Callable[[], object] = lambda: None,
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
 ) -> AsyncIterator[Lease]:

@@ -184,6 +184,18 @@ def test_a_spoilt_plan_file_is_refused(desk: Desk, spoil: object) -> None:
     assert desk.run("apply", "nowhere.rplan").returncode == 5
 
 
+def test_a_run_can_be_kept_elsewhere_and_ended_by_the_clock(desk: Desk) -> None:
+    desk.run("plan", "--out", "shop.rplan")
+    assert desk.run("apply", "shop.rplan", "--max-duration", "soon").returncode == 64
+    ended = desk.run("apply", "shop.rplan", "--state", "elsewhere", "--max-duration", "0s", "--lock-timeout", "5")
+    assert (ended.returncode, desk.writes()) == (8, 0)
+    assert "the time for this run is up" in ended.stdout
+    assert desk.run("apply", "shop.rplan", "--state", "elsewhere").returncode == 0
+    again = desk.run("apply", "shop.rplan", "--state", "elsewhere")
+    assert (again.returncode, "already applied" in again.stderr) == (5, True)
+    assert {path.name for path in (desk.folder / "elsewhere").iterdir()} == {".gitignore", "shop"}
+
+
 def test_nobody_is_shown_unless_revealed(desk: Desk) -> None:
     """A planted person goes through every command, good and bad, and shows in none."""
     desk.sql("insert into customers values (901, 'planted.person@secretmail.example', 'Plantedfirst', null, 1, 1)")
