@@ -16,7 +16,8 @@
     └── PlanUnusable                  5   a plan file that is damaged, edited, foreign, expired, or already applied
 
 No message here ever holds a person's address or value: whoever raises masks first (`state.masks`).
-The number is the exit status of the command line; 0, 2, 4, 7 and all but one 64 come from outcomes, not from errors.
+The number is the exit status of the command line; 0, 2, 4, 7 and all but one 64 come from outcomes, 8 and 9 from runs
+that end before their plan does (`apply.endings`).
 """
 
 from __future__ import annotations
