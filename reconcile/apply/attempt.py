@@ -99,7 +99,15 @@ class Attempt:
             await self._applier(breaker, account, masks, workspace).apply(self.plan, tally)
         except ReconcileError as error:
             stopped = error
-        report = Report(
+        report = self._report(tally, account, stopped, paused=breaker.paused, seconds=self.clock() - began)
+        self._journal.end(self._at(), by, converged=report.converged, status=report.exit_status)
+        runs.replace(self.run.report, orjson.dumps(reporting.as_json(report), option=orjson.OPT_INDENT_2))
+        return report
+
+    def _report(
+        self, tally: Tally, account: Metered, stopped: ReconcileError | None, *, paused: float, seconds: float
+    ) -> Report:
+        return Report(
             plan_id=self.plan.id,
             total=tally.total,
             outcomes=dict(tally.outcomes),
@@ -108,20 +116,17 @@ class Attempt:
             allowed=self.allowed,
             calls=account.calls,
             retries=account.retries,
-            seconds=round(self.clock() - began, 3),
+            seconds=round(seconds, 3),
             stopped=" ".join(filter(None, (stopped.message, stopped.hint))) if stopped else "",
             stopped_status=stopped.exit_status if stopped else 4,
             earlier=tally.earlier,
             waited=account.waited,
             paces=tuple(tally.paces.values()),
-            paused=breaker.paused,
+            paused=paused,
             run=self.run.name,
-            by=by,
+            by=lease.myself(),
             ended_at=self._at(),
         )
-        self._journal.end(self._at(), by, converged=report.converged, status=report.exit_status)
-        runs.replace(self.run.report, orjson.dumps(reporting.as_json(report), option=orjson.OPT_INDENT_2))
-        return report
 
     def _applier(self, breaker: Breaker, account: Metered, masks: Masks, workspace: Workspace) -> Applier:
         return Applier(
