@@ -28,8 +28,8 @@ from reconcile.state.masks import Masks
 from reconcile.state.model import Progress, Silent
 from reconcile.state.workspace import Workspace
 
-APPLYING = "400MB"
-"""What the engine may use during an apply before it spills; with less, jobs of 100,000 lines have run out of it."""
+APPLYING = "192MB"
+"""What the engine may use during an apply before it spills: a million upserts by job fit into 500 MiB in all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,10 @@ LEAN_THREADS = 2
 """Threads of an engine whose memory is limited: every one of them wants some of its own."""
 
 
+LONGEST_LINE = 4 * 2**20
+"""Bytes of a line of JSON: the engine keeps room for some of them for every thread, and its own default is 16 MiB."""
+
+
 class Workspace:
     """Tables for one run, as a context manager.
 
@@ -108,6 +112,7 @@ class Workspace:
         """A file of JSON lines, zstd, as a view: nothing is read before it is asked for."""
         columns = ", ".join(f"{_quoted(name)}: '{kind}'" for name, kind in types.items())
         options = f"columns = {{{columns}}}, format = 'newline_delimited', compression = 'zstd'"
+        options += f", maximum_object_size = {LONGEST_LINE}"
         return self._engine.sql(f"FROM read_json('{path}', {options})", dialect="duckdb")
 
     def derive(self, rows: Rows, formulas: Mapping[str, str]) -> Rows:
