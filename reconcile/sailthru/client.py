@@ -39,7 +39,7 @@ from reconcile.sailthru.waits import Waits
 from reconcile.state.masks import Masks
 
 LANE: Final = 1
-"""Connections a pool: httpx's own pool costs more per call the more it holds (benchmarks/RESULTS.md, "Transport")."""
+"""Connections a pool: httpx's own pool costs more per call the more it holds (benchmarks/transport.py)."""
 
 _TIMEOUT: Final = httpx.Timeout(60.0, connect=10.0, pool=None)
 _HEADERS: Final = {"User-Agent": "sailthru-reconcile", "Accept": "application/json"}
