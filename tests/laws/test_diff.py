@@ -24,7 +24,9 @@ def people() -> st.SearchStrategy[dict[str, Person]]:
         st.dictionaries(st.sampled_from([var.name for var in SHAPE.vars]), TEXTS),
         st.frozensets(st.sampled_from(ALL_LISTS)),
     )
-    return st.lists(person, max_size=5, unique_by=lambda one: one.email).map(lambda all_: {one.email: one for one in all_})
+    return st.lists(person, max_size=5, unique_by=lambda one: one.email).map(
+        lambda all_: {one.email: one for one in all_}
+    )
 
 
 @pytest.fixture(scope="module")
