@@ -116,7 +116,7 @@ def scene(name: str, folder: Path) -> Scene:
 
 
 def _invite_strangers(made: World) -> None:
-    """People who are not ours, with vars and lists of their own; one of them is a member of a list of ours."""
+    """People who are not ours, with vars and a list of their own."""
     second = int(made.time.now)
     weekly = made.account.add_list("Weekly", second)
     for number, email in enumerate(STRANGERS):
@@ -186,7 +186,7 @@ def differing(made: World) -> list[str]:
 
 
 def _mend(from_: Scene, made: World, folder: Path) -> None:
-    """When the faults are over, the same plan goes on, or a further one: exactly what is wanted in the end."""
+    """When the faults are over, a further plan and apply make exactly what is wanted."""
     store.save(made.account, folder / "account")
     calm = from_.world(folder, 0, None, folder / "account")
     calm.time.now = made.time.now + 60
