@@ -21,8 +21,9 @@ import transport
 FILE = Path(__file__).with_name("RESULTS.md")
 HEAD = """# Results
 
-Each section is written by one part of `make bench`, and says when. All calls go to our simulator, in a process of its own, over loopback: what is measured is what
-we cost, never what Sailthru does. Read ratios, not times; the machine may have had other work.
+Each section is written by one part of `make bench`, and says when. All calls go to our simulator, in a process of its
+own, over loopback: what is measured is what we cost, never what Sailthru does. Read ratios, not times; the machine may
+have had other work.
 """
 
 
