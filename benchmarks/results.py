@@ -55,7 +55,7 @@ def of_transport() -> str:
 
 def of_pace() -> str:
     """Share of the permitted rate."""
-    figures = [pace.run(20, 0.0), pace.run(50, 0.2)]
+    figures = [pace.run(20, 0.0), pace.run(50, 0.2, pace.PUBLISHED, pace.SHARE)]
     rows = [
         [one.at_once, f"{one.latency * 1000:.0f} ms", one.minutes, f"{one.share:.1%}", f"{one.core:.2f}"]
         for one in figures

@@ -181,7 +181,7 @@ class Reconciler:
             url=url,
             masks=masks,
             folder=workspace.folder,
-            at_once=pace.at_once,
+            at_once=2 * pace.at_once,  # so many of a kind: an apply looks at one chunk while it writes the next
             share=pace.share,
             transport=self.transport,
             sleep=self.sleep,

@@ -7,6 +7,7 @@ the time that is up, and too many failures.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from reconcile.apply.upserts import Upserts
 from reconcile.apply.verifier import Verifier
 from reconcile.plan import archive
 from reconcile.plan.model import Plan, Route, Stage
+from reconcile.state import abreast
 from reconcile.state.masks import Masks
 from reconcile.state.workspace import Workspace
 
@@ -35,6 +37,11 @@ CHUNK = 500
 
 class Doer(Protocol):
     """Carries out the actions of one stage, and looks at them."""
+
+    @property
+    def side_by_side(self) -> int:
+        """How many chunks may be under way at once."""
+        ...
 
     async def do(self, chunk: Sequence[Item[Any]]) -> Sequence[Receipt | None]:
         """A receipt for each, in their order; None for those that were never begun."""
@@ -90,10 +97,15 @@ class Applier:
         if by_job and not self.brake.pulled:
             items = await self._in_bulk(plan, items, clocked)
         left = (item for item in items if not self.past.is_settled(item.number))
-        while not self.brake.pulled and (chunk := list(islice(left, CHUNK))):
-            for receipt in await self._chunk(doer, chunk):
-                clocked.add(receipt)
-            clocked.tell()
+
+        async def work(_: int) -> None:
+            while not self.brake.pulled and (chunk := list(islice(left, CHUNK))):
+                for receipt in await self._chunk(doer, chunk):
+                    clocked.add(receipt)
+                clocked.tell()
+
+        # Chunks are taken in order by whoever is free; what a chunk waits for, the other may use.
+        await abreast.each(range(doer.side_by_side), work, at_once=doer.side_by_side)
         clocked.tell(finished=True)
         if stage is Stage.LISTS and any(tally.outcomes[bad] for bad in BAD):
             raise ListsUnfit(
@@ -127,7 +139,8 @@ class Applier:
                 return Creation(self.account, self.brake)
             case Stage.UPSERTS | Stage.REMOVALS:
                 verifier = Verifier(plan.face.shape, self.workspace)
-                return Upserts(self.account, self.masks, self.brake, verifier, stage, self.at_once)
+                places = asyncio.Semaphore(self.at_once), asyncio.Semaphore(self.at_once)
+                return Upserts(self.account, self.masks, self.brake, verifier, stage, *places)
             case Stage.DELETIONS:
                 return Erasure(self.account, self.masks, self.brake, plan.face.registry, self.at_once)
             case _:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from reconcile.apply.brake import Brake
 from reconcile.apply.model import Executor, Item, Receipt
@@ -16,6 +17,8 @@ from reconcile.state.model import Membership
 @dataclass(frozen=True, slots=True)
 class Creation:
     """Creates lists that are not there."""
+
+    side_by_side: ClassVar[int] = 1
 
     account: Executor
     brake: Brake

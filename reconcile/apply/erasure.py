@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from reconcile.apply.brake import Brake
 from reconcile.apply.model import BAD, Executor, Item, Outcome, Receipt
@@ -29,6 +30,8 @@ class Erasure:
     Args:
         registry: the list of those we manage; who is no longer on it is not ours to delete.
     """
+
+    side_by_side: ClassVar[int] = 1
 
     account: Executor
     masks: Masks

@@ -5,8 +5,10 @@ Who may have been written before (a run that was killed) is looked at first: wha
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from reconcile.apply.brake import Brake
 from reconcile.apply.model import Executor, Item, Receipt, Write
@@ -32,21 +34,25 @@ class Upserts:
 
     Args:
         stage: upserts or removals; who is only to be taken off a list is never made.
-        at_once: calls side by side.
+        writing, looking: places for calls side by side, of each kind so many: their quotas are apart (SAILTHRU.md
+            §5), and while one chunk is looked at the next is written.
     """
+
+    side_by_side: ClassVar[int] = 2
 
     account: Executor
     masks: Masks
     brake: Brake
     verifier: Verifier
     stage: Stage
-    at_once: int
+    writing: asyncio.Semaphore
+    looking: asyncio.Semaphore
 
     async def do(self, chunk: Sequence[Item[Upsert]]) -> list[Receipt | None]:
         """Write a chunk, then look at it; None for those that were never begun."""
         right = await self._already([item.action for item in chunk if item.doubtful])
         actions = [item.action for item in chunk]
-        errors = await abreast.each(actions, lambda one: self._written(one, right), at_once=self.at_once)
+        errors = await abreast.each(actions, lambda one: self._written(one, right), at_once=self.writing)
         written = [one for one, error in zip(actions, errors, strict=True) if error is None and one.hash not in right]
         wrong = await self._verify(written)
         self.brake.note(failed=len(wrong), tried=0)
@@ -97,7 +103,7 @@ class Upserts:
         """What differs now: hash -> fields, or why nobody could look."""
         if not actions:
             return {}
-        seen = await abreast.each(actions, self._look, at_once=self.at_once)
+        seen = await abreast.each(actions, self._look, at_once=self.looking)
         pairs = list(zip(actions, seen, strict=True))
         wrong = {one.hash: sight for one, sight in pairs if isinstance(sight, str)}
         wrong |= self.verifier.differences([(one, sight) for one, sight in pairs if not isinstance(sight, str)])

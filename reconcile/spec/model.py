@@ -263,7 +263,7 @@ class Policy(Part):
     on_leave: OnLeave = OnLeave.UNLIST
     """A managed profile that left: off our lists | and our vars nulled | or deleted for good."""
     at_once: StrictInt = Field(default=20, ge=1, le=200)
-    """How many calls may be under way side by side."""
+    """How many calls of a kind (writes, looks) may be under way side by side."""
     share: Annotated[StrictFloat | StrictInt, Field(gt=0, le=1)] = 0.75
     """How much of the account's rate limits a run may use; the rest is for the company's own traffic."""
     route: Routing = Routing.AUTO

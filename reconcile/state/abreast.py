@@ -10,12 +10,15 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-async def each(items: Sequence[T], do: Callable[[T], Awaitable[R]], *, at_once: int) -> list[R]:
+async def each(items: Sequence[T], do: Callable[[T], Awaitable[R]], *, at_once: int | asyncio.Semaphore) -> list[R]:
     """Do something with each item, at most `at_once` side by side; the results in the order of the items.
 
     The first error cancels what is under way and is raised as itself, not as a group.
+
+    Args:
+        at_once: how many; or places that are shared with others, who come first served first.
     """
-    free = asyncio.Semaphore(at_once)
+    free = asyncio.Semaphore(at_once) if isinstance(at_once, int) else at_once
 
     async def one(item: T) -> R:
         async with free:

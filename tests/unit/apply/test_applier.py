@@ -194,3 +194,19 @@ def report(total: int, stopped: str = "", **outcomes: int) -> Report:
 )
 def test_exit_statuses(made: Report, converged: bool, status: int) -> None:
     assert (made.converged, made.exit_status) == (converged, status)
+
+
+def test_the_next_chunk_is_written_while_the_last_is_looked_at(
+    tmp_path: Path, account: FakeAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconcile.apply.applier.CHUNK", 30)
+    rows = "".join(f"{number},person{number}@example.com,Rome,1\n" for number in range(120))
+    plan = of(tmp_path / "spec", f"id,email,city,spent\n{rows}", account)
+    order: list[str] = []
+    account.trouble = lambda name, _: order.append(name)
+    account.most_at_once = 0
+    assert Run(plan, account).outcomes() == {"verified": 122}
+    told = [name for name in order if name in {"upsert", "look"}]
+    assert told.index("look") < len(told) - 1 - told[::-1].index("upsert"), "all was written before anything was seen"
+    assert told.count("upsert") == told.count("look") == 120
+    assert account.most_at_once <= 40, "more than so many of a kind"
