@@ -61,11 +61,12 @@ def of_pace() -> str:
         for one in figures
     ]
     told = (
-        f"A whole apply, one write and one look a profile. The simulator allows {pace.LIMIT:,} calls a minute (lowered,"
-        " so that windows and not the machine are the limit), all for us. The share is of the upserts permitted in the"
-        " worst minute filled from end to end; the target is 95 %. The last column is the apply's CPU per upsert, times"
-        f" {pace.PACE:.0f} upserts a second (our default share of the published limits). At 50 in flight and 200 ms no"
-        " more than 125 upserts a second are possible, whatever the limit: that latency wants `at_once: 100`."
+        "A whole apply, one write and one look a profile. Without latency the simulator allows"
+        f" {pace.LIMIT:,} calls a minute (lowered, so that windows and not the machine are the limit), all for us; with"
+        f" latency the published {pace.PUBLISHED:,}, of which {pace.SHARE:.0%} are ours. The share is of the upserts"
+        " permitted in the worst minute filled from end to end; the target is 95 %. The last column is the apply's CPU"
+        f" per upsert, times {pace.PACE:.0f} upserts a second (our default share of the published limits). At 50 in"
+        " flight of a kind and 200 ms at most 250 upserts a second are possible, whatever the limit."
     )
     head = "in flight | latency | upserts by minute | share of a full minute | cores at the default pace"
     return told + "\n\n" + table(head, rows)
