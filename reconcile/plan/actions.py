@@ -68,20 +68,20 @@ def _details(decided: Rows, changed: dict[str, Any], was: dict[str, Any], shape:
 
 
 def _object(fields: dict[str, tuple[Rows, Rows]]) -> Rows:
-    parts = [ibis.ifelse(flag, f",{_name(name)}:" + _json(text), "") for name, (flag, text) in fields.items()]
-    return _braced(parts)
+    parts = [ibis.ifelse(flag, f",{json_name(name)}:" + _json(text), "") for name, (flag, text) in fields.items()]
+    return json_object(parts)
 
 
 def _lists(decided: Rows, shape: Shape) -> Rows:
     parts = []
     for one in shape.memberships:
-        joins, leaves = (f",{_name(one.list)}:{way}" for way in ("true", "false"))
+        joins, leaves = (f",{json_name(one.list)}:{way}" for way in ("true", "false"))
         flags = ((decided[f"join:{one.list}"], joins), (decided[f"leave:{one.list}"], leaves))
         parts.append(ibis.cases(*flags, else_=""))
-    return _braced(parts)
+    return json_object(parts)
 
 
-def _braced(parts: Sequence[Rows]) -> Rows:
+def json_object(parts: Sequence[Rows]) -> Rows:
     """An object from `,"name":value` parts, some of them empty."""
     if not parts:
         return ibis.literal("{}")
@@ -92,7 +92,8 @@ def _json(text: Rows) -> Rows:
     return values.quoted(text).fill_null("null")
 
 
-def _name(name: str) -> str:
+def json_name(name: str) -> str:
+    """A name as JSON: quoted and escaped."""
     return orjson.dumps(name).decode()
 
 

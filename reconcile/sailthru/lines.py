@@ -6,8 +6,8 @@ Made by the engine from a table of actions: a million lines never become a milli
 from __future__ import annotations
 
 import ibis
-import orjson
 
+from reconcile.plan.actions import json_name, json_object
 from reconcile.spec.model import ValueType
 from reconcile.state import values
 from reconcile.state.model import Rows, Shape, Var
@@ -23,13 +23,15 @@ def update(actions: Rows, shape: Shape) -> Rows:
         actions: `hash, email` and for each var `set:x, new:x`, for each list `join:L, leave:L`.
     """
     vars_ = [
-        ibis.ifelse(actions[f"set:{var.name}"], f",{_json(var.name)}:" + _value(actions[f"new:{var.name}"], var), "")
+        ibis.ifelse(
+            actions[f"set:{var.name}"], f",{json_name(var.name)}:" + _value(actions[f"new:{var.name}"], var), ""
+        )
         for var in shape.vars
     ]
     lists = [
         ibis.cases(
-            (actions[f"join:{one.list}"], f",{_json(one.list)}:1"),
-            (actions[f"leave:{one.list}"], f",{_json(one.list)}:0"),
+            (actions[f"join:{one.list}"], f",{json_name(one.list)}:1"),
+            (actions[f"leave:{one.list}"], f",{json_name(one.list)}:0"),
             else_="",
         )
         for one in shape.memberships
@@ -38,18 +40,12 @@ def update(actions: Rows, shape: Shape) -> Rows:
         ibis.literal('{"id":')
         + values.quoted(actions.email)
         + ',"key":"email","vars":'
-        + _object(vars_)
+        + json_object(vars_)
         + ',"lists":'
-        + _object(lists)
+        + json_object(lists)
         + "}\n"
     )
     return actions.order_by("hash").select(line=text)
-
-
-def _object(parts: list[Rows]) -> Rows:
-    if not parts:
-        return ibis.literal("{}")
-    return ibis.literal("{") + parts[0].concat(*parts[1:]).substr(1) + "}"
 
 
 def _value(text: Rows, var: Var) -> Rows:
@@ -63,7 +59,3 @@ def _value(text: Rows, var: Var) -> Rows:
         case ValueType.STRING | ValueType.DATE | ValueType.DATETIME:
             plain = ibis.literal(value=False)
     return ibis.cases((text.isnull(), "null"), (plain, text), else_=quoted)
-
-
-def _json(name: str) -> str:
-    return orjson.dumps(name).decode()

@@ -11,7 +11,7 @@ import ibis
 import pyarrow as pa
 
 from reconcile.errors import Problem, SpecInvalid, TemplateFailed, Where
-from reconcile.spec import conditions, rules, templates
+from reconcile.spec import conditions, links, rules, templates
 from reconcile.spec.model import Property, Scalar, Spec, ValueType
 from reconcile.state import people, values
 from reconcile.state.model import Invalid, Rows
@@ -36,25 +36,12 @@ def evaluate(spec: Spec, rows: Rows, workspace: Workspace, as_of: datetime) -> K
         SpecInvalid: an expression or template cannot be worked out, with its place and no value.
     """
     desk = _Desk(spec, workspace, as_of)
-    for name in TopologicalSorter(_needs(spec)).static_order():
+    for name in TopologicalSorter(links.links(spec)).static_order():
         rows = desk.add(rows, name, spec.properties[name])
     for name, group in spec.groups.items():
         rows = desk.decide(rows, name, rules.of(group).sql(as_of))
     rows = desk.settle(rows, "properties")
     return Known(rows.drop(*desk.checks.values()), _unconverted(rows, desk.checks, workspace))
-
-
-def _needs(spec: Spec) -> dict[str, frozenset[str]]:
-    return {name: needs(prop) for name, prop in spec.properties.items()}
-
-
-def needs(prop: Property) -> frozenset[str]:
-    """The properties that this one is made of."""
-    if prop.sql is not None:
-        return rules.parse(prop.sql).properties
-    if prop.template is not None:
-        return templates.variables(prop.template)
-    return frozenset()
 
 
 @dataclass(slots=True)
