@@ -1,0 +1,76 @@
+"""`apply`: doing what a plan says."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import signal
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconcile.cli import planning, telling
+from reconcile.cli.options import SPECS, STATE, Allow, AsJson, Format, State, allowances, duration, load
+
+if TYPE_CHECKING:
+    from reconcile.apply.model import Report
+
+
+def apply(
+    what: Annotated[
+        Path,
+        typer.Argument(help="A plan file, or a spec to plan, show, ask and apply.", metavar="[PLAN|SPEC]"),
+    ] = SPECS,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    allow: Allow = None,
+    as_json: AsJson = False,
+    state: State = STATE,
+    lock_timeout: Annotated[
+        float, typer.Option(help="Seconds to wait for another apply to leave the account.", min=0)
+    ] = 0,
+    max_duration: Annotated[
+        float | None,
+        typer.Option(help="End after so long, to be gone on with: 45s, 90m, 2h.", parser=duration, metavar="TIME"),
+    ] = None,
+) -> None:
+    """Do what a plan says, and look that it is so. Exits with 0 only when the account has converged."""
+    from reconcile import Reconciler, screen
+    from reconcile.plan import archive, guards
+
+    allowed = allowances(allow)
+    with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
+        if what.is_dir() or what.suffix in {".yaml", ".yml"}:
+            made = planning.planned(load(what), Path(folder) / "plan.rplan", allowed, as_json=as_json, state=state)
+            telling.show(made, Format.JSON if as_json else Format.TEXT, reveal=False, event="plan" if as_json else None)
+            guards.enforce(made.face, allowed)
+            if not made.face.empty and not yes and not typer.confirm("Apply this plan?", err=True):
+                telling.say("Nothing was done.")
+                raise typer.Exit(0)
+        else:
+            made = archive.read(what)
+        with telling.steps(as_json=as_json) as steps:
+            doing = functools.partial(Reconciler(state=state).apply, made, allowed=allowed, events=steps)
+            report = asyncio.run(_heeding(doing, lock_timeout=lock_timeout, max_duration=max_duration))
+            steps.end()
+    if as_json:
+        screen.report_event(report)
+    else:
+        screen.lines(screen.report(report))
+    raise typer.Exit(report.exit_status)
+
+
+async def _heeding(apply: Callable[..., Awaitable[Report]], **options: float | None) -> Report:
+    """Apply; the first Ctrl-C or SIGTERM lets what is in flight end, the second does not wait."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def asked(number: signal.Signals) -> None:
+        telling.say("Stopping after what is in flight; once more to stop at once.")
+        loop.remove_signal_handler(number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked, number)
+    return await apply(stop=stop, **options)

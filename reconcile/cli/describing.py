@@ -1,0 +1,44 @@
+"""Commands about specs and accounts themselves: `validate`, `check`, `schema`. None writes anything."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from reconcile.cli.options import SPECS, SpecPath, load
+from reconcile.cli.telling import counted
+from reconcile.errors import SpecInvalid
+
+
+def validate(spec: SpecPath = SPECS) -> None:
+    """Read the specs and report every problem; touches no database and no account."""
+    from reconcile import screen, sources
+
+    loaded = load(spec)
+    if problems := sources.check(loaded):
+        raise SpecInvalid(problems)
+
+    told = (
+        (loaded.sources, "source"),
+        (loaded.properties, "propert"),
+        (loaded.vars, "var"),
+        (loaded.groups, "group"),
+    )
+    screen.lines([f"{spec} is valid: " + ", ".join(counted(len(parts), name) for parts, name in told) + "."])
+
+
+def check(spec: SpecPath = SPECS) -> None:
+    """Ask the account whether the credentials work; writes nothing."""
+    from reconcile import Reconciler, screen
+
+    facts = asyncio.run(Reconciler().check(load(spec)))
+    screen.lines([f"Test passed. Found {counted(facts.lists, 'Sailthru list')}."])
+
+
+def schema() -> None:
+    """Print the JSON Schema of a spec file, for editors."""
+    import orjson
+
+    from reconcile.spec.schema import json_schema
+
+    sys.stdout.write(orjson.dumps(json_schema(), option=orjson.OPT_INDENT_2).decode() + "\n")

@@ -1,0 +1,65 @@
+"""How a command ends: as an exit status, with what went wrong said on standard error and no person in it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from reconcile.cli import telling
+from reconcile.errors import ReconcileError
+
+USAGE = 64
+BUG = 1
+
+
+def run(command: Callable[..., Any]) -> NoReturn:
+    """Run a command and turn its end into an exit status."""
+    try:
+        status = command(standalone_mode=False)
+    except TyperException as usage:
+        _misused(usage)
+        sys.exit(USAGE)  # Typer's own 2 means "differences exist" here
+    except typer.Abort:
+        telling.say("Nothing was done.")
+        sys.exit(1)
+    except ReconcileError as error:
+        from reconcile import screen
+
+        screen.error(error, as_json="--json" in sys.argv)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        telling.say("Interrupted.")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has left: nothing to say
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 -- the last line of defence: no person's value in a traceback
+        _unexpected(error)
+        sys.exit(BUG)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _misused(usage: TyperException) -> None:
+    show = getattr(usage, "show", None)  # those that know their command show its usage too
+    if show is not None:
+        show()
+    else:
+        telling.say(f"Error: {usage.format_message()}")
+
+
+def _unexpected(error: Exception) -> None:
+    """A bug of ours. Its message may hold anybody's data, so only its kind and way are shown."""
+    if os.environ.get("RECONCILE_DEBUG"):
+        traceback.print_exception(error)
+        return
+    telling.say(f"Error: something unexpected went wrong ({type(error).__name__}). This is a bug; please report it.")
+    for frame in traceback.extract_tb(error.__traceback__)[-6:]:
+        telling.say(f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}")
+    telling.say("  RECONCILE_DEBUG=1 shows everything, people's data included.")

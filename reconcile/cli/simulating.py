@@ -1,0 +1,82 @@
+"""Commands that need no account: `simulator`, `seed`, `demo`."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconcile.cli import telling
+from reconcile.errors import ReconcileError
+
+
+class Limits(StrEnum):
+    """Which rate limits the simulator keeps."""
+
+    PUBLISHED = "published"
+    RECORDED = "recorded"
+
+
+def simulator(
+    port: Annotated[int, typer.Option(help="Where to listen on loopback; 0 for any free port.")] = 8025,
+    seed: Annotated[int, typer.Option(help="What the faults are drawn from.")] = 0,
+    faults: Annotated[str, typer.Option(help="A preset (none, field-report, bad-day, ...) or a YAML file.")] = "none",
+    people: Annotated[Path | None, typer.Option(help="Profiles to begin with, NDJSON or CSV.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Keep the account in this file from one run to the next.")] = None,
+    key: Annotated[list[str] | None, typer.Option(help="KEY=SECRET, repeatable; demo-key=demo-secret if none.")] = None,
+    allow_ip: Annotated[list[str] | None, typer.Option(help="Answer these addresses only; repeatable.")] = None,
+    timezone: Annotated[str, typer.Option(help="The account's time zone.")] = "America/New_York",
+    limits: Annotated[Limits, typer.Option(help="Rate limits as published, or as recorded.")] = Limits.PUBLISHED,
+) -> None:
+    """Serve a faithful double of Sailthru on loopback, to try things on. A page for people is at its address."""
+    from reconcile.simulator import Faults, Simulator, seeds, store
+    from reconcile.simulator.server import serve
+
+    keys = dict(pair.partition("=")[::2] for pair in key or ["demo-key=demo-secret"])
+    try:
+        played = Simulator(
+            seed=seed,
+            faults=Faults.chosen(faults),
+            keys=keys,
+            timezone=timezone,
+            limits=limits.value,
+            allowed_ips=allow_ip or (),
+        )
+        with store.kept(played, data) if data else nullcontext():
+            if people is not None and not played.account.profiles:
+                seeds.load(played, people)
+            serve(played, port=port, ready=lambda url: _ready(url, next(iter(keys)), faults))
+    except (ValueError, OSError) as error:
+        raise ReconcileError(f"The simulator cannot run: {error}") from None
+
+
+def seed(
+    people: Annotated[Path, typer.Argument(help="Profiles, NDJSON or CSV.")],
+    data: Annotated[Path, typer.Option(help="The file that `reconcile simulator --data` keeps its account in.")],
+) -> None:
+    """Load profiles into a simulator's kept account, to be served later."""
+    from reconcile.simulator import Simulator, seeds, store
+
+    try:
+        kept = Simulator()
+        with store.kept(kept, data):
+            seeds.load(kept, people)
+    except (ValueError, OSError) as error:
+        raise ReconcileError(f"Nothing was loaded: {error}") from None
+    telling.say(f"{data} holds {telling.counted(len(kept.account.profiles), 'profile')} now.")
+
+
+def _ready(url: str, key: str, faults: str) -> None:
+    telling.say(f"Sailthru simulator at {url} (key {key}, faults {faults}). Ctrl-C stops it.")
+
+
+def demo(
+    folder: Annotated[Path | None, typer.Option(help="Where to keep the shop; a temporary folder when absent.")] = None,
+) -> None:
+    """Tell the whole story on a made-up shop and a simulated account. Needs no key, no server, no network."""
+    from reconcile.demo.story import tell
+
+    raise typer.Exit(tell(folder))

@@ -1,0 +1,51 @@
+"""What commands have in common with the screen: a word on standard error, steps on their way, a plan."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from reconcile.cli.options import Format
+
+if TYPE_CHECKING:
+    from reconcile.plan.model import Plan
+    from reconcile.screen import Steps
+
+
+def say(told: str) -> None:
+    """A line for the person at the terminal, not for a pipe."""
+    typer.echo(told, err=True)
+
+
+def counted(count: int, name: str) -> str:
+    """`1 list`, `2 lists`; for a `propert` it knows the ending."""
+    plural = f"{name}ies" if name.endswith("propert") else f"{name}s"
+    return f"{count:,} {plural if count != 1 else name + ('y' if name.endswith('propert') else '')}"
+
+
+@contextmanager
+def steps(*, as_json: bool) -> Iterator[Steps]:
+    """Steps of a plan or an apply, shown while they last."""
+    from reconcile.screen import Steps
+
+    with Steps(as_json=as_json).shown() as steps:
+        yield steps
+
+
+def show(plan: Plan, format: Format, *, reveal: bool, event: str | None = None) -> None:  # noqa: A002 -- the option's name
+    """A plan in the form that was asked for; as JSON it is an event."""
+    from reconcile import screen
+    from reconcile.plan import explain
+
+    view = explain.view(plan, reveal=reveal)
+    match format:
+        case Format.TEXT:
+            screen.lines(explain.text(view))
+        case Format.MARKDOWN:
+            sys.stdout.write("\n".join(explain.markdown(view)) + "\n")
+        case Format.JSON:
+            screen.event(event or "plan", **explain.as_json(view))
