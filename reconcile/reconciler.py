@@ -24,6 +24,7 @@ from reconcile.sailthru.model import Credentials
 from reconcile.spec import templates
 from reconcile.spec.model import Account, Mode, Policy, Spec
 from reconcile.state import desired, observed
+from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
 from reconcile.state.model import Progress, Silent
 from reconcile.state.workspace import Workspace
@@ -57,7 +58,7 @@ class Reconciler:
         Raises:
             CredentialsRefused, AccountUnavailable: it does not.
         """
-        with Workspace() as workspace:
+        with DuckDB() as workspace:
             async with self._account(spec.account, spec.policy, workspace) as (account, _):
                 return await account.check()
 
@@ -84,7 +85,7 @@ class Reconciler:
         allowances.check(allowed, allowances.scopes_of_spec(spec))
         progress = progress or Silent()
         now = as_of or self.now()
-        with Workspace() as workspace:
+        with DuckDB() as workspace:
             async with self._account(spec.account, spec.policy, workspace) as (account, masks):
                 # The account first: a key that is refused need not wait for a million rows.
                 await account.check()
@@ -155,7 +156,7 @@ class Reconciler:
             clock=self.clock,
         )
         async with attempt.begun(lock_timeout=lock_timeout):
-            with Workspace(memory_limit=APPLYING) as workspace:
+            with DuckDB(memory_limit=APPLYING) as workspace:
                 async with self._account(plan.face.account, plan.face, workspace) as (account, masks):
                     await account.check()
                     report = await attempt.apply(account, masks, workspace)

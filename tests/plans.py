@@ -15,9 +15,9 @@ from reconcile.plan import planner
 from reconcile.sailthru import limits
 from reconcile.spec.model import Mode
 from reconcile.state import desired, observed
+from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
 from reconcile.state.model import Source
-from reconcile.state.workspace import Workspace
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MASKS = Masks(b"cases")
@@ -42,7 +42,7 @@ def planned(
     spec: rc.Spec, account: FakeAccount, out: Path | None, given: Mapping[str, Source] | None = None
 ) -> rc.Plan:
     """What differs between what a spec's sources (or those given instead) say and an account."""
-    with Workspace() as workspace:
+    with DuckDB() as workspace:
         opened = given if given is not None else sources.open_all(spec, {})
         wanted = desired.build(spec, opened, workspace, as_of=NOW, masks=MASKS)
         lookups = None if spec.policy.mode is Mode.ENRICH else spec.policy.lookups

@@ -28,8 +28,8 @@ from reconcile.apply.verifier import Verifier
 from reconcile.plan import archive
 from reconcile.plan.model import Plan, Route, Stage
 from reconcile.state import abreast
+from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
-from reconcile.state.workspace import Workspace
 
 CHUNK = 500
 """Actions that are written before they are looked at: time for a write to become visible (SAILTHRU.md §6)."""
@@ -62,7 +62,7 @@ class Applier:
     """
 
     account: bulk.BulkExecutor
-    workspace: Workspace
+    workspace: DuckDB
     masks: Masks
     events: Events
     at_once: int

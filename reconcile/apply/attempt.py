@@ -24,8 +24,8 @@ from reconcile.apply.model import Events, Report, Tally, Unheard
 from reconcile.apply.reporting import Recorder
 from reconcile.errors import PlanUnusable, ReconcileError
 from reconcile.plan.model import Plan
+from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
-from reconcile.state.workspace import Workspace
 
 
 class Metered(BulkExecutor, Protocol):
@@ -90,7 +90,7 @@ class Attempt:
                 self.events = Recorder(file, self.events, self.now)
                 yield
 
-    async def apply(self, account: Metered, masks: Masks, workspace: Workspace) -> Report:
+    async def apply(self, account: Metered, masks: Masks, workspace: DuckDB) -> Report:
         """Do it, and report, whatever it comes to."""
         began, by, stopped = self.clock(), lease.myself(), None
         tally, breaker = Tally(self._total), self._breaker(account)
@@ -128,7 +128,7 @@ class Attempt:
             ended_at=self._at(),
         )
 
-    def _applier(self, breaker: Breaker, account: Metered, masks: Masks, workspace: Workspace) -> Applier:
+    def _applier(self, breaker: Breaker, account: Metered, masks: Masks, workspace: DuckDB) -> Applier:
         return Applier(
             breaker,
             workspace,

@@ -23,8 +23,8 @@ from reconcile.plan import actions, archive
 from reconcile.plan.costs import LINES, SAMPLE
 from reconcile.plan.model import Action, Plan, Stage, Upsert
 from reconcile.state import abreast, diff, observed, values
+from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.model import Exporter, Progress, Ref, Rows, Shape, Sighting
-from reconcile.state.workspace import Workspace
 
 BYTES, STEP = 20_000_000, 5_000
 """A job's file: `LINES` and about so many bytes at most (SAILTHRU.md §9.4), filled in steps of so many lines."""
@@ -115,7 +115,7 @@ class Bulk:
     """
 
     account: BulkExecutor
-    workspace: Workspace
+    workspace: DuckDB
     progress: Progress
     at_once: int
     stop: asyncio.Event

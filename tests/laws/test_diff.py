@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from states import SHAPE, Person, table
 
 from reconcile.state import diff
+from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.workspace import Workspace
 
 EMAILS = [f"{name}@example.com" for name in ("ada", "bob", "cyd", "dan", "eve")]
@@ -31,7 +32,7 @@ def people() -> st.SearchStrategy[dict[str, Person]]:
 
 @pytest.fixture(scope="module")
 def workspace() -> Iterator[Workspace]:
-    with Workspace() as opened:
+    with DuckDB() as opened:
         yield opened
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from reconcile.spec.model import ValueType
 from reconcile.state import values
+from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.workspace import Workspace, arrow
 
 BOUNDED = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -30,7 +31,7 @@ BATCH = st.lists(LIKELY, min_size=1, max_size=30)
 
 @pytest.fixture(scope="module")
 def workspace() -> Iterator[Workspace]:
-    with Workspace() as opened:
+    with DuckDB() as opened:
         yield opened
 
 

@@ -16,8 +16,8 @@ from reconcile.apply.brake import Brake
 from reconcile.apply.model import Outcome, Receipt, Report, Tally, Unheard
 from reconcile.errors import AccountUnavailable, ApiRejected, CredentialsRefused, ReconcileError, TwinLists
 from reconcile.plan.model import Stage
+from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.model import RemoteList
-from reconcile.state.workspace import Workspace
 
 CUSTOMERS = """\
 id,email,city,spent
@@ -47,7 +47,7 @@ class Run:
     def __init__(self, plan: rc.Plan, account: FakeAccount, brake: Brake | None = None) -> None:
         self.heard, self.error = Heard(), None
         self.tally = Tally(plan.face.counts.total + len(plan.face.new_lists))
-        with Workspace() as workspace:
+        with DuckDB() as workspace:
             applier = Applier(account, workspace, MASKS, self.heard, 20, brake or Brake())  # type: ignore[arg-type]
             try:
                 asyncio.run(applier.apply(plan, self.tally))

@@ -14,6 +14,7 @@ from rows import Rows
 import reconcile as rc
 from reconcile.errors import SourceEmpty
 from reconcile.state import desired, people, values
+from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.model import Silent
 from reconcile.state.workspace import Workspace
 
@@ -34,7 +35,7 @@ vars: {city: city, score: score}
 
 @pytest.fixture(scope="module")
 def workspace() -> Iterator[Workspace]:
-    with Workspace() as opened:
+    with DuckDB() as opened:
         yield opened
 
 

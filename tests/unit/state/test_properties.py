@@ -13,6 +13,7 @@ from plans import NOW
 
 import reconcile as rc
 from reconcile.state import people, properties
+from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.workspace import Workspace
 
 SPEC = """\
@@ -26,7 +27,7 @@ properties:
 
 @pytest.fixture(scope="module")
 def workspace() -> Iterator[Workspace]:
-    with Workspace() as opened:
+    with DuckDB() as opened:
         yield opened
 
 

@@ -6,12 +6,13 @@ import pytest
 
 from reconcile.spec.model import ValueType as V
 from reconcile.state import values
+from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.workspace import Workspace, arrow
 
 
 @pytest.fixture(scope="module")
 def workspace() -> Iterator[Workspace]:
-    with Workspace() as opened:
+    with DuckDB() as opened:
         yield opened
 
 

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pytest
 from account import Export
 
+from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.workspace import FormulaRefused, Workspace, arrow
 
 
 @pytest.fixture(scope="module")
 def workspace() -> Iterator[Workspace]:
-    with Workspace() as opened:
+    with DuckDB() as opened:
         yield opened
 
 
@@ -42,7 +43,7 @@ class Stream:
 
 
 def test_its_folder_is_private_and_gone_afterwards() -> None:
-    with Workspace() as workspace:
+    with DuckDB() as workspace:
         folder = workspace.folder
         letters(workspace)
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -54,7 +55,7 @@ def test_its_folder_is_gone_after_an_error_too() -> None:
     folders: list[Path] = []
 
     def work() -> None:
-        with Workspace() as workspace:
+        with DuckDB() as workspace:
             folders.append(workspace.folder)
             letters(workspace)
             raise KeyError("a bug")
@@ -65,7 +66,7 @@ def test_its_folder_is_gone_after_an_error_too() -> None:
 
 
 def test_two_workspaces_know_nothing_of_each_other() -> None:
-    with Workspace(memory_limit="200MB") as one, Workspace() as other:
+    with DuckDB(memory_limit="200MB") as one, DuckDB() as other:
         letters(one)
         assert one.folder != other.folder
         assert other.count(letters(other, count=5)) == 5

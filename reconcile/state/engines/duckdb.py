@@ -1,0 +1,138 @@
+"""DuckDB, embedded: the engine unless a spec says otherwise, good for tens of millions of profiles on one machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import duckdb
+import ibis
+import pyarrow as pa
+
+from reconcile.state.model import Batches, Export, Rows
+from reconcile.state.workspace import BATCH, FormulaRefused, Workspace
+
+LEAN_THREADS = 2
+"""Threads of an engine whose memory is limited: every one of them wants some of its own."""
+
+LONGEST_LINE = 4 * 2**20
+"""Bytes of a line of JSON: the engine keeps room for some of them for every thread, and its own default is 16 MiB."""
+
+
+class DuckDB(Workspace):
+    """Tables in memory; what is larger than the limit spills to the folder of the run.
+
+    Args:
+        memory_limit: what the engine may use before it spills, such as `2GB`; half of the machine when None.
+    """
+
+    def __init__(self, *, memory_limit: str | None = None) -> None:
+        self._memory_limit = memory_limit
+
+    def _open(self) -> None:
+        # In memory, although tables may spill: a database file would pay for durability that nobody needs here, and
+        # be four times as slow. Rows come in no order that matters, so none has to be kept.
+        self._engine = ibis.duckdb.connect(
+            temp_directory=str(self.folder / "spill"),
+            memory_limit=self._memory_limit or f"{_memory() // 2 // 2**20}MiB",
+            preserve_insertion_order=False,
+            **({"threads": LEAN_THREADS} if self._memory_limit else {}),
+        )
+        # One clock for all: a naive text is UTC wherever the machine stands. The bar of the engine is not ours.
+        self._engine.raw_sql("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+
+    def _close(self) -> None:
+        self._engine.disconnect()
+
+    def store(self, name: str, batches: Batches) -> Rows:
+        """As a table, filled from Arrow without a copy by Python."""
+        self._take(f"CREATE OR REPLACE TABLE {_quoted(name)} AS FROM incoming", batches)
+        return self._engine.table(name)
+
+    def append(self, name: str, batches: Batches) -> None:
+        """By an insert from Arrow."""
+        self._take(f"INSERT INTO {_quoted(name)} FROM incoming", batches)
+
+    def _take(self, statement: str, batches: Batches) -> None:
+        raw, carried = self._engine.con, _Carried(batches)
+        raw.register("incoming", carried.reader)
+        try:
+            raw.execute(statement)
+        except duckdb.Error:
+            if carried.error is not None:
+                raise carried.error from None
+            raise
+        finally:
+            raw.unregister("incoming")
+
+    def keep(self, name: str, rows: Rows) -> Rows:
+        """As a table."""
+        try:
+            self._engine.con.execute(f"CREATE OR REPLACE TABLE {_quoted(name)} AS {self._engine.compile(rows)}")
+        except duckdb.DataError as error:
+            # The engine's words name the value, which is a person's: only the kind of failure is told.
+            raise FormulaRefused(name, type(error).__name__.removesuffix("Exception").lower() + " error") from None
+        return self._engine.table(name)
+
+    def records(self, export: Export) -> Rows:
+        """As a view: nothing is read before it is asked for."""
+        columns = ", ".join(f"{_quoted(column)}: 'VARCHAR'" for column in export.columns)
+        options = """auto_detect = false, header = true, delim = ',', quote = '"', escape = '"', strict_mode = true"""
+        path = str(export.path).replace("'", "''")
+        return self._engine.sql(f"FROM read_csv('{path}', columns = {{{columns}}}, {options})", dialect="duckdb")
+
+    def json_lines(self, path: Path, types: Mapping[str, str]) -> Rows:
+        """A file of JSON lines, zstd, as a view: nothing is read before it is asked for."""
+        columns = ", ".join(f"{_quoted(name)}: '{kind}'" for name, kind in types.items())
+        options = f"columns = {{{columns}}}, format = 'newline_delimited', compression = 'zstd'"
+        options += f", maximum_object_size = {LONGEST_LINE}"
+        return self._engine.sql(f"FROM read_json('{path}', {options})", dialect="duckdb")
+
+    def derive(self, rows: Rows, formulas: Mapping[str, str]) -> Rows:
+        """As it is written: formulas speak this engine's own dialect."""
+        for name, sql in formulas.items():
+            subject = self._engine.compile(rows)
+            wanted = f"SELECT *, ({sql}) AS {_quoted(name)} FROM ({subject})"  # noqa: S608 -- parsed by `spec.rules`
+            try:
+                rows = self._engine.sql(wanted, dialect="duckdb")
+            except (duckdb.Error, ibis.common.exceptions.IbisError) as error:
+                raise FormulaRefused(name, _first_line(error)) from None
+        return rows
+
+    def stream(self, rows: Rows, *, size: int = BATCH) -> Iterator[pa.RecordBatch]:
+        """From a cursor of its own."""
+        # A further statement on the same connection would end the stream.
+        cursor = self._engine.con.cursor()
+        try:
+            yield from cursor.execute(self._engine.compile(rows)).to_arrow_reader(size)
+        finally:
+            cursor.close()
+
+
+class _Carried:
+    """A stream that remembers what it raised: the engine would tell it as an error of its own."""
+
+    def __init__(self, batches: Batches) -> None:
+        self.error: Exception | None = None
+        self.reader = pa.RecordBatchReader.from_batches(batches.schema, self._carried(batches))
+
+    def _carried(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from batches.to_batches() if isinstance(batches, pa.Table) else batches
+        except Exception as error:
+            self.error = error
+            raise
+
+
+def _memory() -> int:
+    """The machine's memory in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
