@@ -16,6 +16,7 @@ import bulk
 import calls
 import memory
 import pace
+import postgres
 import transport
 
 FILE = Path(__file__).with_name("RESULTS.md")
@@ -101,12 +102,28 @@ def of_memory() -> str:
     return "Upserts one by one.\n\n" + table("actions | apply peak MiB | ratio", rows)
 
 
+def of_postgres() -> str:
+    """A million rows out of PostgreSQL."""
+    found = postgres.run()
+    base = found["psql"]
+    rows = [
+        [name, f"{one.wall:.1f}", f"{one.wall / base.wall:.2f}", f"{one.cpu:.1f}", f"{one.peak:.0f}"]
+        for name, one in found.items()
+    ]
+    told = (
+        f"{postgres.ROWS:,} rows of 17 columns, out of a PostgreSQL on the same machine: `COPY … TO STDOUT` by psql,"
+        f" and our source into the workspace, whole processes, medians of {postgres.RUNS}. Target: at most twice."
+    )
+    return told + "\n\n" + table("reader | wall s | wall, ratio | CPU s of the client | peak MiB", rows)
+
+
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "calls": ("Calls per profile", of_calls),
     "pace": ("Pace", of_pace),
     "transport": ("CPU per call", of_transport),
     "memory": ("Memory of the /user route", of_memory),
     "bulk": ("Jobs", of_bulk),
+    "postgres": ("Rows out of PostgreSQL", of_postgres),
 }
 
 

@@ -26,18 +26,19 @@ PATIENCE = 30
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The URL of a running server, with user and password; its database is `postgres`."""
+    with running() as url:
+        yield url
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """A server for as long as the block runs: its URL, with user and password."""
     binaries = _binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL server on this machine (neither on PATH nor in /usr/lib/postgresql)")
     account = _account()
     if os.geteuid() == 0 and account is None:
         pytest.skip("PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it as")
-    with _running(binaries, account) as url:
-        yield url
-
-
-@contextmanager
-def _running(binaries: Path, account: pwd.struct_passwd | None) -> Iterator[str]:
     # Not pytest's tmp_path: no other user may look into that, and a socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as made:
         folder, port = Path(made), _free_port()

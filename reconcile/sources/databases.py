@@ -68,7 +68,7 @@ def spellings(found: Iterator[tuple[str, str]] | list[tuple[str, str]], default:
     """The tables of a database, `(schema, name)`, by every name a spec may give them."""
     tables: dict[str, str] = {}
     for schema, name in found:
-        written = f"{_quoted(schema)}.{_quoted(name)}"
+        written = f"{quoted(schema)}.{quoted(name)}"
         tables[f"{schema}.{name}"] = written
         if schema == default:
             tables[name] = written
@@ -94,5 +94,6 @@ def _duckdb_rows(origin: Origin, database: Any) -> Any:
     return database.sql(select(origin, "duckdb", spellings(database.raw_sql(asked).fetchall(), "main")))
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as standard SQL writes it."""
     return '"' + name.replace('"', '""') + '"'

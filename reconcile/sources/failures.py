@@ -20,6 +20,9 @@ _HINTS = (
     (r"lock", "Another program has the file open for writing; close it and try again."),
 )  # fmt: skip
 
+_PREFIX = re.compile(r"^(?:[A-Z_]+: )?\[libpq\] (?:Failed to connect: |Execution error \[\w+\]: (?:ERROR|FATAL): +)?")
+"""What ADBC puts before PostgreSQL's own words."""
+
 
 def of(origin: Origin, error: Exception) -> SourceUnavailable:
     """Our error for a foreign one."""
@@ -37,16 +40,18 @@ def _words(error: Exception) -> str:
 
 
 def _sentence(error: Exception) -> str:
-    primary = getattr(getattr(error, "diag", None), "message_primary", None)  # PostgreSQL, of a statement
-    if isinstance(primary, str):
-        return primary
+    for key, told in getattr(error, "details", None) or ():  # PostgreSQL, of a statement
+        if key == b"PG_DIAG_MESSAGE_PRIMARY":
+            return str(told, "utf-8", "replace")
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else ""
+    return _PREFIX.sub("", lines[0]) if lines else ""
 
 
 def _about_values(error: Exception) -> bool:
     """Whether the message may quote a row: conversions, constraints, encodings."""
     state = getattr(error, "sqlstate", None) or ""
+    if not state and "[PGRES_" in str(error):  # what breaks a stream off comes without its code
+        return True
     names = {kind.__name__ for kind in type(error).__mro__}
     return state[:2] in {"22", "23"} or bool(
         names & {"DataError", "ConversionException", "InvalidInputException", "ArrowInvalid", "ArrowTypeError",

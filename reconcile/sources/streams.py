@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from reconcile.errors import ReconcileError
@@ -13,6 +15,12 @@ from reconcile.state.model import Batches
 
 ROWS = 20_000
 """Rows of a batch: what Python holds of a source at a time."""
+
+AHEAD = 2
+"""Batches that are read before they are asked for, where a stream is read ahead."""
+
+PATIENCE = 10
+"""Seconds that a database may take to end a read."""
 
 
 @contextmanager
@@ -58,3 +66,59 @@ def _watched(origin: Origin, schema: Any, batches: Iterable[Any], trouble: list[
     except ReconcileError as error:
         trouble.append(error)
         raise
+
+
+class Ahead:
+    """Batches read ahead in a thread: the database works while the workspace does, and a wait can be interrupted.
+
+    Args:
+        batches: what is read.
+        cancel: ends the read from another thread, if it has not ended by itself.
+    """
+
+    def __init__(self, batches: Iterable[Any], cancel: Callable[[], object]) -> None:
+        self._batches = batches
+        self._cancel = cancel
+        self._read: queue.Queue[Any] = queue.Queue(AHEAD)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reading ahead", daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[Any]:
+        """The batches; raises what reading them raised."""
+        while (found := self._read.get()) is not None:
+            if isinstance(found, Exception):
+                raise found
+            yield found
+
+    def close(self) -> bool:
+        """End the read. False where it is still under way: the database cannot be told, and what it uses must stay."""
+        self._closed.set()
+        for _ in range(PATIENCE):
+            if not self._thread.is_alive():
+                break
+            with suppress(Exception):
+                self._cancel()
+            self._thread.join(1)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        last: Exception | None = None
+        try:
+            for batch in self._batches:
+                if not self._put(batch):
+                    return
+        except Exception as error:  # noqa: BLE001 -- raised where the batches are taken
+            last = error
+        if last is not None:
+            self._put(last)
+        self._put(None)
+
+    def _put(self, found: Any) -> bool:
+        while not self._closed.is_set():
+            try:
+                self._read.put(found, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
