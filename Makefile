@@ -53,7 +53,7 @@ docs: install ## write the spec reference and the schema anew from the code
 	$(BIN)/python -c 'import json; from reconcile.simulator import faults; print(json.dumps(faults.schema(), indent=2, ensure_ascii=False))' > reconcile/simulator/faults.schema.json
 
 lock: install ## resolve the dependencies anew into requirements.lock (hashes, no hosts)
-	$(BIN)/uv pip compile pyproject.toml --extra postgres --group dev --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --extra postgres --extra mysql --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade -o requirements.lock
 
 clean: ## remove what was made

@@ -1,4 +1,4 @@
-"""Every database and file we can read: SQLite, DuckDB, PostgreSQL, CSV, Parquet.
+"""Every database and file we can read, see docs/sources.md.
 
 Here lives what knows a database: how to reach it, which types it has, how its rows stream, what its errors mean.
 What never will: anything about people, properties or Sailthru. Rows leave this wing as Arrow batches, and whatever

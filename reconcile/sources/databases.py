@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -53,22 +53,28 @@ def select(origin: Origin, dialect: str, tables: Mapping[str, str]) -> str:
         dialect: sqlglot's name of the database's SQL.
         tables: names of tables as a spec may write them, each as SQL writes it.
     """
-    if origin.spec.query is not None:
-        if refused := queries.refused(origin.spec.query, dialect):
-            raise origin.failed(refused, hint=queries.HINT)
-        return origin.spec.query.strip().rstrip(";")
-    table = origin.spec.table or ""
+    if origin.query is not None:
+        return checked(origin, dialect)
+    table = origin.table or ""
     if table not in tables:
         guess = columns.meant(table, tuple(tables))
         raise origin.failed(f"there is no table `{table}`" + (f"; {guess}" if guess else ""), hint=queries.TABLE_HINT)
     return f"SELECT * FROM {tables[table]}"  # noqa: S608 -- quoted, and known to exist
 
 
-def spellings(found: Iterator[tuple[str, str]] | list[tuple[str, str]], default: str) -> dict[str, str]:
+def checked(origin: Origin, dialect: str) -> str:
+    """The source's query, known to be one SELECT."""
+    query = origin.query or ""
+    if refused := queries.refused(query, dialect):
+        raise origin.failed(refused, hint=queries.HINT)
+    return query.strip().rstrip(";")
+
+
+def spellings(found: Iterable[tuple[str, str]], default: str, dialect: str = "postgres") -> dict[str, str]:
     """The tables of a database, `(schema, name)`, by every name a spec may give them."""
     tables: dict[str, str] = {}
     for schema, name in found:
-        written = f"{quoted(schema)}.{quoted(name)}"
+        written = f"{quoted(schema, dialect)}.{quoted(name, dialect)}"
         tables[f"{schema}.{name}"] = written
         if schema == default:
             tables[name] = written
@@ -94,6 +100,8 @@ def _duckdb_rows(origin: Origin, database: Any) -> Any:
     return database.sql(select(origin, "duckdb", spellings(database.raw_sql(asked).fetchall(), "main")))
 
 
-def quoted(name: str) -> str:
-    """A name as standard SQL writes it."""
-    return '"' + name.replace('"', '""') + '"'
+def quoted(name: str, dialect: str = "postgres") -> str:
+    """A name as a database's SQL writes it, standard SQL unless said otherwise."""
+    from sqlglot import exp
+
+    return exp.to_identifier(name, quoted=True).sql(dialect)

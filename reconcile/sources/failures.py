@@ -8,13 +8,13 @@ from reconcile.errors import SourceUnavailable
 from reconcile.sources.origin import Origin
 
 _HINTS = (
-    (r"password authentication failed|no password supplied|role .* does not exist",
+    (r"password authentication failed|access denied for user|no password supplied|role .* does not exist",
      "Check the user and the password in the URL that `connect` refers to."),
-    (r"connection refused|could not translate host|failed to resolve host|timeout expired|no route to",
+    (r"connection refused|can.t connect to|could not translate host|failed to resolve host|timeout expired|no route to",
      "Check the host and port in `connect`, and that the database can be reached from here."),
-    (r"no such table|relation .* does not exist|table with name .* does not exist",
+    (r"no such table|table .* doesn.t exist|relation .* does not exist|table with name .* does not exist",
      "Check the names in `table` or `query`."),
-    (r"database .* does not exist", "Check the name of the database at the end of the URL."),
+    (r"database .* does not exist|unknown database", "Check the name of the database at the end of the URL."),
     (r"permission denied", "Give the database user the right to read it."),
     (r"not a database|not a valid duckdb", "Check that `connect` names the database and not another file."),
     (r"lock", "Another program has the file open for writing; close it and try again."),
@@ -22,6 +22,9 @@ _HINTS = (
 
 _PREFIX = re.compile(r"^(?:[A-Z_]+: )?\[libpq\] (?:Failed to connect: |Execution error \[\w+\]: (?:ERROR|FATAL): +)?")
 """What ADBC puts before PostgreSQL's own words."""
+
+_MYSQL_VALUES = frozenset({1264, 1292, 1366, 1406, 1411, 1690, 3141, 3156})
+"""MySQL's numbers of errors that quote a value: out of range, cannot be read as."""
 
 
 def of(origin: Origin, error: Exception) -> SourceUnavailable:
@@ -43,6 +46,8 @@ def _sentence(error: Exception) -> str:
     for key, told in getattr(error, "details", None) or ():  # PostgreSQL, of a statement
         if key == b"PG_DIAG_MESSAGE_PRIMARY":
             return str(told, "utf-8", "replace")
+    if len(error.args) == 2 and isinstance(error.args[0], int):  # MySQL: a number and words
+        return str(error.args[1])
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return _PREFIX.sub("", lines[0]) if lines else ""
 
@@ -51,6 +56,8 @@ def _about_values(error: Exception) -> bool:
     """Whether the message may quote a row: conversions, constraints, encodings."""
     state = getattr(error, "sqlstate", None) or ""
     if not state and "[PGRES_" in str(error):  # what breaks a stream off comes without its code
+        return True
+    if error.args[:1] and error.args[0] in _MYSQL_VALUES:
         return True
     names = {kind.__name__ for kind in type(error).__mro__}
     return state[:2] in {"22", "23"} or bool(

@@ -1,4 +1,4 @@
-"""CSV and Parquet files, read by an embedded DuckDB through Ibis.
+"""CSV, Parquet and newline JSON files, read by an embedded DuckDB through Ibis.
 
 A CSV file has no types. DuckDB guesses them from the first rows, and stops at a later row that disagrees; here its
 guess is only the candidate, checked against every value of the column (`_checked`), so that what is read always fits.
@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from reconcile.sources import columns, databases, streams
+from reconcile.sources import columns, databases, storage, streams
 from reconcile.sources.columns import Kind
 from reconcile.sources.origin import Origin
 from reconcile.state.model import Batches, Demand
@@ -33,18 +33,33 @@ _FALLBACKS: Mapping[Kind, tuple[Kind, ...]] = {
 def read(origin: Origin, demand: Demand) -> AbstractContextManager[Batches]:
     """The rows of one file, or of all files that a pattern matches (in the order of their names)."""
     with streams.told(origin):
-        paths = _paths(origin)
         database = databases.embedded()
         try:
-            rows = _csv(origin, demand, database, paths) if origin.engine == "csv" else database.read_parquet(paths)
-            return databases.streamed(origin, demand, database, rows)
+            return databases.streamed(origin, demand, database, _rows(origin, demand, database))
         except BaseException:
             database.disconnect()
             raise
 
 
+def _rows(origin: Origin, demand: Demand, database: Any) -> Any:
+    paths = storage.opened(origin, database) if storage.scheme(origin) else _paths(origin)
+    match origin.engine:
+        case "csv":
+            return _csv(origin, demand, database, paths)
+        case "json":
+            return database.sql(_read("read_json", paths, "format = 'newline_delimited', union_by_name = true"))
+        case _:
+            return database.sql(_read("read_parquet", paths, "union_by_name = true"))
+
+
+def _read(function: str, paths: list[str], options: str) -> str:
+    # Not Ibis's own `read_parquet`: it would fetch an extension for a path with a scheme.
+    files = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    return f"SELECT * FROM {function}([{files}], {options})"  # noqa: S608 -- quoted
+
+
 def _paths(origin: Origin) -> list[str]:
-    pattern = str(origin.path(origin.spec.file or ""))
+    pattern = str(origin.path(origin.file or ""))
     # Not Path.glob: the pattern may be absolute, and its folder too may hold wildcards.
     found = sorted(path for path in glob.glob(pattern, recursive=True) if Path(path).is_file())  # noqa: PTH207
     if not found:
@@ -53,9 +68,9 @@ def _paths(origin: Origin) -> list[str]:
 
 
 def _csv(origin: Origin, demand: Demand, database: Any, paths: list[str]) -> Any:
-    options = {"header": True, "union_by_name": True}
-    guessed = database.read_csv(paths, **options).schema()
-    texts = database.read_csv(paths, all_varchar=True, **options)
+    options = "header = true, union_by_name = true"
+    guessed = database.sql(_read("read_csv", paths, options)).schema()
+    texts = database.sql(_read("read_csv", paths, f"{options}, all_varchar = true"))
     names = columns.wanted(origin, demand, tuple(texts.columns))
     guesses = {name: columns.kind_of(guessed[name]) for name in names if name in guessed}
     kinds = _checked(database, texts, guesses)

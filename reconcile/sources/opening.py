@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
 
 from reconcile.errors import Problem, Where
-from reconcile.sources import queries
+from reconcile.sources import dbt, queries
 from reconcile.sources.origin import Origin
-from reconcile.spec import templates
-from reconcile.spec.model import SourceSpec, Spec
+from reconcile.spec import parameters, templates
+from reconcile.spec.model import Spec
+from reconcile.spec.source import WAYS
 from reconcile.state.model import Batches, Demand
 
 KINDS = (
-    "sqlite:///shop.db, duckdb:///shop.duckdb, postgresql://user@host/shop, or a path to a .sqlite, .db or .duckdb file"
+    "sqlite:///shop.db, duckdb:///shop.duckdb, postgresql://user@host/shop, mysql://user@host/shop, the URL of another"
+    " database that docs/sources.md names, or a path to a .sqlite, .db or .duckdb file"
 )
 
 
@@ -38,7 +40,8 @@ class OpenSource:
 
     def read(self, demand: Demand) -> AbstractContextManager[Batches]:
         """Open the rows as a stream of Arrow batches; errors as `state.model.Source.read` says."""
-        return _reader_of(self.origin)(self.origin, demand)
+        origin = dbt.located(self.origin) if self.origin.spec.dbt is not None else self.origin
+        return _reader_of(origin)(origin, demand)
 
 
 def open_all(spec: Spec, environ: Mapping[str, str]) -> dict[str, OpenSource]:
@@ -54,8 +57,8 @@ def check(spec: Spec) -> tuple[Problem, ...]:
     """What is wrong with the sources as written, without connecting and without the environment."""
     return tuple(
         Problem(f"Source `{name}`: {said}", spec.where("sources", name, key), hint)
-        for name, source in spec.sources.items()
-        for key, said, hint in _complaints(source)
+        for name in spec.sources
+        for key, said, hint in _complaints(_unresolved(spec, name))
     )
 
 
@@ -74,38 +77,67 @@ def _reader_of(origin: Origin) -> Callable[[Origin, Demand], AbstractContextMana
             from reconcile.sources import postgres
 
             return postgres.read
-        case "csv" | "parquet":
+        case "mysql":
+            from reconcile.sources import mysql
+
+            return mysql.read
+        case "remote":
+            from reconcile.sources import remote
+
+            return remote.read
+        case "csv" | "parquet" | "json":
             from reconcile.sources import files
 
             return files.read
         case None:
-            hint = f"Write {KINDS}." if origin.spec.file is None else None
-            raise origin.failed(_unknown(origin.spec), hint=hint)
+            hint = f"Write {KINDS}." if origin.file is None else None
+            raise origin.failed(_unknown(origin), hint=hint)
         case other:
             assert_never(other)
 
 
-def _complaints(source: SourceSpec) -> Iterator[tuple[str, str, str | None]]:
-    ways = [way for way in ("table", "query", "file") if getattr(source, way) is not None]
+def _complaints(origin: Origin) -> Iterator[tuple[str, str, str | None]]:
+    source = origin.spec
+    ways = source.ways
     if len(ways) != 1:
         found = " and ".join(ways) or "none"
-        yield ways[-1] if ways else "", f"needs exactly one of table, query, file; found {found}", None
+        yield ways[-1] if ways else "", f"needs exactly one of {', '.join(WAYS)}; found {found}", None
     if source.file is None and source.connect is None:
         yield "", "needs `connect`, the database to read from", f"Write {KINDS}."
-    if source.query is not None and (refused := queries.refused(source.query, None)):
+    if source.query is not None and (refused := _refused(origin)):
         yield "query", refused, queries.HINT
 
 
-def _origin(spec: Spec, name: str, environ: Mapping[str, str]) -> Origin:
+def _refused(origin: Origin) -> str | None:
+    if parameters.unknown(origin.spec):  # said by the spec's own check
+        return None
+    return queries.refused(parameters.outline(origin.spec, origin.dialect), origin.dialect)
+
+
+def _unresolved(spec: Spec, name: str) -> Origin:
+    """The source as written: what the environment holds is not known."""
+
     def place(path: str) -> Where | None:
         return spec.where(*path.split("."))
 
     source = spec.sources[name]
-    connect = None if source.connect is None else templates.resolve(source.connect, environ)
-    return Origin(name, source, connect, Path(spec._folder), place)
+    return Origin(name, source, source.connect, Path(spec._folder), place, source.file, source.table)
 
 
-def _unknown(source: SourceSpec) -> str:
+def _origin(spec: Spec, name: str, environ: Mapping[str, str]) -> Origin:
+    source, made = spec.sources[name], _unresolved(spec, name)
+    if source.connect is not None:
+        made = replace(made, connect=templates.resolve(source.connect, environ))
     if source.file is not None:
-        return f"cannot tell what {Path(source.file).name} is: its name must end in .csv, .tsv or .parquet"
+        made = replace(made, file=templates.resolve(source.file, environ))
+    if source.query is not None:
+        query = parameters.fill(source, environ, made.dialect, spec.where("sources", name, "query"))
+        made = replace(made, query=query)
+    return made
+
+
+def _unknown(origin: Origin) -> str:
+    if origin.file is not None:
+        endings = ".csv, .tsv, .parquet, .jsonl or .ndjson"
+        return f"cannot tell what {Path(origin.shown_file).name} is: its name must end in {endings}"
     return "cannot tell which database `connect` means"

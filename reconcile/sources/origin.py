@@ -11,15 +11,21 @@ from typing import Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from reconcile.errors import SourceUnavailable, Where
-from reconcile.spec.model import SourceSpec
+from reconcile.spec.source import SourceSpec
 
-Engine: TypeAlias = Literal["sqlite", "duckdb", "postgres", "csv", "parquet"]
+Engine: TypeAlias = Literal["sqlite", "duckdb", "postgres", "mysql", "remote", "csv", "parquet", "json"]
+
+REMOTE = ("athena", "bigquery", "clickhouse", "databricks", "exasol", "impala", "materialize", "mssql", "oracle",
+          "risingwave", "singlestoredb", "snowflake", "trino")  # fmt: skip
+"""Databases that are read through Ibis: the schemes of their URLs, each also the name of the extra."""
 
 _FILES: dict[str, Engine] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".jsonl": "json",
+    ".ndjson": "json",
 }
 _DATABASES: dict[str, Engine] = {".sqlite": "sqlite", ".sqlite3": "sqlite", ".db": "sqlite", ".duckdb": "duckdb"}
 _SCHEMES: dict[str, Engine] = {
@@ -27,7 +33,13 @@ _SCHEMES: dict[str, Engine] = {
     "duckdb": "duckdb",
     "postgres": "postgres",
     "postgresql": "postgres",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+    **dict.fromkeys(REMOTE, "remote"),
 }
+
+_DIALECTS = {"mssql": "tsql", "impala": "hive", "singlestoredb": "singlestore"}
+"""sqlglot's names of dialects, where they are not the scheme."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,7 @@ class Origin:
     Args:
         name: the id in the spec.
         spec: the source as written.
+        file, table, query: what to read, references and parameters filled in; never more than one of them.
         connect: its URL or path with `env()` resolved; may hold a password, so it is never shown.
         folder: what relative paths start at: the spec's folder.
         place: where in the spec a dotted path such as `properties.city.column` stands.
@@ -48,15 +61,41 @@ class Origin:
     connect: str | None = field(repr=False)
     folder: Path
     place: Callable[[str], Where | None] = field(repr=False)
+    file: str | None = field(default=None, repr=False)
+    table: str | None = None
+    query: str | None = field(default=None, repr=False)
     misfits: Counter[str] = field(default_factory=Counter)
 
     @property
     def engine(self) -> Engine | None:
         """What reads this source, None where neither the URL nor the file's ending tells."""
-        if self.spec.file is not None:
-            return _by_ending(self.spec.file.removesuffix(".gz"), _FILES)
+        if self.file is not None:
+            return _by_ending(self.shown_file.removesuffix(".gz").removesuffix(".zst"), _FILES)
+        if self.scheme:
+            return _SCHEMES.get(self.scheme)
+        return _by_ending(self.connect or "", _DATABASES)
+
+    @property
+    def shown_file(self) -> str:
+        """The file without what follows a question mark in a URL: it may be a signature."""
+        return (self.file or "").partition("?")[0] if "://" in (self.file or "") else self.file or ""
+
+    @property
+    def scheme(self) -> str:
+        """What stands before `://` in the connection, or the empty string."""
         scheme, colon, _ = (self.connect or "").partition("://")
-        return _SCHEMES.get(scheme) if colon else _by_ending(scheme, _DATABASES)
+        return scheme if colon else ""
+
+    @property
+    def dialect(self) -> str | None:
+        """The SQL that a query is in, as sqlglot names it; None where it cannot be told."""
+        match self.engine:
+            case "remote":
+                return _DIALECTS.get(self.scheme, self.scheme)
+            case "sqlite" | "duckdb" | "postgres" | "mysql" as engine:
+                return engine
+            case _:
+                return None
 
     @property
     def database_file(self) -> Path:
@@ -88,11 +127,12 @@ class Origin:
         return text
 
     def _secrets(self) -> set[str]:
-        connect = self.connect or ""
-        if "://" not in connect:
-            return set()
-        found = set(re.findall(r"[?&]password=([^&]+)", connect)) | {_password(connect)}
-        return {secret for raw in found for secret in (raw, unquote(raw)) if secret} | {connect}
+        signature = (self.file or "")[len(self.shown_file) :]
+        found = {signature, self.connect or ""} if self.scheme else {signature}
+        for url in (self.connect or "", self.file or ""):
+            if "://" in url:
+                found |= {_password(url), *re.findall(r"[?&]password=([^&]+)", url)}
+        return {secret for raw in found for secret in (raw, unquote(raw)) if secret}
 
 
 def _password(url: str) -> str:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconcile.errors import Problem, SpecInvalid, Where
-from reconcile.spec import conditions, links, templates
-from reconcile.spec.model import Group, Path, Property, SourceSpec, Spec, ValueType
+from reconcile.spec import conditions, links, origins, templates
+from reconcile.spec.model import Group, Path, Property, Spec, ValueType
 from reconcile.spec.places import Places, called, meant, spot
 
 LONGEST_LIST = 100
@@ -44,7 +44,7 @@ def problems(spec: Spec, places: Places, declared: Mapping[str, Collection[str]]
         declared: section -> all ids that are there, also of parts that are not sound.
     """
     desk = Desk(spec, places, declared)
-    checks = (_secrets, _sources, _profiles, _properties, _circles, _vars, _groups, _lists, _guards)
+    checks = (_secrets, _origins, _profiles, _properties, _circles, _vars, _groups, _lists, _guards)
     return [problem for check in checks for problem in check(desk)]
 
 
@@ -81,6 +81,11 @@ def references(spec: Spec) -> Iterator[tuple[Path, str]]:
     for name, source in spec.sources.items():
         if source.connect is not None:
             yield ("sources", name, "connect"), source.connect
+        if source.file is not None:
+            yield ("sources", name, "file"), source.file
+        for key, value in source.parameters.items():
+            if isinstance(value, str):
+                yield ("sources", name, "parameters", key), value
 
 
 def _secrets(desk: Desk) -> Iterator[Problem]:
@@ -113,23 +118,8 @@ def _unread(path: Path, text: str, where: Where | None) -> Iterator[Problem]:
 # Sources and profiles
 
 
-def _sources(desk: Desk) -> Iterator[Problem]:
-    for name, source in desk.spec.sources.items():
-        yield from _origin(name, source, desk.places)
-
-
-def _origin(name: str, source: SourceSpec, places: Places) -> Iterator[Problem]:
-    ways = [way for way in ("table", "query", "file") if getattr(source, way) is not None]
-    path: Path = ("sources", name)
-    if len(ways) != 1:
-        found = " and ".join(ways) or "none"
-        yield Problem(f"{called(path)} needs exactly one of table, query, file; found {found}", places.key(*path))
-    elif ways[0] != "file" and source.connect is None:
-        hint = "A database URL or path: connect: \"{{ env('DATABASE_URL') }}\""
-        yield Problem(f'{called(path)} has no "connect": a {ways[0]} is in a database', places.key(*path), hint)
-    elif ways[0] == "file" and source.connect is not None:
-        where = places.key(*path, "connect")
-        yield Problem(f'{called(path)} has a file, and so no use for "connect"', where, "Take one of them out.")
+def _origins(desk: Desk) -> Iterator[Problem]:
+    return origins.problems(desk.spec, desk.places)
 
 
 def _profiles(desk: Desk) -> Iterator[Problem]:

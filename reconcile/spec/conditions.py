@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from reconcile.spec.model import All, Any_, Condition, Op, Path, Rule, Scalar
+from reconcile.spec.model import All, Any_, Condition, Op, Path, Rule
+from reconcile.spec.part import Scalar
 
 _AGO = re.compile(r"(\d{1,5})\s+(day|week|month|year)s?\s+ago", re.IGNORECASE)
 _WANTED = 'A date (2026-01-31), a date and time (2026-01-31T09:00:00), "90 days ago", "today" or "now".'

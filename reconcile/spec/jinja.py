@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -73,10 +73,16 @@ def env_names(text: str) -> frozenset[str]:
     return frozenset(arg.value for call in calls for arg in call.args if isinstance(arg, nodes.Const))
 
 
-def fill(text: str, scope: Mapping[str, Any], where: Where | None) -> str:
-    """Render a single text. Raises SpecInvalid where it cannot be, and lets errors of our own through."""
+def fill(text: str, scope: Mapping[str, Any], where: Where | None, written: Callable[[Any], str] | None = None) -> str:
+    """Render a single text. Raises SpecInvalid where it cannot be, and lets errors of our own through.
+
+    Args:
+        written: how the value of a `{{ … }}` is written; as Jinja does when None.
+    """
     try:
-        return _ENVIRONMENT.from_string(_parsed(text)).render(scope)
+        parsed = _parsed(text)
+        environment = _ENVIRONMENT if written is None else _ENVIRONMENT.overlay(finalize=written)
+        return environment.from_string(parsed if written is None else text).render(scope)
     except (TemplateSyntaxError, UndefinedError, SecurityError, TypeError, ValueError, ArithmeticError) as error:
         raise SpecInvalid([_Fault.of(error).problem(where)]) from None
 

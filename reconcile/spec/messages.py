@@ -12,6 +12,7 @@ from reconcile.errors import Problem
 from reconcile.spec import conduct, guards, model
 from reconcile.spec.model import Path
 from reconcile.spec.places import Places, called, meant
+from reconcile.spec.source import SourceSpec
 
 _KINDS = {
     "string_type": "a text",
@@ -171,7 +172,7 @@ def _kind(value: Any) -> str:
 
 _PARTS: Mapping[str, type[BaseModel]] = {
     "account": model.Account,
-    "sources": model.SourceSpec,
+    "sources": SourceSpec,
     "profiles": model.Profiles,
     "properties": model.Property,
     "vars": model.VarSpec,

@@ -24,11 +24,9 @@ from pydantic import (
 from reconcile.errors import Where
 from reconcile.spec.conduct import GiveUp
 from reconcile.spec.guards import Guards
-from reconcile.spec.part import Part
+from reconcile.spec.part import Part, Scalar
+from reconcile.spec.source import SourceSpec
 
-Scalar: TypeAlias = (
-    Annotated[str, StringConstraints(min_length=0)] | int | Annotated[float, Field(allow_inf_nan=False)] | bool | None
-)
 Path: TypeAlias = tuple[str | int, ...]
 """Where in the merged spec: `("groups", "high_value", "where")`."""
 
@@ -59,23 +57,6 @@ class Account(Part):
     """Where the API answers. Set it to the simulator's address to try things."""
     registry: str = REGISTRY
     """The natural list that holds every profile we manage, so that one export shows all of them."""
-
-
-class SourceSpec(Part):
-    """A table, query or file that yields rows with a key."""
-
-    connect: str | None = None
-    """A database URL or path (`postgresql://…`, `sqlite:///shop.db`, `duckdb:///shop.duckdb`); may use `env()`."""
-    table: str | None = None
-    """The table or view to read, `schema.table` where needed."""
-    query: str | None = None
-    """One SELECT to read instead of a table."""
-    file: str | None = None
-    """A CSV or Parquet file to read instead, relative to the spec's folder."""
-    key: str
-    """The column that identifies a row's person."""
-    many: StrictBool = False
-    """A person may have many rows here; only aggregates can use them."""
 
 
 VarName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,31}$")]

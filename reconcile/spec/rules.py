@@ -21,7 +21,8 @@ from sqlglot.errors import ParseError, SqlglotError, TokenError
 
 from reconcile.errors import Problem, SpecInvalid, Where
 from reconcile.spec import conditions, functions
-from reconcile.spec.model import All, Any_, Condition, Group, Op, Rule, Scalar
+from reconcile.spec.model import All, Any_, Condition, Group, Op, Rule
+from reconcile.spec.part import Scalar
 from reconcile.spec.places import spot
 
 Value: TypeAlias = Scalar | list[Scalar]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from reconcile.spec.model import Scalar
+from reconcile.spec.part import Scalar
 
 LARGEST_WHOLE = 2**53
 """Beyond this a JSON number is no longer exact (SAILTHRU.md §15)."""

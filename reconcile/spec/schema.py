@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from reconcile.spec.model import Spec
+from reconcile.spec.source import WAYS
 
 ID = "urn:sailthru-reconcile:spec:1"
 Schema: TypeAlias = dict[str, Any]
@@ -19,7 +20,7 @@ Schema: TypeAlias = dict[str, Any]
 _ONE_OF = {
     "Property": ("column", "template", "value", "sql"),
     "Group": ("where", "rules"),
-    "SourceSpec": ("table", "query", "file"),
+    "SourceSpec": WAYS,
 }
 """Parts that need exactly one of these keys."""
 _REFERENCE = r"^\s*\{\{-?\s*env\("

@@ -13,7 +13,7 @@ Jinja itself is behind `spec.jinja`, and loaded only when a template is really t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,7 @@ def env_names(text: str) -> frozenset[str]:
     Raises:
         SpecInvalid: the text is no template.
     """
-    if _has_marks(literal(text)):
+    if has_marks(literal(text)):
         from reconcile.spec import jinja
 
         return jinja.env_names(text)
@@ -56,17 +56,22 @@ def resolve(text: str, environ: Mapping[str, str], *, where: Where | None = None
         CredentialsRefused: a variable is not set, or empty; says which, and where it is asked for.
         SpecInvalid: the text is no template, or uses something else than `env()`.
     """
-    if not _has_marks(text):
+    if not has_marks(text):
         return text
+    from reconcile.spec import jinja
 
-    def env(name: str) -> str:
+    return jinja.fill(text, {"env": env(environ, where)}, where)
+
+
+def env(environ: Mapping[str, str], where: Where | None = None) -> Callable[[str], str]:
+    """The function `env()` of templates; raises CredentialsRefused for a variable that is not set."""
+
+    def asked(name: str) -> str:
         if not environ.get(name):
             raise _unset(name, where, empty=name in environ)
         return environ[name]
 
-    from reconcile.spec import jinja
-
-    return jinja.fill(text, {"env": env}, where)
+    return asked
 
 
 def variables(template: str) -> frozenset[str]:
@@ -98,5 +103,6 @@ def _unset(name: str, where: Where | None, *, empty: bool) -> CredentialsRefused
     return CredentialsRefused(f"environment variable {name} {state}{at}", hint=f"Set it: export {name}=…")
 
 
-def _has_marks(text: str) -> bool:
+def has_marks(text: str) -> bool:
+    """Whether a text is more than itself: Jinja has something to do in it."""
     return any(mark in text for mark in _MARKS)

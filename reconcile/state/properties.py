@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from reconcile.errors import Problem, SpecInvalid, TemplateFailed, Where
 from reconcile.spec import conditions, links, rules, templates
-from reconcile.spec.model import Property, Scalar, Spec, ValueType
+from reconcile.spec.model import Property, Spec, ValueType
+from reconcile.spec.part import Scalar
 from reconcile.state import people, values
 from reconcile.state.model import Invalid, Rows
 from reconcile.state.workspace import FormulaRefused, Workspace

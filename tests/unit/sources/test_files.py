@@ -1,16 +1,22 @@
 # ruff: noqa: DTZ001 -- sources' timestamps have no zone: they are in UTC
 from __future__ import annotations
 
+import functools
 import gzip
+import sys
+import threading
 import traceback
+from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from reconcile.errors import SourceUnavailable, SpecInvalid
 from reconcile.state.model import Demand
@@ -64,6 +70,96 @@ def test_parquet_types_come_down_to_the_same_kinds(tmp_path: Path, open_source: 
     read = rows(open_source(file="a.parquet"))
     assert read.to_pylist() == [{"i": 1, "d": 1.25, "at": datetime(2024, 1, 2, 10), "tags": "[a, b]"}]
     assert [str(kind) for kind in read.schema.types] == ["int64", "double", "timestamp[us]", "string"]
+
+
+def test_newline_json_comes_down_to_the_same_kinds(tmp_path: Path, open_source: Any, rows: Any) -> None:
+    (tmp_path / "a.jsonl").write_text('{"id": 1, "name": "Zoë", "tags": ["a"], "at": "2024-01-02T10:00:00"}\n')
+    (tmp_path / "b.jsonl").write_text('{"id": 2, "born": "2001-02-03", "ok": true, "spent": 1.5}\n')
+    first, second = rows(open_source(file="*.jsonl")).to_pylist()
+    assert first["at"] == datetime(2024, 1, 2, 10)
+    assert (first["id"], first["name"], first["tags"]) == (1, "Zoë", "[a]")
+    assert second["born"] == date(2001, 2, 3)
+    assert (second["ok"], second["spent"], second["name"]) == (True, 1.5, None)
+
+
+def test_a_file_named_by_a_reference_is_read(tmp_path: Path, open_source: Any, rows: Any) -> None:
+    (tmp_path / "a.ndjson.gz").write_bytes(gzip.compress(b'{"id": 1}\n'))
+    assert rows(open_source({"DAY": "a"}, file="{{ env('DAY') }}.ndjson.gz")).to_pylist() == [{"id": 1}]
+
+
+class Web(SimpleHTTPRequestHandler):
+    """Gives files in parts, as object stores and web servers do."""
+
+    def do_GET(self) -> None:
+        path = Path(self.translate_path(self.path))
+        if not path.is_file():
+            self.send_error(404)
+            return
+        data, asked = path.read_bytes(), self.headers.get("Range", "")
+        first, _, last = asked.removeprefix("bytes=").partition("-")
+        part = data[int(first) : int(last) + 1] if asked else data
+        self.send_response(206 if asked else 200)
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(len(part)))
+        if asked:
+            self.send_header("Content-Range", f"bytes {first}-{int(first) + len(part) - 1}/{len(data)}")
+        self.end_headers()
+        self.wfile.write(part)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Web, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_file_on_the_web_is_read_without_fetching_an_extension(
+    tmp_path: Path, web: str, open_source: Any, rows: Any
+) -> None:
+    (tmp_path / "a.csv").write_text("id,email\n1,x\n")
+    pq.write_table(pa.table({"id": [2]}), tmp_path / "a.parquet")
+    assert rows(open_source(file=f"{web}/a.csv?signature=s3cret"), "email").to_pylist() == [{"email": "x"}]
+    assert rows(open_source(file=f"{web}/a.parquet")).to_pylist() == [{"id": 2}]
+    with pytest.raises(SourceUnavailable, match="No files found") as caught:
+        rows(open_source(file=f"{web}/b.csv?signature=s3cret"))
+    assert "s3cret" not in f"{caught.value}{caught.value.hint}"
+
+
+class Bucket(MemoryFileSystem):
+    """A store that can be listed, as s3fs, gcsfs and adlfs make of theirs: paths without the scheme."""
+
+    protocol = ("s3",)
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return "/" + path.removeprefix("s3://").strip("/")
+
+
+def test_all_files_of_a_pattern_in_a_bucket_are_read(open_source: Any, rows: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("fsspec.filesystem", lambda kind, **_: {"s3": Bucket}[kind]())
+    for name in ("b", "a"):
+        Bucket().pipe(f"s3://shop/day/{name}.csv", f"id\n{name}\n".encode())
+    assert rows(open_source(file="s3://shop/day/*.csv"))["id"].to_pylist() == ["a", "b"]
+    with pytest.raises(SourceUnavailable, match="there is no file s3://shop/night"):
+        rows(open_source(file="s3://shop/night/*.csv"))
+
+
+@pytest.mark.parametrize(
+    ("file", "words"), [("s3://a/b.csv", "[s3]"), ("ftp://a/b.csv", "s3://"), ("az://a/b.csv", "[azure]")]
+)
+def test_a_scheme_says_what_it_needs(file: str, words: str, open_source: Any, monkeypatch: Any) -> None:
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(SourceUnavailable) as caught:
+        open_source(file=file).read(Demand(())).__enter__()
+    assert words in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet", "*.csv"])

@@ -1,0 +1,177 @@
+"""MySQL and MariaDB by PyMySQL: one read-only snapshot, streamed unbuffered, typed a column at a time by Arrow.
+
+Ibis's own backend would need mysqlclient, which has no wheels for Linux. Here the server casts to our types and every
+value comes as the text it sent, so no value becomes a Python object of its own kind.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from reconcile.sources import columns, databases, loose, streams
+from reconcile.sources.columns import Kind
+from reconcile.sources.origin import Origin
+from reconcile.state.model import Batches, Demand
+
+EXTRA = "Install it with: pip install 'sailthru-reconcile[mysql]'"
+PATIENCE = 15
+"""Seconds to wait for a connection, unless the URL says otherwise (`?connect_timeout=`)."""
+
+# What is read is of one moment, and nothing is written. TIMESTAMP is told in UTC; DATETIME has no zone and is taken so.
+_SNAPSHOT = (
+    "SET time_zone = '+00:00'",
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+)
+_TABLES = "SELECT table_schema, table_name FROM information_schema.tables"
+_BINARY = 63
+"""The character set of what is no text."""
+
+_PARAMETERS: Mapping[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("charset", "ssl_ca", "ssl_cert", "ssl_key", "unix_socket"), str),
+    **dict.fromkeys(("connect_timeout", "read_timeout"), int),
+    **dict.fromkeys(("ssl_verify_cert", "ssl_verify_identity", "ssl_disabled"), lambda text: text == "true"),
+}
+"""Parameters of the URL, as PyMySQL calls them."""
+
+
+def read(origin: Origin, demand: Demand) -> AbstractContextManager[Batches]:
+    """The rows of a table or query of a MySQL or MariaDB database."""
+    with streams.told(origin):
+        connection = _connect(origin)
+        try:
+            return _opened(origin, demand, connection)
+        except BaseException:
+            connection.close()
+            raise
+
+
+def _connect(origin: Origin) -> Any:
+    try:
+        import pymysql
+    except ImportError:
+        raise origin.failed("the driver for MySQL (pymysql) is not installed", hint=EXTRA) from None
+    return pymysql.connect(**_settings(origin), conv={}, use_unicode=False, autocommit=True)
+
+
+def _settings(origin: Origin) -> dict[str, Any]:
+    url = urlsplit(origin.connect or "")
+    given = dict(parse_qsl(url.query))
+    unknown = sorted(given.keys() - _PARAMETERS.keys())
+    if unknown:
+        raise origin.failed(f'the URL has a parameter "{unknown[0]}"', hint=f"There are: {', '.join(_PARAMETERS)}.")
+    return {
+        "host": url.hostname or "localhost",
+        "port": url.port or 3306,
+        "user": unquote(url.username or ""),
+        "password": unquote(url.password or ""),
+        "database": unquote(url.path.strip("/")) or None,
+        "charset": "utf8mb4",
+        "connect_timeout": PATIENCE,
+        **{name: _PARAMETERS[name](text) for name, text in given.items()},
+    }
+
+
+def _opened(origin: Origin, demand: Demand, connection: Any) -> AbstractContextManager[Batches]:
+    from pymysql.cursors import SSCursor
+
+    cursor = connection.cursor(SSCursor)
+    for statement in _SNAPSHOT:
+        cursor.execute(statement)
+    asked = databases.select(origin, "mysql", _tables(cursor, connection))
+    casts = _described(cursor, asked)
+    kinds = {name: casts[name][0] for name in columns.wanted(origin, demand, tuple(casts))}
+    select = f"SELECT {', '.join(casts[name][1] for name in kinds)} FROM ({asked}) AS asked"  # noqa: S608 -- parsed, and known to be one SELECT
+    ahead = streams.Ahead(_batches(cursor, select, kinds, origin.misfits), lambda: _kill(origin, connection))
+    return streams.reader(origin, columns.arrow_schema(kinds), ahead, _closing(ahead, connection))
+
+
+def _tables(cursor: Any, connection: Any) -> Mapping[str, str]:
+    cursor.execute(_TABLES)
+    found = [(schema.decode(), name.decode()) for schema, name in cursor.fetchall()]
+    return databases.spellings(found, (connection.db or b"").decode(), "mysql")
+
+
+def _described(cursor: Any, asked: str) -> dict[str, tuple[Kind, str]]:
+    """Column -> its kind, and the SQL that has the server cast to it."""
+    cursor.execute(f"SELECT * FROM ({asked}) AS asked LIMIT 0")  # noqa: S608 -- as above
+    cursor.fetchall()
+    # Not `description`: it has no character set, so a text looks like bytes there.
+    return {field.name: _cast(field) for field in cursor._result.fields}
+
+
+def _cast(field: Any) -> tuple[Kind, str]:
+    from pymysql.constants import FIELD_TYPE
+
+    column = databases.quoted(field.name, "mysql")
+    binary = field.charsetnr == _BINARY
+    tests: tuple[tuple[bool, Kind, str], ...] = (
+        (field.length == 1 and field.type_code in {FIELD_TYPE.TINY, FIELD_TYPE.BIT}, "boolean", "{} <> 0"),
+        (field.type_code == FIELD_TYPE.BIT, "integer", "CAST({} AS UNSIGNED)"),
+        (
+            field.type_code
+            in {
+                FIELD_TYPE.TINY,
+                FIELD_TYPE.SHORT,
+                FIELD_TYPE.INT24,
+                FIELD_TYPE.LONG,
+                FIELD_TYPE.LONGLONG,
+                FIELD_TYPE.YEAR,
+            },
+            "integer",
+            "{}",
+        ),
+        (
+            field.type_code in {FIELD_TYPE.FLOAT, FIELD_TYPE.DOUBLE, FIELD_TYPE.DECIMAL, FIELD_TYPE.NEWDECIMAL},
+            "number",
+            "{}",
+        ),
+        (field.type_code in {FIELD_TYPE.TIMESTAMP, FIELD_TYPE.DATETIME}, "timestamp", "{}"),
+        (field.type_code in {FIELD_TYPE.DATE, FIELD_TYPE.NEWDATE}, "date", "{}"),
+        (field.type_code in {FIELD_TYPE.JSON, FIELD_TYPE.TIME, FIELD_TYPE.NULL}, "text", "CAST({} AS CHAR)"),
+        (binary, "text", r"CONCAT('\\x', LOWER(HEX({})))"),  # as PostgreSQL writes bytes
+    )
+    kind, cast = next(((kind, cast) for holds, kind, cast in tests if holds), ("text", "{}"))
+    return kind, f"{cast.format(column)} AS {column}"
+
+
+def _batches(cursor: Any, select: str, kinds: Mapping[str, Kind], misfits: Counter[str]) -> Iterator[Any]:
+    import pyarrow as pa
+
+    schema = columns.arrow_schema(kinds)
+    cursor.execute(select)
+    while rows := cursor.fetchmany(streams.ROWS):
+        arrays = [
+            _array(values, kind, misfits, name)
+            for (name, kind), values in zip(kinds.items(), zip(*rows, strict=True), strict=True)
+        ]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _array(values: tuple[bytes | None, ...], kind: Kind, misfits: Counter[str], name: str) -> Any:
+    import pyarrow as pa
+
+    (target,) = columns.arrow_schema({name: kind}).types
+    try:
+        return pa.array(values, pa.binary()).cast(pa.string()).cast(target)
+    except pa.ArrowInvalid:  # such as 0000-00-00
+        return loose.array(values, kind, misfits, name)
+
+
+def _kill(origin: Origin, connection: Any) -> None:
+    import pymysql
+
+    with pymysql.connect(**_settings(origin)) as other:
+        other.kill(connection.thread_id())
+
+
+def _closing(ahead: streams.Ahead, connection: Any) -> Callable[[], None]:
+    def close() -> None:
+        if ahead.close() and connection.open:
+            connection.close()
+
+    return close

@@ -1,0 +1,52 @@
+"""What must hold of the sources of a spec. Every finding is said, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconcile.errors import Problem, SpecInvalid
+from reconcile.spec import parameters
+from reconcile.spec.model import Path, Spec
+from reconcile.spec.places import Places, called, meant
+from reconcile.spec.source import WAYS, SourceSpec
+
+
+def problems(spec: Spec, places: Places) -> Iterator[Problem]:
+    """What is wrong with the sources as written."""
+    for name, source in spec.sources.items():
+        path: Path = ("sources", name)
+        yield from _way(path, source, places)
+        yield from _query(path, source, places)
+        if source.dbt is not None and source.model is None:
+            where = places.value(*path, "dbt")
+            yield Problem(f"{called((*path, 'dbt'))} is not ref('model')", where, "For example: dbt: ref('customers')")
+
+
+def _way(path: Path, source: SourceSpec, places: Places) -> Iterator[Problem]:
+    ways = source.ways
+    if len(ways) != 1:
+        found = " and ".join(ways) or "none"
+        yield Problem(f"{called(path)} needs exactly one of {', '.join(WAYS)}; found {found}", places.key(*path))
+    elif ways[0] != "file" and source.connect is None:
+        hint = "A database URL or path: connect: \"{{ env('DATABASE_URL') }}\""
+        thing = "model of dbt" if ways[0] == "dbt" else ways[0]
+        yield Problem(f'{called(path)} has no "connect": a {thing} is in a database', places.key(*path), hint)
+    elif ways[0] == "file" and source.connect is not None:
+        where = places.key(*path, "connect")
+        yield Problem(f'{called(path)} has a file, and so no use for "connect"', where, "Take one of them out.")
+
+
+def _query(path: Path, source: SourceSpec, places: Places) -> Iterator[Problem]:
+    if source.query is None:
+        if source.parameters:
+            yield Problem(f"{called(path)} has parameters, but no query", places.key(*path, "parameters"))
+        return
+    try:
+        unknown = parameters.unknown(source)
+    except SpecInvalid as error:
+        where = places.value(*path, "query")
+        yield from (Problem(f"{called((*path, 'query'))}: {one.message}", where, one.hint) for one in error.problems)
+        return
+    for name in unknown:
+        said = f'{called((*path, "query"))}: there is no parameter "{name}"'
+        yield Problem(said, places.value(*path, "query"), meant(name, source.parameters))

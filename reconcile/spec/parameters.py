@@ -1,0 +1,63 @@
+"""A source's query with its values filled in: every `{{ … }}` is written as a literal of SQL, never as SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from reconcile.errors import Where
+from reconcile.spec import templates
+from reconcile.spec.source import SourceSpec
+
+
+def fill(source: SourceSpec, environ: Mapping[str, str], dialect: str | None, where: Where | None = None) -> str:
+    """The query as the database gets it.
+
+    Raises:
+        CredentialsRefused: a variable that it asks `env()` for is not set.
+        SpecInvalid: the query is no template, or uses something that there is not.
+    """
+    values = {
+        name: templates.resolve(value, environ, where=where) if isinstance(value, str) else value
+        for name, value in source.parameters.items()
+    }
+    return _filled(source, values, templates.env(environ, where), dialect, where)
+
+
+def outline(source: SourceSpec, dialect: str | None) -> str:
+    """The query with empty texts for what the environment holds: good for parsing. Raises SpecInvalid as `fill`."""
+    return _filled(source, source.parameters, lambda _: "", dialect, None)
+
+
+def unknown(source: SourceSpec) -> list[str]:
+    """The names that the query uses and nobody gives. Raises SpecInvalid where the query is no template."""
+    query = source.query or ""
+    used = templates.variables(query) if templates.has_marks(query) else frozenset()
+    return sorted(used - source.parameters.keys() - {"env"})
+
+
+def _filled(
+    source: SourceSpec,
+    values: Mapping[str, Any],
+    env: Callable[[str], str],
+    dialect: str | None,
+    where: Where | None,
+) -> str:
+    query = source.query or ""
+    if not templates.has_marks(query):
+        return query
+    from reconcile.spec import jinja
+
+    return jinja.fill(query, {**values, "env": env}, where, lambda value: literal(value, dialect))
+
+
+def literal(value: Any, dialect: str | None) -> str:
+    """A value as a literal of a database's SQL; a list as `(1, 2)`, for `IN`."""
+    from sqlglot import exp
+
+    if isinstance(value, list | tuple):
+        return f"({', '.join(literal(one, dialect) for one in value)})"
+    if not isinstance(value, str | int | float | bool | date | None):
+        raise TypeError(type(value).__name__)
+    return exp.convert(value.isoformat() if isinstance(value, date) else value).sql(dialect)
