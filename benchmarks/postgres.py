@@ -23,11 +23,11 @@ import sys
 from pathlib import Path
 from reconcile import sources
 from reconcile.spec import load
+from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.model import Demand
-from reconcile.state.workspace import Workspace
 
 source = sources.open_all(load.load(Path(sys.argv[1])), {"URL": sys.argv[2]})["customers"]
-with Workspace() as workspace, source.read(Demand(())) as batches:
+with DuckDB() as workspace, source.read(Demand(())) as batches:
     print(workspace.count(workspace.store("customers", batches)))
 """
 
