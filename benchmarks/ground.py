@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,15 @@ class Account:
     def minutes(self) -> list[int]:
         """Upserts let through in each minute, in order."""
         return [count for _, count in sorted(self._asked()["minutes"].items())]
+
+    def fetched(self) -> dict[str, int]:
+        """Exports fetched so far: `files` and `bytes`."""
+        return dict(self._asked()["fetched"])
+
+    def peak(self) -> float:
+        """The most memory that it has taken so far, in MiB."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
     def _asked(self) -> Any:
         assert self._process.stdin is not None
@@ -156,20 +166,33 @@ def measured(
     command: list[Any], environ: dict[str, str], *, folder: Path | None = None, fine: tuple[int, ...] = (0,)
 ) -> Cost:
     """Run a process to its end: what it took, and what it printed."""
-    began = time.perf_counter()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        process = subprocess.Popen(command, stdout=out, stderr=err, env=_environ() | environ, cwd=folder)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        told = _launched(command, stdout=out, stderr=err, env=_environ() | environ, cwd=folder)
         out.seek(0)
         err.seek(0)
-        if process.returncode not in fine:
-            raise RuntimeError(
-                f"{command} ended with {process.returncode}:\n{out.read()[-3000:]}\n{err.read()[-3000:]}"
-            )
-        wall = time.perf_counter() - began
-        return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, out.read())
+        if told["code"] not in fine:
+            raise RuntimeError(f"{command} ended with {told['code']}:\n{out.read()[-3000:]}\n{err.read()[-3000:]}")
+        return Cost(**told["figures"], said=out.read())
+
+
+def _launched(command: list[Any], **options: Any) -> dict[str, Any]:
+    """Run a process by `launch.py`; what that tells of it."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as told:
+        launch = [sys.executable, "-S", "-E", HERE / "launch.py", str(writing), *command]
+        process = subprocess.Popen(launch, pass_fds=[writing], **options)
+        os.close(writing)
+        found = told.read()
+        process.wait()
+    return dict(json.loads(found))
+
+
+def machine() -> str:
+    """Where and when, without a name."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    load, python, day = os.getloadavg()[0], platform.python_version(), datetime.now(UTC).date().isoformat()
+    return f"*{day}; {os.cpu_count()} cores, {memory:.0f} GiB, Python {python}; load before it began {load:.1f}.*"
 
 
 def _environ() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT)}
+    return {"PYTHONPATH": str(ROOT)} | os.environ

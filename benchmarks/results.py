@@ -1,23 +1,24 @@
 """Run all benchmarks and write `RESULTS.md` next to this file.
 
 Name some to run only those; what was measured before stays in the file: `python benchmarks/results.py calls bulk`.
+`large` names all that is about ten million, which takes long and some 15 GB of disk, and is never run unasked.
 """
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 
+import atscale
 import bulk
 import calls
+import ground
 import memory
 import pace
 import postgres
 import transport
+from atscale import table
 
 FILE = Path(__file__).with_name("RESULTS.md")
 HEAD = """# Results
@@ -26,13 +27,6 @@ Each section is written by one part of `make bench`, and says when. All calls go
 own, over loopback: what is measured is what we cost, never what Sailthru does. Read ratios, not times; the machine may
 have had other work.
 """
-
-
-def table(head: str, rows: Iterable[Iterable[object]]) -> str:
-    """A table in Markdown."""
-    columns = head.split(" | ")
-    lines = [f"| {head} |", "|" + "---|" * len(columns)]
-    return "\n".join([*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows)])
 
 
 def of_calls() -> str:
@@ -117,6 +111,9 @@ def of_postgres() -> str:
     return told + "\n\n" + table("reader | wall s | wall, ratio | CPU s of the client | peak MiB", rows)
 
 
+SCALE = "Plans at size"
+"""One section of all sizes: growth is told from the smallest to the largest."""
+
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "calls": ("Calls per profile", of_calls),
     "pace": ("Pace", of_pace),
@@ -124,7 +121,17 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "memory": ("Memory of the /user route", of_memory),
     "bulk": ("Jobs", of_bulk),
     "postgres": ("Rows out of PostgreSQL", of_postgres),
+    "startup": ("Start", atscale.of_startup),
+    "scale": (SCALE, atscale.of_scale),
+    "peers": ("Peers", atscale.of_peers),
+    "unchanged": ("An unchanged account", atscale.of_unchanged),
 }
+LARGE: dict[str, tuple[str, Callable[[], str]]] = {
+    "scale-10m": (SCALE, atscale.of_large),
+    "peers-10m": ("Peers at ten million", atscale.of_large_peers),
+    "served-10m": ("Ten million over HTTP", atscale.of_served),
+}
+TITLES = tuple(dict.fromkeys(title for title, _ in (*PARTS.values(), *LARGE.values())))
 
 
 def kept() -> dict[str, str]:
@@ -135,24 +142,16 @@ def kept() -> dict[str, str]:
     return {part.split("\n", 1)[0]: part.split("\n", 1)[1].strip() for part in parts}
 
 
-def machine() -> str:
-    """Where and when, without a name."""
-    memory_ = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    load = os.getloadavg()[0]
-    python = platform.python_version()
-    day = datetime.now(UTC).date().isoformat()
-    return f"*{day}; {os.cpu_count()} cores, {memory_:.0f} GiB, Python {python}; load before it began {load:.1f}.*"
-
-
 def main(asked: list[str]) -> None:
     """Run the parts asked for, and write after each."""
     found = kept()
-    for name in asked or PARTS:
-        title, run = PARTS[name]
-        where = machine()
+    names = [name for word in asked or PARTS for name in (LARGE if word == "large" else [word])]
+    for name in names:
+        title, run = (PARTS | LARGE)[name]
+        where = ground.machine()
         print(f"{title} ...", flush=True)
         found[title] = f"{where}\n\n{run()}"
-        sections = [f"## {title}\n\n{found[title]}\n" for title, _ in PARTS.values() if title in found]
+        sections = [f"## {title}\n\n{found[title]}\n" for title in TITLES if title in found]
         FILE.write_text("\n".join([HEAD, *sections]))
         print(found[title], flush=True)
 
