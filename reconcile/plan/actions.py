@@ -85,7 +85,8 @@ def json_object(parts: Sequence[Rows]) -> Rows:
     """An object from `,"name":value` parts, some of them empty."""
     if not parts:
         return ibis.literal("{}")
-    return ibis.literal("{") + parts[0].concat(*parts[1:]).substr(1) + "}"
+    first, *more = parts
+    return ibis.literal("{") + (first.concat(*more) if more else first).substr(1) + "}"
 
 
 def _json(text: Rows) -> Rows:

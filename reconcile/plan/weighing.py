@@ -24,7 +24,7 @@ def consent(known: Rows, shape: Shape, workspace: Workspace) -> Consent:
     """The opted-out among the profiles that a plan touches, as far as it is known of them."""
     rows = known.filter(known.optout.notnull())
     joins = {f"join:{one.list}": rows[f"join:{one.list}"].sum() for one in shape.lists}
-    joining = diff.any_of(rows, joins).sum()
+    joining = rows.count(where=diff.any_of(rows, joins))
     sums = workspace.one(
         rows.aggregate(touched=rows.count(), joining=joining, deleted=(rows["op"] == "delete").sum(), **joins)
     )
