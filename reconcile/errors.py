@@ -8,7 +8,8 @@
     ├── AccountUnavailable           69   Sailthru cannot be reached, or is down: come back later
     ├── CredentialsRefused           77   a key, secret or address is missing or refused
     ├── AccountUnfit                  1   the account is in a state no plan can be right for (twin lists, smart list)
-    │   └── TwinLists                 1   two lists under one name
+    │   ├── TwinLists                 1   two lists under one name
+    │   └── ExportBroken              1   the file of an export is no whole list: have it made again
     ├── ApiRejected                   1   Sailthru said no, in its own words, and asking again will not help
     ├── GuardBreached                 3   the plan does more than the spec's guards let through
     ├── AllowanceUnfit               64   an `--allow` that no guard knows
@@ -123,6 +124,24 @@ class AccountUnfit(ReconcileError):
 
 class TwinLists(AccountUnfit):
     """Two or more lists share one name: the name is the key of every membership call (SAILTHRU.md §8.4)."""
+
+
+class ExportBroken(AccountUnfit):
+    """The file of a list's export has a record that cannot be right, or is no export at all; never a smaller list.
+
+    Args:
+        lists: the lists it may be.
+        what: what is wrong, as the end of a sentence, without any value.
+        record: which record, the header being the first; None where nobody knows.
+    """
+
+    def __init__(self, lists: Sequence[str], what: str, *, record: int | None = None) -> None:
+        told, place = ", ".join(f'"{name}"' for name in lists), f" at record {record:,}" if record else ""
+        super().__init__(
+            f"The export of the list {told} is broken{place}: {what}.",
+            hint="A list is taken whole or not at all. Try again, a new export is made then; "
+            "if it comes broken again, ask Sailthru's support.",
+        )
 
 
 class ApiRejected(ReconcileError):

@@ -88,7 +88,7 @@ class Reconciler:
         with DuckDB() as workspace:
             async with self._account(spec.account, spec.policy, workspace) as (account, masks):
                 # The account first: a key that is refused need not wait for a million rows.
-                await account.check()
+                await account.lists()
                 wanted = desired.build(
                     spec,
                     sources.open_all(spec, self.environ),

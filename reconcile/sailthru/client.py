@@ -169,12 +169,13 @@ class Client:
         with self.waits.during(str(cause)):
             await self.sleep(limits.backoff(attempt, jitter=self._jitter()))
 
-    async def download(self, url: str, path: Path) -> None:
+    async def download(self, url: str, path: Path, what: str) -> None:
         """Fetch a file whole: as long as announced, and its last record ended.
 
         Args:
             url: no call of the API: it is neither signed nor paced.
             path: written only when the file is complete.
+            what: how it is called in an error.
 
         Raises:
             NotFound: there is no such file (any more).
@@ -185,9 +186,9 @@ class Client:
             if trouble is None:
                 return
             if trouble.group is Group.ABSENT:
-                raise NotFound("The file of an export is gone.", code=None, status=trouble.status)
+                raise NotFound(f"Nothing came of {what}: the file is gone.", code=None, status=trouble.status)
             if attempt == self.patience.tries or trouble.cause is Cause.ADDRESS:
-                raise words.unavailable("the download of an export", trouble, self.masks)
+                raise words.unavailable(what, trouble, self.masks)
             await self.pause(attempt, trouble.cause)
 
     # -- one try

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from reconcile.errors import AccountUnavailable, ApiRejected
+from reconcile.sailthru import exports
 from reconcile.sailthru.client import Client
 from reconcile.sailthru.model import Answer, Call, Export, NotFound, Unsure
 
@@ -21,64 +21,25 @@ _SLOWEST: Final = 30.0
 _LAG: Final = 10.0
 """Seconds in which a job that was just accepted may still be unknown (eventual consistency, SAILTHRU.md §6)."""
 
-SID: Final = "Profile Id"
-HASH: Final = "Email Hash"
-OPTOUT: Final = "Optout Time"
-STATUS: Final = "Email Status"
-NATIVE: Final = frozenset(
-    {
-        SID,
-        HASH,
-        "Domain",
-        "Engagement",
-        "Lists",
-        "Profile Created Date",
-        "Signup",
-        "Opens",
-        "Clicks",
-        "Pageviews",
-        "Last Open",
-        "Last Click",
-        "Last Pageview",
-        OPTOUT,
-        "List Signup",
-        "Geolocation City",
-        "Geolocation State",
-        "Geolocation Country",
-        "Geolocation Zip",
-        "Lifetime Message",
-        "First Purchase Time",
-        "Purchase Count",
-        "Purchase Price",
-        "Purchase Incomplete",
-        "Last Purchase Time",
-        "Largest Purchase Item Price",
-        "Top Device",
-        STATUS,
-    }
-)
-"""The recorded header without the vars (SAILTHRU.md §9.3)."""
-
 
 async def export(client: Client, list_name: str, vars: Sequence[str], folder: Path) -> Export:
     """The members of a list, as a file in `folder`.
 
     Raises:
         ApiRejected: Sailthru will not export it, or the job ended with an error.
+        ExportBroken: what came is no export.
         AccountUnavailable: it took longer than the deadline, or could not be fetched whole.
     """
     fields = {"fields": {"vars": dict.fromkeys(vars, 1)}} if vars else {}
     path = _new_file(folder)
     await _exported(client, {"job": "export_list_data", "list": list_name, **fields}, path)
-    found = _described(list_name, vars, path)
+    found = exports.described(list_name, vars, path)
     if found is None and fields:
         # Which names `fields` knows is not documented; should naming vars leave out all else, take everything.
         await _exported(client, {"job": "export_list_data", "list": list_name}, path)
-        found = _described(list_name, vars, path)
+        found = exports.described(list_name, vars, path)
     if found is None:
-        raise ApiRejected(
-            f'The export of the list "{list_name}" has no columns "{SID}" and "{HASH}".', code=None, status=200
-        )
+        raise exports.unfit(list_name)
     return found
 
 
@@ -87,7 +48,7 @@ async def _exported(client: Client, params: Mapping[str, Any], path: Path) -> No
     for last in (False, True):
         try:
             url = await _finished(client, await _posted(client, params), params["list"])
-            await client.download(url, path)
+            await client.download(url, path, f'the download of the export of the list "{params["list"]}"')
         except NotFound:
             if last:
                 raise
@@ -188,38 +149,6 @@ def _text(answer: Answer, name: str, asked: str) -> str:
     if not isinstance(value, str) or not value:
         raise ApiRejected(f"Sailthru's answer to {asked} has no {name}.", code=None, status=200)
     return value
-
-
-def _described(list_name: str, names: Sequence[str], path: Path) -> Export | None:
-    """Where things are in the file; None where there is no sid or no hash."""
-    header = _header(path)
-    if SID not in header or HASH not in header:
-        return None
-    columns = tuple(f"c{index}" for index in range(len(header)))
-    found = {name: _position(header, name) for name in names}
-    return Export(
-        list=list_name,
-        path=str(path),
-        columns=columns,
-        sid_column=columns[header.index(SID)],
-        hash_column=columns[header.index(HASH)],
-        optout_column=columns[header.index(OPTOUT)] if OPTOUT in header else None,
-        status_column=columns[header.index(STATUS)] if STATUS in header else None,
-        var_columns={name: columns[index] for name, index in found.items() if index is not None},
-    )
-
-
-def _position(header: Sequence[str], var: str) -> int | None:
-    """Where a var stands; one that is named like a native column is the second of that name (SAILTHRU.md §14.16)."""
-    places = [index for index, name in enumerate(header) if name == var]
-    nth = 1 if var in NATIVE else 0
-    return places[nth] if len(places) > nth else None
-
-
-def _header(path: Path) -> list[str]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        records: Iterator[list[str]] = csv.reader(file)
-        return next(records, [])
 
 
 def _new_file(folder: Path) -> Path:

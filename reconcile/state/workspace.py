@@ -74,11 +74,15 @@ class Workspace(ABC):
 
         Raises:
             FormulaRefused: an expression of the spec fails on a value; the value is not told.
+            ExportBroken: an export that it reads has a record that cannot be right.
         """
 
     @abstractmethod
     def records(self, export: Export) -> Rows:
-        """The CSV of a list export: records (a value may hold newlines, SAILTHRU.md §9.3), all of it text."""
+        """The CSV of a list export: records (a value may hold newlines, SAILTHRU.md §9.3), all of it text.
+
+        A record that cannot be right is an error of whoever keeps what it reads, see `keep`; never a smaller list.
+        """
 
     @abstractmethod
     def derive(self, rows: Rows, formulas: Mapping[str, str]) -> Rows:

@@ -10,6 +10,7 @@ import duckdb
 import ibis
 import pyarrow as pa
 
+from reconcile.state.engines import records
 from reconcile.state.model import Batches, Export, Rows
 from reconcile.state.workspace import BATCH, FormulaRefused, Workspace
 
@@ -29,6 +30,7 @@ class DuckDB(Workspace):
 
     def __init__(self, *, memory_limit: str | None = None) -> None:
         self._memory_limit = memory_limit
+        self._exports: dict[str, str] = {}
 
     def _open(self) -> None:
         # In memory, although tables may spill: a database file would pay for durability that nobody needs here, and
@@ -68,19 +70,35 @@ class DuckDB(Workspace):
 
     def keep(self, name: str, rows: Rows) -> Rows:
         """As a table."""
+        statement = f"CREATE OR REPLACE TABLE {_quoted(name)} AS {self._engine.compile(rows)}"
         try:
-            self._engine.con.execute(f"CREATE OR REPLACE TABLE {_quoted(name)} AS {self._engine.compile(rows)}")
+            self._engine.con.execute(statement)
         except duckdb.DataError as error:
             # The engine's words name the value, which is a person's: only the kind of failure is told.
             raise FormulaRefused(name, type(error).__name__.removesuffix("Exception").lower() + " error") from None
+        except duckdb.Error as error:
+            if not records.reads(statement, self._exports):
+                raise
+            self._read_in_order(statement, str(error))
         return self._engine.table(name)
+
+    def _read_in_order(self, statement: str, said: str) -> None:
+        """What came to grief over an export once more, from its first record to its last.
+
+        Parts of a file are read side by side, and one that begins inside a value full of lines may be misread. Read in
+        order, a file may end inside quotes without a word of the engine: that is looked for here.
+        """
+        if not all(records.balanced(path) for path in records.reads(statement, self._exports)):
+            raise records.broken(statement, said, self._exports) from None
+        try:
+            self._engine.con.execute(records.in_order(statement))
+        except duckdb.Error as error:
+            raise records.broken(statement, str(error), self._exports) from None
 
     def records(self, export: Export) -> Rows:
         """As a view: nothing is read before it is asked for."""
-        columns = ", ".join(f"{_quoted(column)}: 'VARCHAR'" for column in export.columns)
-        options = """auto_detect = false, header = true, delim = ',', quote = '"', escape = '"', strict_mode = true"""
-        path = str(export.path).replace("'", "''")
-        return self._engine.sql(f"FROM read_csv('{path}', columns = {{{columns}}}, {options})", dialect="duckdb")
+        self._exports[export.path] = export.list
+        return self._engine.sql(records.query(export), dialect="duckdb")
 
     def json_lines(self, path: Path, types: Mapping[str, str]) -> Rows:
         """A file of JSON lines, zstd, as a view: nothing is read before it is asked for."""

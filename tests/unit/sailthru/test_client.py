@@ -294,7 +294,7 @@ FILE = "https://files.example/export/1"
 def download(script: Script, path, clock: Clock | None = None) -> BaseException | None:
     async def go():
         async with a_client(script, clock) as client:
-            await client.download(FILE, path)
+            await client.download(FILE, path, "the download of a file")
 
     try:
         asyncio.run(go())

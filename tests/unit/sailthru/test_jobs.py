@@ -9,8 +9,8 @@ import httpx
 import pytest
 from unit.sailthru.scripted import HTML, Clock, Script, a_client, no
 
-from reconcile.errors import AccountUnavailable, ApiRejected, ReconcileError
-from reconcile.sailthru import jobs
+from reconcile.errors import AccountUnavailable, ApiRejected, ExportBroken, ReconcileError
+from reconcile.sailthru import exports, jobs
 from reconcile.sailthru.model import Export
 
 URL = "https://files.example/export/abc"
@@ -51,7 +51,7 @@ def asked(script: Script) -> list[str]:
 
 
 def test_the_native_header_is_the_recorded_one():
-    assert set(next(csv.reader([NATIVE]))) == jobs.NATIVE
+    assert set(next(csv.reader([NATIVE]))) == exports.NATIVE
 
 
 def test_an_export(tmp_path):
@@ -154,9 +154,26 @@ def test_naming_vars_may_have_left_out_the_native_columns(tmp_path):
 
 
 @pytest.mark.parametrize("names", [(), ("plan",)])
-def test_a_file_without_sid_or_hash_is_no_export(tmp_path, names):
-    with pytest.raises(ApiRejected, match="no columns"):
-        export(Script(otherwise=answers_of(csv_file("email,plan\na,b\n"))), tmp_path, *names)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "email,plan\na,b\n",
+        "<html><body>Down for maintenance</body></html>\n",
+        "\n",
+        '"Profile Id","Email Ha\n',
+        '"' + "a page without end " * 10_000 + "\n",
+    ],
+    ids=["other columns", "a page", "a line end", "a header cut inside quotes", "a record without end"],
+)
+def test_a_file_without_sid_or_hash_is_no_export(tmp_path, names, text):
+    with pytest.raises(ExportBroken, match='list "Main" is broken: its header has no columns "Profile Id"'):
+        export(Script(otherwise=answers_of(csv_file(text))), tmp_path, *names)
+
+
+@pytest.mark.parametrize("text", ["", FILE[:-9], "<html>Down for maintenance</html>"])
+def test_a_file_that_never_comes_whole_names_its_list(tmp_path, text):
+    with pytest.raises(AccountUnavailable, match='the download of the export of the list "Main"'):
+        export(Script(otherwise=answers_of(csv_file(text))), tmp_path)
 
 
 @pytest.mark.parametrize(

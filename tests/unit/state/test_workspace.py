@@ -102,9 +102,11 @@ def test_a_stream_that_breaks_off_leaves_the_table_that_was_there(workspace: Wor
 )
 def test_a_value_of_an_export_is_what_it_was(workspace: Workspace, tmp_path: Path, value: str, end: str) -> None:
     quoted = value.replace('"', '""')
-    text = "".join(line + end for line in ("id,city", f'1,"{quoted}"', "2,", f'3,"{quoted}"'))
+    text = "".join(line + end for line in ("id,hash,city", f'1,,"{quoted}"', "2,,", f'3,,"{quoted}"'))
     (tmp_path / "export.csv").write_bytes(text.encode())
-    rows = workspace.records(Export("News", str(tmp_path / "export.csv"), ("a", "b"), {}))
+    rows = workspace.records(
+        Export("News", str(tmp_path / "export.csv"), ("a", "h", "b"), {}, sid_column="a", hash_column="h")
+    )
     first, empty, last = (row["b"] for row in workspace.dicts(rows.order_by("a"), limit=9))
     assert (first, last) == (value, value)
     assert not empty
