@@ -14,6 +14,7 @@
     ├── GuardBreached                 3   the plan does more than the spec's guards let through
     ├── AllowanceUnfit               64   an `--allow` that no guard knows
     ├── AccountBusy                   6   another apply is at work on the account: wait for it
+    ├── ObservationUnusable           5   a kept observation that is damaged, of another account, or lacks something
     └── PlanUnusable                  5   a plan file that is damaged, edited, foreign, expired, or already applied
 
 No message here ever holds a person's address or value: whoever raises masks first (`state.masks`).
@@ -191,5 +192,11 @@ class AccountBusy(ReconcileError):
 
 class PlanUnusable(ReconcileError):
     """A plan file that may not be applied or cannot be read; nothing has been written."""
+
+    exit_status = 5
+
+
+class ObservationUnusable(ReconcileError):
+    """A kept observation that no plan can be made from: damaged, of another account, or without what is managed."""
 
     exit_status = 5

@@ -17,20 +17,32 @@ from reconcile.apply import memory, runs
 from reconcile.apply.attempt import Attempt
 from reconcile.apply.brake import Brake
 from reconcile.apply.model import Events, Report, Unheard
+from reconcile.errors import CredentialsRefused
 from reconcile.plan import allowances, guards, integrity, planner
 from reconcile.plan.model import AccountFace, Allowance, Face, Plan
-from reconcile.sailthru import limits, target
+from reconcile.sailthru import limits, observation, target
+from reconcile.sailthru.kept import Manifest, Whose, draft
 from reconcile.sailthru.model import Credentials
-from reconcile.spec import templates
+from reconcile.spec import managed, templates
 from reconcile.spec.model import Account, Mode, Policy, Spec
-from reconcile.state import desired, observed
+from reconcile.state import desired
+from reconcile.state import observed as reading
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
-from reconcile.state.model import Progress, Silent
-from reconcile.state.workspace import Workspace
+from reconcile.state.model import Observable, Progress, Silent
 
 APPLYING = "192MB"
 """What the engine may use during an apply before it spills: a million upserts by job fit into 500 MiB in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a plan looks at, the masks of its people, which account it is, and when it was taken if it was kept."""
+
+    account: Observable
+    masks: Masks
+    whose: Whose
+    taken_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +71,37 @@ class Reconciler:
             CredentialsRefused, AccountUnavailable: it does not.
         """
         with DuckDB() as workspace:
-            async with self._account(spec.account, spec.policy, workspace) as (account, _):
+            async with self._account(spec.account, spec.policy, workspace.folder) as (account, _):
                 return await account.check()
+
+    async def observe(self, spec: Spec, out: Path, *, progress: Progress | None = None) -> Manifest:
+        """Keep what a plan would read of the account in bulk in the folder `out`, for `plan(observed=...)`.
+
+        Nothing is written to the account. An earlier observation at `out` is replaced when this one is whole.
+
+        Raises:
+            ObservationUnusable: something else is at `out`, or nothing can be put there.
+            AccountUnavailable, CredentialsRefused, AccountUnfit: see `errors`.
+        """
+        with draft(out) as folder, DuckDB() as workspace:
+            async with self._account(spec.account, spec.policy, folder) as (account, _):
+                return await observation.take(
+                    account,
+                    workspace,
+                    folder,
+                    lists=managed.lists(spec),
+                    vars=managed.vars(spec),
+                    whose=self._whose(spec.account),
+                    taken_at=self.now(),
+                    progress=progress or Silent(),
+                )
 
     async def plan(
         self,
         spec: Spec,
         *,
         out: Path | None = None,
+        observed: Path | None = None,
         as_of: datetime | None = None,
         allowed: Sequence[Allowance] = (),
         progress: Progress | None = None,
@@ -75,31 +110,36 @@ class Reconciler:
 
         Args:
             out: where to keep the plan so that it can be applied; without it the plan can only be looked at.
+            observed: an observation kept by `observe`, to be planned on; a fresh look at the account when None.
             as_of: the clock of relative dates; now when None.
             allowed: limits of the spec's guards that are raised for this plan.
 
         Raises:
             AllowanceUnfit: an allowance is about something that the spec does not have.
+            ObservationUnusable: the observation is damaged, of another account, or lacks what is managed by now.
             SpecInvalid, SourceUnavailable, AccountUnavailable, CredentialsRefused, AccountUnfit: see `errors`.
         """
         allowances.check(allowed, allowances.scopes_of_spec(spec))
         progress = progress or Silent()
         now = as_of or self.now()
         with DuckDB() as workspace:
-            async with self._account(spec.account, spec.policy, workspace) as (account, masks):
-                # The account first: a key that is refused need not wait for a million rows.
-                await account.lists()
+            lookups = None if spec.policy.mode is Mode.ENRICH else spec.policy.lookups
+            looked_at = (
+                self._fresh(spec, workspace.folder)
+                if observed is None
+                else self._kept(spec, workspace.folder, observed, looks=lookups != 0)
+            )
+            async with looked_at as look:
                 wanted = desired.build(
                     spec,
                     sources.open_all(spec, self.environ),
                     workspace,
                     as_of=now,
-                    masks=masks,
+                    masks=look.masks,
                     progress=progress,
                 )
-                lookups = None if spec.policy.mode is Mode.ENRICH else spec.policy.lookups
-                there = await observed.build(
-                    account,
+                there = await reading.build(
+                    look.account,
                     wanted,
                     workspace,
                     lookups=lookups,
@@ -107,12 +147,11 @@ class Reconciler:
                     progress=progress,
                 )
                 quota = limits.quota(spec.policy.share)
-                url, api_key = (
-                    templates.resolve(text, self.environ) for text in (spec.account.url, spec.account.api_key)
+                setting = planner.Setting(
+                    spec, workspace, look.masks, now, look.whose.url, quota, look.whose.fingerprint, self.now()
                 )
-                setting = planner.Setting(spec, workspace, masks, now, url, quota, api_key, self.now())
                 last_good = memory.recall(self.state, spec.account.name)
-                setting = replace(setting, last_good=last_good, allowed=tuple(allowed))
+                setting = replace(setting, last_good=last_good, allowed=tuple(allowed), observed_at=look.taken_at)
                 return planner.build(wanted, there, setting, out)
 
     async def apply(
@@ -157,7 +196,7 @@ class Reconciler:
         )
         async with attempt.begun(lock_timeout=lock_timeout):
             with DuckDB(memory_limit=APPLYING) as workspace:
-                async with self._account(plan.face.account, plan.face, workspace) as (account, masks):
+                async with self._account(plan.face.account, plan.face, workspace.folder) as (account, masks):
                     await account.check()
                     report = await attempt.apply(account, masks, workspace)
             if report.converged:
@@ -168,11 +207,41 @@ class Reconciler:
         """Whether the account is as the spec and the sources say, by a fresh plan that comes out empty."""
         return (await self.plan(spec, progress=progress)).face.empty
 
+    def _whose(self, account: Account, *, key_needed: bool = True) -> Whose:
+        """Which account it is; with an empty fingerprint where its API key is not there, and need not be."""
+        url = templates.resolve(account.url, self.environ)
+        try:
+            fingerprint = integrity.fingerprint(templates.resolve(account.api_key, self.environ))
+        except CredentialsRefused:
+            if key_needed:
+                raise
+            fingerprint = ""
+        return Whose(name=account.name, url=url, fingerprint=fingerprint)
+
+    @asynccontextmanager
+    async def _fresh(self, spec: Spec, folder: Path) -> AsyncIterator[_Look]:
+        """The account itself, to be looked at."""
+        async with self._account(spec.account, spec.policy, folder) as (account, masks):
+            await account.lists()  # a key that is refused need not wait for a million rows
+            yield _Look(account, masks, self._whose(spec.account))
+
+    @asynccontextmanager
+    async def _kept(self, spec: Spec, folder: Path, kept: Path, *, looks: bool) -> AsyncIterator[_Look]:
+        """An observation of the account; single people are looked at live, unless there are to be no looks at all."""
+        whose = self._whose(spec.account, key_needed=looks)
+        found = observation.opened(kept, whose, lists=managed.lists(spec), vars=managed.vars(spec))
+        if not looks:
+            masks = Masks.keyed_by(templates.resolve(spec.account.api_secret, self.environ))
+            yield _Look(observation.Kept(kept, found, None), masks, found.account, found.taken_at)
+            return
+        async with self._account(spec.account, spec.policy, folder) as (live, masks):
+            yield _Look(observation.Kept(kept, found, live), masks, found.account, found.taken_at)
+
     @asynccontextmanager
     async def _account(
-        self, account: Account | AccountFace, pace: Policy | Face, workspace: Workspace
+        self, account: Account | AccountFace, pace: Policy | Face, folder: Path
     ) -> AsyncIterator[tuple[target.Target, Masks]]:
-        """A connection to the account, and the masks of its people."""
+        """A connection to the account, and the masks of its people; `folder` is where its exports are put."""
         key, secret, url = (
             templates.resolve(text, self.environ) for text in (account.api_key, account.api_secret, account.url)
         )
@@ -181,7 +250,7 @@ class Reconciler:
             Credentials(key, secret),
             url=url,
             masks=masks,
-            folder=workspace.folder,
+            folder=folder,
             at_once=2 * pace.at_once,  # so many of a kind: an apply looks at one chunk while it writes the next
             share=pace.share,
             transport=self.transport,

@@ -94,6 +94,10 @@ class FakeAccount:
 
     # Observable and Executor
 
+    @property
+    def hash_checked(self) -> bool:
+        return False
+
     async def lists(self) -> Sequence[RemoteList]:
         await self._called("lists", None)
         return tuple(self.remote)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from reconcile.cli import applying, describing, ending, planning, simulating
+from reconcile.cli import applying, describing, ending, observing, planning, simulating
 
 app = typer.Typer(
     name="reconcile",
@@ -19,6 +19,7 @@ app = typer.Typer(
 _COMMANDS = (
     describing.validate,
     describing.check,
+    observing.observe,
     planning.plan,
     planning.show,
     applying.apply,

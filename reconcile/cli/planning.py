@@ -25,6 +25,9 @@ def plan(
     spec: SpecPath = SPECS,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep the plan in this file, to be applied.")] = None,
     format: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,  # noqa: A002 -- the option's name
+    observed: Annotated[
+        Path | None, typer.Option("--observed", help="Plan on an observation that `observe` kept in this folder.")
+    ] = None,
     as_json: AsJson = False,
     reveal: Reveal = False,
     allow: Allow = None,
@@ -35,7 +38,7 @@ def plan(
 ) -> None:
     """Show what differs between the sources and the account, and what apply would do. Writes nothing to the account."""
     with _kept(out) as path:
-        made = planned(load(spec), path, allowances(allow), as_json=as_json, state=state)
+        made = planned(load(spec), path, allowances(allow), observed=observed, as_json=as_json, state=state)
         telling.show(made, Format.JSON if as_json else format, reveal=reveal, event="plan" if as_json else None)
         if out is not None and not as_json and format is Format.TEXT:
             apply_it = f"Apply exactly this with: reconcile apply {out}"
@@ -54,12 +57,21 @@ def show(
     telling.show(archive.read(plan), format, reveal=reveal)
 
 
-def planned(spec: Spec, out: Path | None, allowed: Sequence[Allowance], *, as_json: bool, state: Path) -> Plan:
-    """A fresh plan, with its steps shown on the way."""
+def planned(
+    spec: Spec,
+    out: Path | None,
+    allowed: Sequence[Allowance],
+    *,
+    as_json: bool,
+    state: Path,
+    observed: Path | None = None,
+) -> Plan:
+    """A plan, with its steps shown on the way."""
     from reconcile import Reconciler
 
     with telling.steps(as_json=as_json) as steps:
-        return asyncio.run(Reconciler(state=state).plan(spec, out=out, allowed=allowed, progress=steps))
+        planning = Reconciler(state=state).plan(spec, out=out, observed=observed, allowed=allowed, progress=steps)
+        return asyncio.run(planning)
 
 
 @contextmanager

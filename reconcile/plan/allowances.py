@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from reconcile.errors import AllowanceUnfit
 from reconcile.plan.model import Allowance, Face
+from reconcile.spec import managed
 from reconcile.spec.guards import Guard
 from reconcile.spec.model import Spec
 from reconcile.spec.places import meant
@@ -50,11 +51,11 @@ def check(allowed: Iterable[Allowance], scopes: Scopes) -> None:
 
 def scopes_of_spec(spec: Spec) -> Scopes:
     """The scopes that plans of a spec can have."""
-    home, identity = spec.profiles.from_, spec.profiles.identity
+    home = spec.profiles.from_
     columns = {f"{one.source or home}.{one.column}" for one in spec.properties.values() if one.column}
     return _scopes(
-        lists={spec.account.registry, *(group.list for group in spec.groups.values())},
-        vars={*spec.vars, *([identity.var] if identity else ())},
+        lists=set(managed.lists(spec)),
+        vars=set(managed.vars(spec)),
         sources=set(spec.sources),
         parts={*spec.sources, *columns, *(f"property {name}" for name in spec.properties)},
     )

@@ -161,6 +161,11 @@ def _notes(face: Face) -> Iterator[str]:
     yield from _consent(face)
     if face.allowed:
         yield f"Allowed for this plan: {', '.join(str(one) for one in face.allowed)}."
+    if face.observation is not None:
+        yield (
+            f"Made from a kept observation of {face.observation.taken_at}, {_age(face.observation.age)} old: what "
+            "happened at the account since is not in this plan."
+        )
     if face.mode is Mode.OBSERVE:
         yield "The spec only observes (policy.mode: observe): this plan cannot be applied."
     if face.held_by_mode:
@@ -176,6 +181,11 @@ def _notes(face: Face) -> Iterator[str]:
         yield f"{_profiles(face.unconfirmed)} {told}"
     if any(one.join for one in face.lists) or any(one.set or one.cleared for one in face.vars):
         yield "Joining a list or changing a var may start journeys and mails at Sailthru."
+
+
+def _age(seconds: int) -> str:
+    minutes = seconds // 60
+    return _counted(minutes, "minute") if minutes < 120 else f"{minutes / 60:,.1f} hours"
 
 
 def _consent(face: Face) -> Iterator[str]:

@@ -37,6 +37,7 @@ class Heads:
         invalid: source, `source.column` or `property name` -> what of it cannot be used.
         opted_out: list -> those of the joining that are known to have opted out.
         groups: list -> the group that is mapped to it.
+        observation_hours: age of the kept observation that the plan is made from, rounded up; None for a fresh look.
     """
 
     counts: Counts = field(default_factory=Counts)
@@ -50,6 +51,7 @@ class Heads:
     invalid: Mapping[str, Part] = field(default_factory=dict)
     opted_out: Mapping[str, Part] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
+    observation_hours: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,13 @@ def _opted_out_joins(heads: Heads, limits: Guards) -> Iterator[_Finding]:
         yield _Finding(Guard.OPTED_OUT_JOINS, name, part.figure, limit, told, path)
 
 
+def _observation_age(heads: Heads, limits: Guards) -> Iterator[_Finding]:
+    hours = heads.observation_hours
+    if hours is not None:
+        told = f"{hours:,} {'hour has' if hours == 1 else 'hours have'} passed since the account was observed"
+        yield _Finding(Guard.OBSERVATION_AGE, "", hours, limits.observation_age, told)
+
+
 _RULES: tuple[Callable[[Heads, Guards], Iterator[_Finding]], ...] = (
     _removals,
     _deletions,
@@ -201,6 +210,7 @@ _RULES: tuple[Callable[[Heads, Guards], Iterator[_Finding]], ...] = (
     _source_rows,
     _invalid_rows,
     _opted_out_joins,
+    _observation_age,
 )
 
 

@@ -205,6 +205,18 @@ class Consent(_Face):
     deleted: int = 0
 
 
+class ObservationFace(_Face):
+    """The kept observation that a plan was made from: when it was taken, and how old it was then, in seconds."""
+
+    taken_at: str
+    age: int
+
+    @property
+    def hours(self) -> int:
+        """Its age in hours, rounded up."""
+        return -(-self.age // 3600)
+
+
 class Cost(_Face):
     """What an apply will ask of the account, at least: calls by method and endpoint, and minutes at its limits."""
 
@@ -247,6 +259,7 @@ class Face(_Face):
     cost: Cost
     samples: tuple[Sample, ...]
     consent: Consent = Consent()
+    observation: ObservationFace | None = None
     breaches: tuple[Breach, ...] = ()
     allowed: tuple[Allowance, ...] = ()
 

@@ -22,6 +22,7 @@ from reconcile.plan.model import (
     Counts,
     Face,
     ListFace,
+    ObservationFace,
     Plan,
     Route,
     Sample,
@@ -49,10 +50,11 @@ class Setting:
         as_of: the clock of relative dates.
         url: where the account answers, references resolved.
         quota: calls a minute we may make, by method and endpoint (`POST /user`), for the estimate.
-        api_key: the reference resolved; only a digest of it is kept.
+        fingerprint: of the account's API key, see `integrity.fingerprint`.
         made_at: when the plan is made, if not at `as_of`.
         last_good: rows of each source at the last apply that converged; None where nobody remembers.
         allowed: limits of the guards that are raised for this plan.
+        observed_at: when the kept observation was taken that the plan is made from; None for a fresh look.
     """
 
     spec: Spec
@@ -61,10 +63,11 @@ class Setting:
     as_of: datetime
     url: str
     quota: Mapping[str, float]
-    api_key: str = ""
+    fingerprint: str = ""
     made_at: datetime | None = None
     last_good: Mapping[str, int] | None = None
     allowed: tuple[Allowance, ...] = ()
+    observed_at: datetime | None = None
 
 
 def build(desired: Desired, observed: Observed, setting: Setting, path: Path | None) -> Plan:
@@ -170,7 +173,15 @@ def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, se
         observed=observed.total,
         cost=costs.estimate(counts, lists, shape.registry.list, route, setting.quota),
         samples=tuple(_samples(decided, shape, workspace, setting.masks)),
+        observation=_observation(setting.observed_at, made_at),
     )
+
+
+def _observation(taken_at: datetime | None, made_at: datetime) -> ObservationFace | None:
+    if taken_at is None:
+        return None
+    age = max(0, int((made_at - taken_at).total_seconds()))
+    return ObservationFace(taken_at=taken_at.isoformat(timespec="seconds"), age=age)
 
 
 def _guarded(face: Face, observed: Observed, decided: Rows, setting: Setting) -> Face:
@@ -203,7 +214,7 @@ def _account(spec: Spec, setting: Setting) -> AccountFace:
         url=setting.url,
         api_key=account.api_key,
         api_secret=account.api_secret,
-        fingerprint=integrity.fingerprint(setting.api_key),
+        fingerprint=setting.fingerprint,
     )
 
 

@@ -50,6 +50,11 @@ class Target:
         self._creating = asyncio.Lock()
 
     @property
+    def hash_checked(self) -> bool:
+        """Nobody has looked yet."""
+        return False
+
+    @property
     def calls(self) -> Mapping[str, int]:
         """Calls sent so far, by name (`POST /user`), repeats included."""
         return {f"{method} /{endpoint}": count for (method, endpoint), count in sorted(self._client.counts.items())}

@@ -36,6 +36,7 @@ class Guard(StrEnum):
     SOURCE_ROWS = "source_rows"
     INVALID_ROWS = "invalid_rows"
     OPTED_OUT_JOINS = "opted_out_joins"
+    OBSERVATION_AGE = "observation_age"
 
 
 def _limit(given: Any) -> int | str:
@@ -92,6 +93,8 @@ class Guards(Part):
     opted_out_joins: PerListOrLimit = PerList()
     """People known to have opted out who join a list, the registry excepted; a share is of those who join. None, when
     absent."""
+    observation_age: StrictInt = Field(default=24, ge=0)
+    """Hours since a kept observation that a plan is made from (`plan --observed`) was taken."""
     at_least: StrictInt = Field(default=10, ge=0)
     """A share never stops fewer than this many, so that small lists are not stopped by rounding."""
 

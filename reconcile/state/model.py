@@ -175,7 +175,12 @@ class Exporter(Protocol):
 
 
 class Observable(Exporter, Protocol):
-    """An account that can be looked at. Satisfied by `sailthru.target`."""
+    """An account that can be looked at. Satisfied by `sailthru.target`, and by `sailthru.observation`."""
+
+    @property
+    def hash_checked(self) -> bool:
+        """Whether it is known already that its exports hash addresses as we do (SAILTHRU.md §15)."""
+        ...
 
     async def lists(self) -> Sequence[RemoteList]:
         """All lists of the account, twins included."""

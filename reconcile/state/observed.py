@@ -83,11 +83,13 @@ async def build(
     Raises:
         TwinLists: a managed list exists twice.
         AccountUnfit: a managed name is a smart list's, or the account does not hash addresses as we do.
+        ExportBroken: the file of a list is no whole list.
     """
     progress = progress or Silent()
     remote = check_lists(await account.lists(), desired.shape.memberships)
     exported = await members_of(account, desired.shape, remote, workspace, progress)
-    await _check_hash(account, exported, desired.rows, workspace)
+    if not account.hash_checked:
+        await check_hash(account, exported, desired.rows, workspace)
     ours = _hands_off(exported, desired, workspace)
     leaving = workspace.keep("leaving", ours.anti_join(desired.rows, "hash").select("sid"))
     coming = workspace.keep("coming", desired.rows.anti_join(exported, "hash").select("email"))
@@ -136,19 +138,25 @@ async def members_of(
     account: Exporter, shape: Shape, lists: Iterable[str], workspace: Workspace, progress: Progress
 ) -> Rows:
     """All members of these lists, a row a profile, as table `exported` of this shape."""
-    names, step = sorted(lists), "reading lists"
-    progress.start(step, len(names))
-
-    async def fetch(name: str) -> Export:
-        export = await account.export(name, [var.name for var in shape.vars])
-        progress.advance(step)
-        return export
-
-    exports = await abreast.each(names, fetch, at_once=max(1, len(names)))
-    progress.finish(step)
+    exports = await exports_of(account, sorted(lists), [var.name for var in shape.vars], progress)
     if not exports:
         return workspace.store("exported", _as_arrow([], shape))
     return workspace.keep("exported", _everybody(exports, shape, workspace))
+
+
+async def exports_of(account: Exporter, lists: Sequence[str], vars: Sequence[str], progress: Progress) -> list[Export]:
+    """The exports of these lists, all asked for at once: how many go side by side is the account's to say."""
+    step = "reading lists"
+    progress.start(step, len(lists))
+
+    async def fetch(name: str) -> Export:
+        export = await account.export(name, vars)
+        progress.advance(step)
+        return export
+
+    found = await abreast.each(lists, fetch, at_once=max(1, len(lists)))
+    progress.finish(step)
+    return found
 
 
 def _everybody(exports: Sequence[Export], shape: Shape, workspace: Workspace) -> Rows:
@@ -224,23 +232,32 @@ def _first_each(rows: Rows) -> Rows:
     return rows.group_by("sid").aggregate(**columns).select(*rows.columns)
 
 
-async def _check_hash(account: Observable, exported: Rows, desired: Rows, workspace: Workspace) -> None:
+async def check_hash(account: Observable, exported: Rows, desired: Rows, workspace: Workspace) -> None:
     """Make sure that this account hashes addresses as we do (§15).
 
-    Whoever is found on both sides by hash is proof; else a member is asked for their address.
+    Whoever is found on both sides by hash is proof; else a member's address is asked for.
     """
-    if workspace.dicts(desired.semi_join(exported.limit(PROBE), "hash").select("hash"), limit=1):
-        return
+    if not workspace.dicts(desired.semi_join(exported.limit(PROBE), "hash").select("hash"), limit=1):
+        await ask_hash(account, exported, workspace)
+
+
+async def ask_hash(account: Observable, exported: Rows, workspace: Workspace) -> bool:
+    """Whether a member whose address was asked for proves it (§15); False when nobody could be asked.
+
+    Raises:
+        AccountUnfit: a member proves the contrary.
+    """
     for row in workspace.dicts(exported.order_by("hash").select("sid", "hash"), limit=5):
         sighting = await account.look(Ref(sid=row["sid"]), ())
         if sighting is None or sighting.email is None:
             continue
         if values.hash_of(sighting.email.strip().lower()) == row["hash"]:
-            return
+            return True
         raise AccountUnfit(
             "The account's exports do not hash e-mail addresses as expected (MD5 of the lower-cased address).",
             hint="Without that no member can be recognised, so nothing was planned. Please report this.",
         )
+    return False
 
 
 def _hands_off(exported: Rows, desired: Desired, workspace: Workspace) -> Rows:

@@ -116,6 +116,26 @@ def test_apply_of_a_spec_plans_shows_asks_and_applies(desk: Desk) -> None:
     assert desk.run("apply", "--yes").stdout.strip().startswith("Plan")
 
 
+def test_an_observation_is_kept_and_planned_on(desk: Desk) -> None:
+    desk.run("apply", "--yes")
+    done = desk.run("observe", "--out", "seen")
+    assert (done.returncode, desk.writes()) == (0, 34)
+    assert "Observed shop at http://127.0.0.1" in done.stdout
+    assert "3 lists with " in done.stdout
+    assert "reconcile plan --observed seen" in done.stderr
+    event = json.loads(desk.run("observe", "specs", "--out", "seen", "--json").stdout.splitlines()[-1])
+    assert (event["event"], event["path"], event["lists"], event["hash_check"]) == ("observation", "seen", 3, "matched")
+    desk.sql("update customers set first_name = 'Grace' where id = 3")
+    before = sum(desk.simulator.calls_total.values())
+    planned = desk.run("plan", "--observed", "seen", "--out", "shop.rplan")
+    assert "Plan: 0 profiles to create, 1 to update, 0 to delete" in planned.stdout
+    assert "Made from a kept observation of " in planned.stdout
+    assert sum(desk.simulator.calls_total.values()) == before
+    assert desk.run("apply", "shop.rplan").returncode == 0
+    nowhere = desk.run("plan", "--observed", "nowhere")
+    assert (nowhere.returncode, "There is no observation in nowhere" in nowhere.stderr) == (5, True)
+
+
 def test_json_is_one_event_a_line(desk: Desk) -> None:
     events = [json.loads(line) for line in desk.run("plan", "--json", "--out", "shop.rplan").stdout.splitlines()]
     assert {one["event"] for one in events} == {"step", "plan"}

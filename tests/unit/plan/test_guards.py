@@ -41,6 +41,11 @@ CASES: list[tuple[str, Heads, dict[str, Any], int | None]] = [
     ("removals", Heads(**one_list(31, 200), groups={"News": "news"}), {"removals": {"lists": {"news": 30}}}, 30),
     ("removals", Heads(**one_list(31, 200)), {"removals": {"default": 5, "lists": {"Other": 50}}}, 5),
     ("removals", Heads(**one_list(5, 40)), {"at_least": 0}, 2),
+    # observation_age: a day, and nothing to say of a fresh look
+    ("observation_age", Heads(), {"observation_age": 0}, None),
+    ("observation_age", Heads(observation_hours=24), {}, None),
+    ("observation_age", Heads(observation_hours=25), {}, 24),
+    ("observation_age", Heads(observation_hours=2), {"observation_age": 1}, 1),
     # deletions: none, unless the spec says how many
     ("deletions", Heads(Counts()), {}, None),
     ("deletions", Heads(Counts(delete=1)), {}, 0),
@@ -122,6 +127,7 @@ ALL = Heads(
     last_good={"shop": 500},
     invalid={"shop": Part(30, 100), "shop.city": Part(40, 100)},
     opted_out={"News": Part(2, 3)},
+    observation_hours=30,
 )
 
 
