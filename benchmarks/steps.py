@@ -56,7 +56,7 @@ def sighted(folder: Path, workspace: Any) -> Any:
 
     spec, masks = load.load(folder / "spec.yaml"), Masks.keyed_by("secret")
     wanted = desired.build(spec, sources.open_all(spec, {}), workspace, as_of=AS_OF, masks=masks)
-    there = asyncio.run(observed.build(Exported(folder), wanted, workspace, lookups=0, at_once=20))
+    wanted, there = asyncio.run(observed.build(Exported(folder), wanted, workspace, lookups=0, at_once=20))
     return spec, masks, wanted, there
 
 

@@ -138,7 +138,7 @@ class Reconciler:
                     masks=look.masks,
                     progress=progress,
                 )
-                there = await reading.build(
+                wanted, there = await reading.build(
                     look.account,
                     wanted,
                     workspace,

@@ -46,9 +46,9 @@ def planned(
         opened = given if given is not None else sources.open_all(spec, {})
         wanted = desired.build(spec, opened, workspace, as_of=NOW, masks=MASKS)
         lookups = None if spec.policy.mode is Mode.ENRICH else spec.policy.lookups
-        looking = observed.build(account, wanted, workspace, lookups=lookups, at_once=1)
+        wanted, there = asyncio.run(observed.build(account, wanted, workspace, lookups=lookups, at_once=1))
         setting = planner.Setting(spec, workspace, MASKS, NOW, "http://sailthru.test", limits.quota())
-        return planner.build(wanted, asyncio.run(looking), setting, out)
+        return planner.build(wanted, there, setting, out)
 
 
 def of(folder: Path, customers: str, account: FakeAccount, *, text: str = SPEC, name: str = "plan.rplan") -> rc.Plan:

@@ -215,7 +215,7 @@ class Bulk:
         for wait in SETTLING:
             await self.account.sleep(wait)
             lists = [one.list for one in shape.memberships if one == shape.registry or self._touched(rows, one.list)]
-            seen = await observed.members_of(self.account, shape, lists, self.workspace, self.progress)
+            seen = await observed.members_of(self.account, shape, lists, rows, self.workspace, self.progress)
             wrong = self.workspace.keep("wrong", differing(rows, seen, shape).select("hash"))
             left = frozenset(row["hash"] for row in self.workspace.dicts(wrong, limit=max(total, 1)))
             self._wrong = wrong

@@ -131,10 +131,11 @@ def _body(decided: Rows, shape: Shape, workspace: Workspace) -> Iterator[bytes |
 def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, setting: Setting) -> Face:
     spec, workspace, shape = setting.spec, setting.workspace, desired.shape
     sums = workspace.one(decided.aggregate(**_sums(decided, shape)))
-    before = workspace.one(observed.rows.aggregate(**_members(observed.rows, shape)))
     counts = _counts(sums, desired.total)
     route = _route(spec.policy, counts)
-    lists = tuple(_list(one.list, one.list in observed.missing, before, sums) for one in shape.memberships)
+    lists = tuple(
+        _list(one.list, one.list in observed.missing, observed.members[one.list], sums) for one in shape.memberships
+    )
     made_at = setting.made_at or setting.as_of
     return Face(
         tool=f"reconcile {importlib.metadata.version(DISTRIBUTION)}",
@@ -247,21 +248,17 @@ def _sums(rows: Rows, shape: Shape) -> dict[str, Rows]:
     return columns
 
 
-def _members(rows: Rows, shape: Shape) -> dict[str, Rows]:
-    return {one.list: rows[one.column].sum() for one in shape.memberships}
-
-
 def _counts(sums: Mapping[str, Any], desired: int) -> Counts:
     found = {name: int(sums[f"n:{name}"] or 0) for name in ("create", "update", "moved", "unlist", "delete")}
     touched = found["create"] + int(sums["n:known"] or 0)
     return Counts(**found, unchanged=max(0, desired - touched))
 
 
-def _list(name: str, new: bool, before: Mapping[str, Any], sums: Mapping[str, Any]) -> ListFace:  # noqa: FBT001 -- a fact
+def _list(name: str, new: bool, before: int, sums: Mapping[str, Any]) -> ListFace:  # noqa: FBT001 -- a fact
     return ListFace(
         name=name,
         new=new,
-        before=int(before[name] or 0),
+        before=before,
         join=int(sums[f"n:join:{name}"] or 0),
         leave=int(sums[f"n:leave:{name}"] or 0),
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import ibis
@@ -21,10 +21,12 @@ class Desired:
     """The desired state.
 
     Args:
-        rows: a desired table of `shape`.
+        rows: a desired table of `shape`: of everybody an expression that nobody has worked out yet.
         held: `hash, identity` of people whose rows cannot be used: hands off.
         invalid: rows and values left out, by reason.
         sources: what was read.
+        total: everybody, however few are in `rows`.
+        settle: see `properties.Known`.
     """
 
     rows: Rows
@@ -33,6 +35,24 @@ class Desired:
     invalid: tuple[Invalid, ...]
     sources: tuple[SourceFacts, ...]
     total: int
+    settle: Callable[[str, Rows], Rows]
+    _among: Callable[[Rows], Rows]
+
+    def among(self, keys: Rows) -> Desired:
+        """The same with the rows of those alone whose address is among these keys (see `values.keys`), kept.
+
+        Raises:
+            SpecInvalid: an expression fails on their values.
+        """
+        return replace(self, rows=self.settle("desired", self._among(keys)))
+
+    def whole(self) -> Desired:
+        """The same with everybody's rows, worked out and kept.
+
+        Raises:
+            SpecInvalid: an expression fails on their values.
+        """
+        return replace(self, rows=self.settle("desired", self.rows))
 
 
 def build(
@@ -44,7 +64,7 @@ def build(
     masks: Masks,
     progress: Progress | None = None,
 ) -> Desired:
-    """Read the sources and work out who should be what at Sailthru.
+    """Read the sources and say who should be what at Sailthru.
 
     Raises:
         SpecInvalid: a column, expression, template or type that does not work out, with its place.
@@ -53,9 +73,16 @@ def build(
     found = people.gather(spec, sources, workspace, masks, progress or Silent())
     known = properties.evaluate(spec, found.rows, workspace, as_of)
     shape = _shape(spec, known.rows, found.key_column)
-    rows = workspace.keep("desired", _table(spec, known.rows, shape))
-    invalid = (*found.invalid, *known.unconverted)
-    return Desired(rows, shape, found.held, invalid, found.sources, workspace.count(rows))
+    return Desired(
+        rows=_table(spec, known.rows, shape),
+        shape=shape,
+        held=found.held,
+        invalid=(*found.invalid, *known.unconverted),
+        sources=found.sources,
+        total=found.total,
+        settle=known.settle,
+        _among=lambda keys: _table(spec, known.over(found.among(keys)), shape),
+    )
 
 
 def _shape(spec: Spec, rows: Rows, key: Rows) -> Shape:
@@ -85,8 +112,8 @@ def _table(spec: Spec, rows: Rows, shape: Shape) -> Rows:
     email = rows[people.EMAIL]
     columns = {"hash": values.md5(email), "email": email}
     for var in shape.vars:
-        origin = people.KEY if var.name == shape.identity else spec.vars[var.name].property
-        columns[var.column] = values.of(rows[origin], var.type)
+        identity = var.name == shape.identity  # the key is in canonical form already
+        columns[var.column] = rows[people.KEY] if identity else values.of(rows[spec.vars[var.name].property], var.type)
     groups = {group.list: name for name, group in spec.groups.items()}
     for membership in shape.lists:
         columns[membership.column] = rows[f"g:{groups[membership.list]}"]

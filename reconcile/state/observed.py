@@ -7,15 +7,12 @@ seems to have left is really still there (an export may show the deleted for hou
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import ibis
-
 from reconcile.errors import AccountUnfit, TwinLists
-from reconcile.state import abreast, values
+from reconcile.state import abreast, diff, exported, sieve, values
 from reconcile.state.desired import Desired
 from reconcile.state.model import (
     Export,
@@ -30,12 +27,8 @@ from reconcile.state.model import (
     Sighting,
     Silent,
 )
-from reconcile.state.workspace import Workspace, arrow
+from reconcile.state.workspace import Workspace, arrow, stacked
 
-SOME = "some"
-"""Opted out, of what an export does not tell (SAILTHRU.md §9.3)."""
-
-_OPTED_OUT = r"opt(ed)?[ _-]?out"
 _SUBSCRIBED = frozenset({None, "", "none", "valid"})
 """Words of a look-up for nobody who opted out (SAILTHRU.md §7.3)."""
 
@@ -51,8 +44,9 @@ class Observed:
     """The observed state.
 
     Args:
-        rows: an observed table of the desired shape.
+        rows: an observed table of the desired shape, of those who may differ.
         missing: managed lists that do not exist yet, the registry included.
+        members: list -> how many are on it; of all that are observed, however few are in `rows`.
         looked_up: profiles that were read one by one.
         unlooked: newcomers nobody looked up, because they were more than the spec lets a plan read.
         unconfirmed: profiles that seem to have left and were not looked up, for the same reason.
@@ -60,6 +54,7 @@ class Observed:
 
     rows: Rows
     missing: tuple[str, ...]
+    members: Mapping[str, int]
     looked_up: int
     unlooked: int
     unconfirmed: int
@@ -74,8 +69,8 @@ async def build(
     lookups: int | None,
     at_once: int,
     progress: Progress | None = None,
-) -> Observed:
-    """Look at the account.
+) -> tuple[Desired, Observed]:
+    """Look at the account. Gives back the desired state too, with the rows of those alone who may differ.
 
     Args:
         lookups: how many profiles may be read one by one; None for as many as it takes.
@@ -84,29 +79,57 @@ async def build(
         TwinLists: a managed list exists twice.
         AccountUnfit: a managed name is a smart list's, or the account does not hash addresses as we do.
         ExportBroken: the file of a list is no whole list.
+        SpecInvalid: an expression of the spec fails on a value.
     """
-    progress = progress or Silent()
-    remote = check_lists(await account.lists(), desired.shape.memberships)
-    exported = await members_of(account, desired.shape, remote, workspace, progress)
-    if not account.hash_checked:
-        await check_hash(account, exported, desired.rows, workspace)
-    ours = _hands_off(exported, desired, workspace)
+    progress, shape = progress or Silent(), desired.shape
+    remote = check_lists(await account.lists(), shape.memberships)
+    exports = await exports_of(account, sorted(remote), [var.name for var in shape.vars], progress)
+    sifted = _sifted(desired, exports, workspace, progress)
+    desired = desired.among(sifted.candidates) if sifted else desired.whole()
+    there = _everybody(exports, sifted.candidates, shape, workspace) if sifted else _nobody(shape, workspace)
+    if not (account.hash_checked or (sifted and sifted.same)):  # who is the same proves it too
+        await check_hash(account, there, desired.rows, workspace)
+    ours = _hands_off(there, desired, workspace)
     leaving = workspace.keep("leaving", ours.anti_join(desired.rows, "hash").select("sid"))
-    coming = workspace.keep("coming", desired.rows.anti_join(exported, "hash").select("email"))
+    coming = workspace.keep("coming", desired.rows.anti_join(there, "hash").select("email"))
     budget = _Budget(lookups, workspace)
     asked = [("sid", leaving, budget.allows(leaving)), ("email", coming, budget.allows(coming))]
-    looker = _Looker(account, desired.shape, workspace, at_once, progress)
+    looker = _Looker(account, shape, workspace, at_once, progress)
     seen = await looker.look([(by, rows) for by, rows, allowed in asked if allowed])
     gone = leaving if asked[0][2] else leaving.limit(0)
-    rows = _merged(ours, workspace.keep("seen so far", seen), gone)
-    return Observed(
+    rows = workspace.keep("observed", _merged(ours, workspace.keep("seen so far", seen), gone))
+    total, members = _counted(rows, shape, sifted, workspace)
+    return desired, Observed(
         rows=rows,
-        missing=tuple(one.list for one in desired.shape.memberships if one.list not in remote),
+        missing=tuple(one.list for one in shape.memberships if one.list not in remote),
+        members=members,
         looked_up=looker.count,
         unlooked=0 if asked[1][2] else workspace.count(coming),
         unconfirmed=0 if asked[0][2] else workspace.count(leaving),
-        total=workspace.count(rows),
+        total=total,
     )
+
+
+def _sifted(
+    desired: Desired, exports: Sequence[Export], workspace: Workspace, progress: Progress
+) -> sieve.Sifted | None:
+    """Who may differ; None where nobody is exported, and so everybody does."""
+    if not exports:
+        return None
+    progress.start("comparing")
+    sifted = sieve.sift(desired.rows, exports, desired.shape, workspace, desired.settle)
+    progress.finish("comparing")
+    return sifted
+
+
+def _counted(rows: Rows, shape: Shape, sifted: sieve.Sifted | None, workspace: Workspace) -> tuple[int, dict[str, int]]:
+    """How many people are observed, and how many on each list: those in the rows, and those who are the same."""
+    sums = {one.column: rows[one.column].sum() for one in shape.memberships}
+    found = workspace.one(rows.aggregate(people=rows.count(), **sums))
+    members = {one.list: int(found[one.column] or 0) for one in shape.memberships}
+    if sifted is None:
+        return int(found["people"]), members
+    return int(found["people"]) + sifted.same, {name: count + sifted.members[name] for name, count in members.items()}
 
 
 def check_lists(found: Sequence[RemoteList], managed: Sequence[Membership]) -> dict[str, RemoteList]:
@@ -135,13 +158,18 @@ def check_lists(found: Sequence[RemoteList], managed: Sequence[Membership]) -> d
 
 
 async def members_of(
-    account: Exporter, shape: Shape, lists: Iterable[str], workspace: Workspace, progress: Progress
+    account: Exporter, shape: Shape, lists: Iterable[str], among: Rows, workspace: Workspace, progress: Progress
 ) -> Rows:
-    """All members of these lists, a row a profile, as table `exported` of this shape."""
+    """Members of these lists, a row a profile, as table `exported` of this shape.
+
+    Args:
+        among: a table with a `hash` of those who matter.
+    """
     exports = await exports_of(account, sorted(lists), [var.name for var in shape.vars], progress)
     if not exports:
-        return workspace.store("exported", _as_arrow([], shape))
-    return workspace.keep("exported", _everybody(exports, shape, workspace))
+        return _nobody(shape, workspace)
+    keys = among.select(**values.keys(among["hash"]))
+    return _everybody(exports, sieve.marked(exports, keys, shape, workspace), shape, workspace)
 
 
 async def exports_of(account: Exporter, lists: Sequence[str], vars: Sequence[str], progress: Progress) -> list[Export]:
@@ -159,77 +187,46 @@ async def exports_of(account: Exporter, lists: Sequence[str], vars: Sequence[str
     return found
 
 
-def _everybody(exports: Sequence[Export], shape: Shape, workspace: Workspace) -> Rows:
-    """One row a profile, with the lists it was found on.
+def _nobody(shape: Shape, workspace: Workspace) -> Rows:
+    return workspace.store("exported", _as_arrow([], shape))
 
-    The registry's export has nearly everybody, and so their vars; of the other lists the sids are enough, but for
-    those who are on no registry.
+
+def _everybody(exports: Sequence[Export], candidates: Rows, shape: Shape, workspace: Workspace) -> Rows:
+    """One row for each candidate who is on a list, as table `exported`.
+
+    The registry's export has nearly everybody, and so their vars; the others are read for those who are on no registry.
+
+    Args:
+        candidates: see `sieve.Sifted`.
     """
-    kept = [
-        workspace.keep(f"export {index}", _needed(export, shape, workspace)) for index, export in enumerate(exports)
-    ]
-    parts = [(export, _profiles(rows, export, shape)) for export, rows in zip(exports, kept, strict=True)]
-    registry = [rows for export, rows in parts if export.list == shape.registry.list]
-    others = [rows for export, rows in parts if export.list != shape.registry.list]
-    groups = [_one_each(rows, workspace) for rows in registry]
+    member = diff.any_of(candidates, (one.column for one in shape.memberships))
+    there = workspace.keep("there", candidates.filter(member))
+    ours = [export for export in exports if export.list == shape.registry.list]
+    groups = [_records(ours, there, shape, workspace, "registered")] if ours else []
+    strangers = there.filter(~there[shape.registry.column])
+    others = [export for export in exports if export not in ours and _any(strangers, export.list, workspace)]
     if others:
-        strangers = functools.reduce(lambda a, b: a.union(b), others)
-        for ours in groups:
-            strangers = strangers.anti_join(ours, "sid")
-        groups.append(workspace.keep("strangers", _first_each(strangers)))
-    everybody = functools.reduce(lambda a, b: a.union(b), groups)
-    for export, rows in parts:
-        members = rows.select("sid").distinct().mutate(**{f"list:{export.list}": ibis.literal(value=True)})
-        everybody = everybody.left_join(members, "sid").drop("sid_right")
-    flags = {one.column: _flag(everybody, one.column) for one in shape.memberships}
-    return everybody.mutate(**flags).select(*_columns(shape))
+        groups.append(_records(others, strangers, shape, workspace, "strangers"))
+    if not groups:
+        return _nobody(shape, workspace)
+    return workspace.keep("exported", stacked(groups).select(*_columns(shape)))
 
 
-def _flag(rows: Rows, column: str) -> Rows:
-    return rows[column].fill_null(False) if column in rows.columns else ibis.literal(value=False)  # noqa: FBT003 -- Ibis's
+def _any(rows: Rows, name: str, workspace: Workspace) -> bool:
+    return workspace.count(rows.filter(rows[Membership(name).column]).limit(1)) > 0
 
 
-def _needed(export: Export, shape: Shape, workspace: Workspace) -> Rows:
-    """The columns of an export that are looked at; the rest of the file is never kept."""
-    names = {export.sid_column, export.hash_column, export.optout_column, export.status_column}
-    names |= {export.var_columns.get(var.name) for var in shape.vars}
-    return workspace.records(export).select(sorted(name for name in names if name is not None))
-
-
-def _profiles(rows: Rows, export: Export, shape: Shape) -> Rows:
-    """The members of one list with their vars, in the columns of an observed table but for the lists."""
-    columns = {
-        "hash": rows[export.hash_column].lower(),
-        "email": ibis.null("string"),
-        "sid": rows[export.sid_column],
-        "optout": _optout(rows, export),
-    }
-    for var in shape.vars:
-        column = export.var_columns.get(var.name)
-        columns[var.column] = values.canonical(rows[column], var.type) if column else ibis.null("string")
-    return rows.select(**columns)
-
-
-def _optout(rows: Rows, export: Export) -> Rows:
-    """What an export tells: a time of opt-out, or a status that says so; the recorded ones all said `Valid` (§9.3)."""
-    told = ibis.literal(value=False)
-    if export.optout_column is not None:
-        told |= rows[export.optout_column].strip().nullif("").notnull()
-    if export.status_column is not None:
-        told |= rows[export.status_column].lower().re_search(_OPTED_OUT)
-    return ibis.ifelse(told, SOME, ibis.null("string"))
-
-
-def _one_each(rows: Rows, workspace: Workspace) -> Rows:
-    """The rows as they are, or one a profile where an export should ever show one twice."""
-    counted = workspace.one(rows.aggregate(rows=rows.count(), profiles=rows.sid.nunique()))
-    return rows if counted["rows"] == counted["profiles"] else _first_each(rows)
-
-
-def _first_each(rows: Rows) -> Rows:
-    """One row a profile: its vars are the same in every export."""
-    columns = {name: rows[name].max() for name in rows.columns if name != "sid"}
-    return rows.group_by("sid").aggregate(**columns).select(*rows.columns)
+def _records(exports: Sequence[Export], among: Rows, shape: Shape, workspace: Workspace, table: str) -> Rows:
+    """What some exports say of these people, one row a person: an export that shows one twice is no reason to fail."""
+    keys, parts = list(values.KEYS), []
+    for export in exports:
+        records = workspace.records(export)
+        # First who, then what: the rest of most records is never looked at.
+        few = records.mutate(**exported.key(records, export)).semi_join(among, keys)
+        parts.append(exported.profiles(few, export, shape))
+    rows = workspace.keep(table, stacked(parts))
+    columns = {name: rows[name].max() for name in rows.columns if name not in keys}
+    return rows.group_by(keys).aggregate(**columns).inner_join(among, keys)
 
 
 async def check_hash(account: Observable, exported: Rows, desired: Rows, workspace: Workspace) -> None:
@@ -260,10 +257,10 @@ async def ask_hash(account: Observable, exported: Rows, workspace: Workspace) ->
     return False
 
 
-def _hands_off(exported: Rows, desired: Desired, workspace: Workspace) -> Rows:
+def _hands_off(there: Rows, desired: Desired, workspace: Workspace) -> Rows:
     """The exported profiles without those whose rows on our side cannot be used."""
     held = workspace.keep("held", desired.held)
-    rows = exported.anti_join(held, "hash")
+    rows = there.anti_join(held, "hash")
     if desired.shape.identity is not None:
         rows = rows.anti_join(held, [(f"var:{desired.shape.identity}", "identity")])
     return rows
@@ -316,9 +313,9 @@ class _Looker:
         return sighting
 
 
-def _merged(exported: Rows, seen: Rows, gone: Rows) -> Rows:
+def _merged(there: Rows, seen: Rows, gone: Rows) -> Rows:
     """Who was read one by one stands in for their exported row; who was looked for and not found is gone."""
-    bulk = exported.anti_join(seen, "sid").anti_join(gone, "sid")
+    bulk = there.anti_join(seen, "sid").anti_join(gone, "sid")
     # A newcomer found by address may also have been exported by now: one row a profile.
     return bulk.union(seen.distinct(on="sid", keep="first").select(*bulk.columns))
 

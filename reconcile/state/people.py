@@ -2,6 +2,9 @@
 
 A row is left out, and counted by reason, when nobody could say whom it is about. Those people are *held*: what
 Sailthru has of them is neither changed nor taken for somebody who left.
+
+Only those who cannot be used are worked out here, and who they are is found over their keys alone; everybody else
+stays an expression over the sources, for whoever needs all of them, or a few.
 """
 
 from __future__ import annotations
@@ -33,13 +36,37 @@ LONGEST_LOCAL = 64
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """One row a person (`k:id`, `k:email` and the demanded columns), those held, and the facts to show."""
+    """Everybody who can be used, those held, and the facts to show.
 
-    rows: Rows
+    Args:
+        home: a row a person: `k:id`, `k:email` and the columns of the source of profiles.
+        others: further sources with a `k:id` each, at most one row a person.
+        held: `hash, identity` of people whose rows cannot be used.
+        total: people who can be used.
+    """
+
+    home: Rows
+    others: tuple[Rows, ...]
     held: Rows
     invalid: tuple[Invalid, ...]
     sources: tuple[SourceFacts, ...]
     key_column: Rows
+    total: int
+
+    @property
+    def rows(self) -> Rows:
+        """One row a person: `k:id`, `k:email` and the demanded columns of all sources."""
+        return self._joined(self.home)
+
+    def among(self, keys: Rows) -> Rows:
+        """The rows of those whose address is among these keys, see `values.keys`."""
+        own = self.home.mutate(**values.keys(values.md5(self.home[EMAIL])))
+        return self._joined(own.semi_join(keys, list(values.KEYS)).drop(*values.KEYS))
+
+    def _joined(self, rows: Rows) -> Rows:
+        for other in self.others:
+            rows = rows.left_join(other, KEY).drop(f"{KEY}_right")
+        return rows
 
 
 def column(source: str, name: str) -> str:
@@ -63,13 +90,23 @@ def gather(spec: Spec, sources: Mapping[str, Source], workspace: Workspace, mask
                 f'Source "{fact.name}" has no rows.',
                 hint="An empty source would empty every list, so nothing was planned. Check the table or query.",
             )
-    key = tables[spec.profiles.from_][_key(spec)]
-    rows = workspace.keep("people", _judged(_joined(spec, tables), spec, tables))
-    bad = rows.filter(rows[REASON].notnull())
-    held = bad.select(hash=values.md5(bad[EMAIL]), identity=bad[KEY])
-    good = rows.filter(rows[REASON].isnull()).drop(REASON)
-    invalid = (*_invalid(bad, spec.profiles.from_, workspace, masks), *_misfits(sources[name] for name in tables))
-    return People(good, held, invalid, tuple(facts), key)
+    home = spec.profiles.from_
+    keyed = {
+        name: _named(name, rows, spec.sources[name].key if name != home else _key(spec))
+        for name, rows in tables.items()
+    }
+    several = {name: _repeated(rows, KEY, workspace, f"several in {name}") for name, rows in keyed.items()}
+    judged = _judged(_addressed(spec, keyed[home]), several, home, workspace)
+    bad = workspace.keep("bad", judged.filter(judged[REASON].notnull()).select(KEY, EMAIL, REASON))
+    return People(
+        home=judged.filter(judged[REASON].isnull()).drop(REASON),
+        others=tuple(_once(rows, several[name]) for name, rows in keyed.items() if name != home),
+        held=bad.select(hash=values.md5(bad[EMAIL]), identity=bad[KEY]),
+        invalid=(*_invalid(bad, home, workspace, masks), *_misfits(sources[name] for name in tables)),
+        sources=tuple(facts),
+        key_column=tables[home][_key(spec)],
+        total=facts[0].rows - workspace.count(bad),
+    )
 
 
 def _key(spec: Spec) -> str:
@@ -105,15 +142,15 @@ def _read(source: Source, demand: Demand, workspace: Workspace, progress: Progre
     return rows
 
 
-def _joined(spec: Spec, tables: Mapping[str, Rows]) -> Rows:
-    home = spec.profiles.from_
-    rows = _named(home, tables[home], _key(spec))
-    rows = rows.mutate(**{EMAIL: values.address(rows[column(home, spec.profiles.email)].cast("string"))})
-    for name in tables:
-        if name != home:
-            once = _named(name, tables[name], spec.sources[name].key).distinct(on=KEY, keep="first")
-            rows = rows.left_join(once, KEY).drop(f"{KEY}_right")
-    return rows
+def _addressed(spec: Spec, rows: Rows) -> Rows:
+    """The rows of the source of profiles, with the address of each."""
+    address = rows[column(spec.profiles.from_, spec.profiles.email)]
+    return rows.mutate(**{EMAIL: values.address(address.cast("string"))})
+
+
+def _once(rows: Rows, several: Rows) -> Rows:
+    """A further source without those who have several rows in it: they are held, and so every other has one."""
+    return rows.filter(rows[KEY].notnull()).anti_join(several, KEY)
 
 
 def _named(source: str, rows: Rows, key: str) -> Rows:
@@ -121,11 +158,16 @@ def _named(source: str, rows: Rows, key: str) -> Rows:
     own = named[column(source, key)]
     # In canonical form: sources are joined on it whatever number type each has, and people are held by it.
     kind = values.kind_of(own) or ValueType.STRING
-    return named.mutate(**{KEY: values.canonical(values.text_of(own).strip(), kind)})
+    key = values.canonical(values.text_of(own).strip(), kind) if kind is ValueType.STRING else values.of(own, kind)
+    return named.mutate(**{KEY: key})
 
 
-def _judged(rows: Rows, spec: Spec, tables: Mapping[str, Rows]) -> Rows:
-    """The rows with the reason why each cannot be used, null where it can."""
+def _judged(rows: Rows, several: Mapping[str, Rows], home: str, workspace: Workspace) -> Rows:
+    """The rows with the reason why each cannot be used, null where it can.
+
+    Args:
+        several: by source, the keys that it has more than once.
+    """
     address = rows[EMAIL]
     well_formed = (
         address.re_search(ADDRESS)
@@ -137,20 +179,30 @@ def _judged(rows: Rows, spec: Spec, tables: Mapping[str, Rows]) -> Rows:
         (rows[KEY].isnull(), "no key"),
         (address.isnull(), "no e-mail address"),
         (~well_formed, "malformed e-mail address"),
-        (rows[KEY].isin(_repeated(rows, KEY)), "duplicate key"),
-        (address.isin(_repeated(rows, EMAIL)), "address shared by several people"),
+        (rows[KEY].isin(several[home][KEY]), "duplicate key"),
+        (
+            address.isin(_repeated(rows, EMAIL, workspace, "several addresses")[EMAIL]),
+            "address shared by several people",
+        ),
     ]
-    for name, table in tables.items():
-        if name != spec.profiles.from_:
-            several = _repeated(_named(name, table, spec.sources[name].key), KEY)
-            reasons.append((rows[KEY].isin(several), f"several rows in source {name}"))
+    for name, keys in several.items():
+        if name != home:
+            reasons.append((rows[KEY].isin(keys[KEY]), f"several rows in source {name}"))
     return rows.mutate(**{REASON: ibis.cases(*reasons, else_=ibis.null("string"))})
 
 
-def _repeated(rows: Rows, name: str) -> Rows:
-    known = rows.filter(rows[name].notnull())
-    groups = known.group_by(name).aggregate(times=known.count())
-    return groups.filter(groups.times > 1)[name]
+def _repeated(rows: Rows, name: str, workspace: Workspace, table: str) -> Rows:
+    """The values that a column has more than once, as a column of that name, kept as a table.
+
+    Suspects are found by a number each, which needs a fraction of the room that their texts would take; only they are
+    compared in full.
+    """
+    known = rows.filter(rows[name].notnull()).select(name, number=values.number(rows[name]))
+    groups = known.group_by("number").aggregate(times=known.count())
+    suspects = workspace.keep("suspects", groups.filter(groups.times > 1).select("number"))
+    exact = known.semi_join(suspects, "number") if workspace.count(suspects) else known.limit(0)
+    found = exact.group_by(name).aggregate(times=exact.count())
+    return workspace.keep(table, found.filter(found.times > 1).select(name))
 
 
 def _invalid(bad: Rows, source: str, workspace: Workspace, masks: Masks) -> tuple[Invalid, ...]:

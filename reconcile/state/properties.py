@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,14 +22,24 @@ from reconcile.state.workspace import FormulaRefused, Workspace
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """People with a column for each property (by its id) and for each group (`g:<id>`, boolean)."""
+    """What is known of people, said but not yet worked out for anybody.
+
+    Args:
+        rows: everybody, with a column for each property (by its id) and for each group (`g:<id>`, boolean).
+        over: the same for other rows of the table of people, such as a few of them.
+        settle: works out rows made of these and keeps them as a table of this name; only here do values meet
+            expressions, so only here can an expression fail on them: `SpecInvalid`, with its place and no value.
+        unconverted: values that did not fit their declared types.
+    """
 
     rows: Rows
+    over: Callable[[Rows], Rows]
+    settle: Callable[[str, Rows], Rows]
     unconverted: tuple[Invalid, ...]
 
 
 def evaluate(spec: Spec, rows: Rows, workspace: Workspace, as_of: datetime) -> Known:
-    """Work out all properties and groups over the table of people.
+    """Say all properties and groups over the table of people. Templates are rendered, on their distinct inputs.
 
     Args:
         as_of: the one clock of relative dates in this run.
@@ -37,29 +48,46 @@ def evaluate(spec: Spec, rows: Rows, workspace: Workspace, as_of: datetime) -> K
         SpecInvalid: an expression or template cannot be worked out, with its place and no value.
     """
     desk = _Desk(spec, workspace, as_of)
-    for name in TopologicalSorter(links.links(spec)).static_order():
-        rows = desk.add(rows, name, spec.properties[name])
-    for name, group in spec.groups.items():
-        rows = desk.decide(rows, name, rules.of(group).sql(as_of))
-    rows = desk.settle(rows, "properties")
-    return Known(rows.drop(*desk.checks.values()), _unconverted(rows, desk.checks, workspace))
+    everybody = desk.over(rows)
+    unconverted = _unconverted(everybody, desk)
+    return Known(everybody.drop(*desk.checks.values()), desk.over_some, desk.settle, unconverted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Formula:
+    """Scalar SQL, and where in the spec it stands."""
+
+    sql: str
+    path: tuple[str, ...]
 
 
 @dataclass(slots=True)
 class _Desk:
-    """Adds one column at a time; remembers which conversions are to be counted."""
+    """Adds one column at a time; remembers which conversions are to be counted, and what templates came to."""
 
     spec: Spec
     workspace: Workspace
     as_of: datetime
     checks: dict[str, str] = field(default_factory=dict)
     formulas: dict[str, tuple[Where | None, Callable[[], Rows]]] = field(default_factory=dict)
+    rendered: dict[str, Rows] = field(default_factory=dict)
+
+    def over(self, rows: Rows) -> Rows:
+        """These people with all their properties and groups, and the columns of `checks`."""
+        for name in TopologicalSorter(links.links(self.spec)).static_order():
+            rows = self.add(rows, name, self.spec.properties[name])
+        return self.decide(rows)
+
+    def over_some(self, rows: Rows) -> Rows:
+        """The same for people among those for whom it was said already."""
+        return self.over(rows).drop(*self.checks.values())
 
     def add(self, rows: Rows, name: str, prop: Property) -> Rows:
         if prop.template is not None:
             rows = self._render(rows, name, prop.template)
         elif prop.sql is not None:
-            rows = self._derive(rows, name, rules.parse(prop.sql).sql(self.as_of), ("properties", name, "sql"))
+            formula = _Formula(rules.parse(prop.sql).sql(self.as_of), ("properties", name, "sql"))
+            rows = self._derive(rows, {name: formula})
         elif prop.column is not None:
             source = prop.source or self.spec.profiles.from_
             rows = rows.mutate(**{name: rows[people.column(source, prop.column)]})
@@ -67,30 +95,40 @@ class _Desk:
             rows = rows.mutate(**{name: ibis.literal(prop.value)})
         return self._finish(rows, name, prop)
 
-    def decide(self, rows: Rows, name: str, sql: str) -> Rows:
-        """Whether each person belongs to a group; a rule that comes out null says no."""
-        column, part = f"g:{name}", "where" if self.spec.groups[name].where is not None else "rules"
-        rows = self._derive(rows, column, sql, ("groups", name, part))
-        if not rows[column].type().is_boolean():
-            kind = str(rows[column].type())
-            raise _refused(f'group "{name}" is not a yes or no: its rule gives {kind}', self._at("groups", name, part))
-        return rows.mutate(**{column: rows[column].fill_null(False)})  # noqa: FBT003 -- Ibis's own signature
+    def decide(self, rows: Rows) -> Rows:
+        """Whether each person belongs to each group; a rule that comes out null says no."""
+        formulas = {f"g:{name}": self._rule(name) for name in self.spec.groups}
+        derived = self._derive(rows, formulas) if formulas else rows
+        for column, formula in formulas.items():
+            if not derived[column].type().is_boolean():
+                kind = str(derived[column].type())
+                told = f'group "{formula.path[1]}" is not a yes or no: its rule gives {kind}'
+                raise _refused(told, self._at(*formula.path))
+        decided = {column: derived[column].fill_null(False) for column in formulas}  # noqa: FBT003 -- Ibis's own signature
+        return derived.mutate(**decided)
 
-    def settle(self, rows: Rows, name: str) -> Rows:
-        """Work out what was said so far. Only here do values meet expressions, so only here can they fail."""
+    def _rule(self, name: str) -> _Formula:
+        group = self.spec.groups[name]
+        part = "where" if group.where is not None else "rules"
+        return _Formula(rules.of(group).sql(self.as_of), ("groups", name, part))
+
+    def settle(self, name: str, rows: Rows) -> Rows:
+        """See `Known.settle`."""
         try:
             return self.workspace.keep(name, rows)
         except FormulaRefused as refused:
             self._blame()
             raise _refused(f"an expression fails on the data: {refused.reason}", None) from None
 
-    def _derive(self, rows: Rows, name: str, sql: str, path: tuple[str, ...]) -> Rows:
-        where = self._at(*path)
+    def _derive(self, rows: Rows, formulas: Mapping[str, _Formula]) -> Rows:
+        """The rows with a column for each formula, none of which needs another."""
         try:
-            derived = self.workspace.derive(rows, {name: sql})
+            derived = self.workspace.derive(rows, {name: one.sql for name, one in formulas.items()})
         except FormulaRefused as refused:
-            raise _refused(f'{path[0]} "{path[1]}": {refused.reason}', where) from None
-        self.formulas[" ".join(path[:2])] = (where, lambda: derived.select(name))
+            path = formulas[refused.name].path
+            raise _refused(f'{path[0]} "{path[1]}": {refused.reason}', self._at(*path)) from None
+        for name, one in formulas.items():
+            self.formulas[" ".join(one.path[:2])] = (self._at(*one.path), functools.partial(derived.select, name))
         return derived
 
     def _blame(self) -> None:
@@ -104,8 +142,8 @@ class _Desk:
 
     def _finish(self, rows: Rows, name: str, prop: Property) -> Rows:
         raw, check = rows[name], f"x:{name}"
-        if prop.type is not None:
-            typed = values.converted(raw, prop.type)
+        typed = values.converted(raw, prop.type) if prop.type is not None else raw
+        if typed.type() != raw.type():
             rows = rows.mutate(**{check: raw.notnull() & typed.isnull(), name: typed})
             self.checks[name] = check
         if prop.default is not None:
@@ -129,14 +167,18 @@ class _Desk:
         inputs = sorted(templates.variables(text))
         if not inputs:
             return rows.mutate(**{name: ibis.literal(self._batch(name, text, {"": [None]})[0])})
-        rows = self.settle(rows, f"before {name}")
-        distinct = rows.select(inputs).distinct()
+        if name not in self.rendered:
+            self.rendered[name] = self._worked_out(rows, name, text, inputs)
+        rendered = self.rendered[name]
+        same = [rows[column].identical_to(rendered[column]) for column in inputs]
+        return rows.left_join(rendered, same).select(*rows.columns, name)
+
+    def _worked_out(self, rows: Rows, name: str, text: str, inputs: list[str]) -> Rows:
+        """What a template comes to, by its distinct inputs."""
+        distinct = self.settle(f"inputs of {name}", rows.select(inputs).distinct())
         schema = pa.schema([*distinct.schema().to_pyarrow(), pa.field(name, pa.string())])
         stream = pa.RecordBatchReader.from_batches(schema, self._rendered(distinct, name, text))
-        rendered = self.workspace.store(f"rendered {name}", stream)
-        same = [rows[column].identical_to(rendered[column]) for column in inputs]
-        joined = rows.left_join(rendered, same)
-        return joined.select(*rows.columns, name)
+        return self.workspace.store(f"rendered {name}", stream)
 
     def _rendered(self, distinct: Rows, name: str, text: str) -> Iterator[pa.RecordBatch]:
         for batch in self.workspace.stream(distinct):
@@ -158,12 +200,12 @@ def _refused(message: str, where: Where | None, hint: str | None = None) -> Spec
     return SpecInvalid([Problem(message, where, hint)])
 
 
-def _unconverted(rows: Rows, checks: Mapping[str, str], workspace: Workspace) -> tuple[Invalid, ...]:
-    if not checks:
+def _unconverted(rows: Rows, desk: _Desk) -> tuple[Invalid, ...]:
+    if not desk.checks:
         return ()
-    counts = workspace.one(rows.aggregate(**{name: rows[check].sum() for name, check in checks.items()}))
+    counts = rows.aggregate(**{name: rows[check].sum() for name, check in desk.checks.items()})
     return tuple(
         Invalid("value does not fit its type (taken as null)", f"property {name}", int(count))
-        for name, count in counts.items()
+        for name, count in desk.workspace.one(desk.settle("unconverted", counts)).items()
         if count
     )

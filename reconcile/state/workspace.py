@@ -86,7 +86,7 @@ class Workspace(ABC):
 
     @abstractmethod
     def derive(self, rows: Rows, formulas: Mapping[str, str]) -> Rows:
-        """The rows with a further column for each formula: name -> scalar SQL (DuckDB's dialect) over the columns.
+        """The rows with a further column for each formula: name -> scalar SQL (DuckDB's dialect) over their columns.
 
         Raises:
             FormulaRefused: the engine cannot make sense of one of them; holds the name and the engine's words.
@@ -114,6 +114,14 @@ class Workspace(ABC):
     def count(self, rows: Rows) -> int:
         """How many rows."""
         return int(rows.count().to_pyarrow().as_py())
+
+
+def stacked(parts: Sequence[Rows]) -> Rows:
+    """The rows of all parts, whose columns are the same; by halves, so that many do not nest deeply."""
+    if len(parts) == 1:
+        return parts[0]
+    middle = len(parts) // 2
+    return stacked(parts[:middle]).union(stacked(parts[middle:]))
 
 
 class FormulaRefused(Exception):

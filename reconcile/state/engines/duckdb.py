@@ -109,14 +109,20 @@ class DuckDB(Workspace):
 
     def derive(self, rows: Rows, formulas: Mapping[str, str]) -> Rows:
         """As it is written: formulas speak this engine's own dialect."""
-        for name, sql in formulas.items():
-            subject = self._engine.compile(rows)
-            wanted = f"SELECT *, ({sql}) AS {_quoted(name)} FROM ({subject})"  # noqa: S608 -- parsed by `spec.rules`
-            try:
-                rows = self._engine.sql(wanted, dialect="duckdb")
-            except (duckdb.Error, ibis.common.exceptions.IbisError) as error:
-                raise FormulaRefused(name, _first_line(error)) from None
-        return rows
+        try:
+            return self._derived(rows, formulas)
+        except (duckdb.Error, ibis.common.exceptions.IbisError):
+            for name, sql in formulas.items():
+                try:
+                    self._derived(rows, {name: sql})
+                except (duckdb.Error, ibis.common.exceptions.IbisError) as error:
+                    raise FormulaRefused(name, _first_line(error)) from None
+            raise
+
+    def _derived(self, rows: Rows, formulas: Mapping[str, str]) -> Rows:
+        columns = ", ".join(f"({sql}) AS {_quoted(name)}" for name, sql in formulas.items())
+        wanted = f"SELECT *, {columns} FROM ({self._engine.compile(rows)})"  # noqa: S608 -- parsed by `spec.rules`
+        return self._engine.sql(wanted, dialect="duckdb")
 
     def stream(self, rows: Rows, *, size: int = BATCH) -> Iterator[pa.RecordBatch]:
         """From a cursor of its own."""

@@ -50,8 +50,12 @@ class Desk:
 
     def refused(self, text: str, /, **columns: Any) -> rc.SpecInvalid:
         with pytest.raises(rc.SpecInvalid) as invalid:
-            self.known(text, **columns)
+            self._worked_out(text, **columns)
         return invalid.value
+
+    def _worked_out(self, text: str, /, **columns: Any) -> None:
+        known = self.known(text, **columns)
+        known.settle("properties", known.rows)
 
 
 @pytest.fixture
