@@ -87,6 +87,53 @@ def fill(text: str, scope: Mapping[str, Any], where: Where | None, written: Call
         raise SpecInvalid([_Fault.of(error).problem(where)]) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a plain template: a text of its own, or a property as it is.
+
+    Args:
+        property: whose text it is; None for a text of its own.
+        text: the text; of a property, what stands in for a null, None where nothing does.
+        cases: `lower`, `upper` and `capitalize`, in the order in which they are done.
+    """
+
+    property: str | None
+    text: str | None = None
+    cases: tuple[str, ...] = ()
+
+
+_CASES = frozenset({"lower", "upper", "capitalize"})
+
+
+def pieces(text: str) -> tuple[Piece, ...] | None:
+    """What a template puts in a row, where it is no more than that; None where it takes Jinja to tell."""
+    found: list[Piece] = []
+    for output in _parsed(text).body:
+        if not isinstance(output, nodes.Output):
+            return None
+        for node in output.nodes:
+            piece = Piece(None, node.data) if isinstance(node, nodes.TemplateData) else _piece(node)
+            if piece is None:
+                return None
+            found.append(piece)
+    return tuple(found)
+
+
+def _piece(node: nodes.Node) -> Piece | None:
+    match node:
+        case nodes.Name(name=name):
+            return Piece(name)
+        # Before a case is changed, `default` fills a null; afterwards there is no null that has come through.
+        case nodes.Filter(node=nodes.Name(name=name), name="default" | "d", args=[nodes.Const(value=str(text))]) if (
+            not node.kwargs
+        ):
+            return Piece(name, text)
+        case nodes.Filter(node=nodes.Node() as inner, name=case, args=[], kwargs=[]) if case in _CASES:
+            piece = _piece(inner)
+            return piece and Piece(piece.property, piece.text, (*piece.cases, case))
+    return None
+
+
 class Batch:
     """One template, compiled once, that renders many rows in one go: the fastest Jinja there is, and sandboxed."""
 

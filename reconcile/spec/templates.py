@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from reconcile.errors import CredentialsRefused, Where
 
 if TYPE_CHECKING:
-    from reconcile.spec.jinja import Batch
+    from reconcile.spec.jinja import Batch, Piece
 
 _ENV_CALL = re.compile(r"""\{\{-?\s*env\(\s*(?:'([^'{}]+)'|"([^"{}]+)")\s*\)\s*-?\}\}""")
 _MARKS = ("{{", "{%", "{#")
@@ -83,6 +83,17 @@ def variables(template: str) -> frozenset[str]:
     from reconcile.spec import jinja
 
     return jinja.variables(template)
+
+
+def pieces(template: str) -> tuple[Piece, ...] | None:
+    """A template as texts and properties in a row, which needs no Jinja any more; None where it is more than that.
+
+    Raises:
+        SpecInvalid: the text is no template; says why, and in which of its lines.
+    """
+    from reconcile.spec import jinja
+
+    return jinja.pieces(template)
 
 
 @lru_cache(maxsize=256)

@@ -15,7 +15,7 @@ from reconcile.errors import Problem, SpecInvalid, TemplateFailed, Where
 from reconcile.spec import conditions, links, rules, templates
 from reconcile.spec.model import Property, Spec, ValueType
 from reconcile.spec.part import Scalar
-from reconcile.state import people, values
+from reconcile.state import people, values, wording
 from reconcile.state.model import Invalid, Rows
 from reconcile.state.workspace import FormulaRefused, Workspace
 
@@ -163,15 +163,21 @@ class _Desk:
         raise _refused(told, self._at("properties", name, "default"), hint)
 
     def _render(self, rows: Rows, name: str, text: str) -> Rows:
-        """A template, on distinct inputs only: a greeting is rendered once a first name, not once a person."""
+        """A template: an expression where it is plain, and else on distinct inputs only, once a first name."""
         inputs = sorted(templates.variables(text))
         if not inputs:
             return rows.mutate(**{name: ibis.literal(self._batch(name, text, {"": [None]})[0])})
+        plain = wording.plain(rows, text)
+        if plain is not None and plain.all:
+            return rows.mutate(**{name: plain.text})
         if name not in self.rendered:
-            self.rendered[name] = self._worked_out(rows, name, text, inputs)
+            others = rows if plain is None else rows.filter(~plain.fits)
+            self.rendered[name] = self._worked_out(others, name, text, inputs)
         rendered = self.rendered[name]
         same = [rows[column].identical_to(rendered[column]) for column in inputs]
-        return rows.left_join(rendered, same).select(*rows.columns, name)
+        joined = rows.left_join(rendered, same)
+        made = rendered[name] if plain is None else ibis.ifelse(plain.fits, plain.text, rendered[name])
+        return joined.select(*rows.columns, **{name: made})
 
     def _worked_out(self, rows: Rows, name: str, text: str, inputs: list[str]) -> Rows:
         """What a template comes to, by its distinct inputs."""

@@ -162,7 +162,7 @@ def test_a_template_is_rendered_once_for_each_distinct_input(desk: Desk, monkeyp
             return made
 
     monkeypatch.setattr(templates, "compile", Counted)
-    text = '  name: {column: name}\n  age: {column: age}\n  greeting: {template: "Hi {{ name }}"}\n'
+    text = '  name: {column: name}\n  age: {column: age}\n  greeting: {template: "Hi {{ name | title }}"}\n'
     found = desk.column(text, "greeting", name=["Ada", "Bob", None] * 20, age=list(range(60)))
     assert sorted(set(map(str, found))) == ["Hi Ada", "Hi Bob", "None"]
     assert sum(rendered) == 3
