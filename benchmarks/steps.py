@@ -28,6 +28,8 @@ class Exported:
     def __init__(self, folder: Path) -> None:
         self._shop = shops.Made(folder, 0)
 
+    hash_checked = True
+
     async def lists(self) -> Sequence[Any]:
         """The lists of every shop."""
         from reconcile.state.model import RemoteList
@@ -36,9 +38,9 @@ class Exported:
 
     async def export(self, list_name: str, vars: Sequence[str]) -> Any:
         """A file that was written before."""
-        from reconcile.sailthru import jobs
+        from reconcile.sailthru import exports
 
-        return jobs._described(list_name, vars, self._shop.export(list_name))
+        return exports.described(list_name, vars, self._shop.export(list_name))
 
     async def look(self, ref: Any, vars: Sequence[str]) -> Any:  # noqa: ARG002 -- Observable's
         """The address of a member; nothing else is asked with `lookups: 0`."""
