@@ -160,7 +160,7 @@ def of_served() -> str:
     with ground.account("--exports", shop.folder) as account:
         plan = unchanged.planned(shop, account.url)
         calls, fetched, held = account.calls(), account.fetched(), account.peak()
-    counts = unchanged.counts(plan)
+    counts = ground.counts(plan)
     rows = [
         ["wall s / CPU s / peak MiB of the plan", f"{plan.wall:.0f} / {plan.cpu:.0f} / {plan.peak:,.0f}"],
         ["found", ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)],

@@ -187,6 +187,11 @@ def _launched(command: list[Any], **options: Any) -> dict[str, Any]:
     return dict(json.loads(found))
 
 
+def counts(plan: Cost) -> dict[str, int]:
+    """What `reconcile plan --json` counted, by the last event that it printed."""
+    return dict(json.loads(plan.said.splitlines()[-1])["counts"])
+
+
 def machine() -> str:
     """Where and when, without a name."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

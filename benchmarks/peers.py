@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import ground
 import scale
@@ -22,7 +23,7 @@ def run(size: int, names: tuple[str, ...] = NAMES, runs: int = scale.RUNS) -> di
     script = ground.HERE / "peer.py"
     ground.measured([PYTHON, script, "--prepare", shop.folder], {})
     commands = {name: [PYTHON, script, name, shop.folder] for name in names}
-    commands["ours"] = scale.STEPS["diff"].command(shop.folder, shop.folder / "unused")
+    commands["ours"] = [sys.executable, ground.HERE / "steps.py", "diff", shop.folder]
     found = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():

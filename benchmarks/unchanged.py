@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ class Figures:
     @property
     def differences(self) -> int:
         """Profiles that the plan would touch: 0, or something is wrong."""
-        return sum(counts(self.plan)[name] for name in ("create", "update", "unlist", "delete"))
+        return sum(ground.counts(self.plan)[name] for name in ("create", "update", "unlist", "delete"))
 
 
 def run(size: int = SIZE) -> Figures:
@@ -59,11 +58,6 @@ def planned(shop: shops.Made, url: str, *options: str) -> ground.Cost:
             {"KEY": "demo-key", "SECRET": "demo-secret", "URL": url},
             folder=Path(folder),
         )
-
-
-def counts(plan: ground.Cost) -> dict[str, int]:
-    """What a plan counted, by the last event that it printed."""
-    return dict(json.loads(plan.said.splitlines()[-1])["counts"])
 
 
 def write_people(shop: shops.Made, path: Path) -> None:

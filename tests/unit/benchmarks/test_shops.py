@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import scale
 import shops
 import sides
 import steps
@@ -25,21 +27,20 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield sides.prepared(SIZE)
 
 
-def asked(**options: Any) -> argparse.Namespace:
-    return argparse.Namespace(**{"memory_limit": None, "out": None, **options})
+UNLIMITED = argparse.Namespace(memory_limit=None)
 
 
 def test_a_plan_finds_one_percent_changed_and_half_a_percent_new_and_gone(shop: shops.Made, tmp_path: Path) -> None:
-    found = steps.plan(shop.folder, asked(out=tmp_path / "a.rplan"))
+    found = json.loads(scale.STEPS["plan"].take(shop, tmp_path).said)
     assert (found["create"], found["update"], found["unlist"]) == (SIZE // 200, 3 * SIZE // 200, SIZE // 200)
 
 
 def test_our_diff_and_the_bare_join_find_the_same_number(shop: shops.Made) -> None:
-    assert steps.diff(shop.folder, asked()) == steps.join(shop.folder, asked()) == {"changes": SIZE // 50}
+    assert steps.diff(shop.folder, UNLIMITED) == steps.join(shop.folder, UNLIMITED) == {"changes": SIZE // 50}
 
 
 def test_the_floor_reads_every_row_of_every_input(shop: shops.Made) -> None:
-    found = steps.floor(shop.folder, asked())
+    found = steps.floor(shop.folder, UNLIMITED)
     assert found["customers"] == found["0"] == SIZE
     assert 0 < found["5"] < found["1"] < SIZE
 
@@ -66,6 +67,6 @@ def test_exports_hold_what_is_hard_to_read(shop: shops.Made) -> None:
 
 
 def test_an_unchanged_shop_has_nothing_to_plan(shop: shops.Made, tmp_path: Path) -> None:
-    found = steps.plan(shops.made(SIZE, changed=False).folder, asked(out=tmp_path / "a.rplan"))
+    found = json.loads(scale.STEPS["plan"].take(shops.made(SIZE, changed=False), tmp_path).said)
     assert found["unchanged"] == SIZE
     assert not found["create"] + found["update"] + found["unlist"] + found["delete"]
