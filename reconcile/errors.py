@@ -4,7 +4,8 @@
     ├── SpecInvalid                  65   mend the spec; holds every problem found, not the first
     ├── TemplateFailed               65   mend a template (or the data): it fails on some rows; says how, never on what
     ├── SourceUnavailable            69   mend the database, the file, or the way to it
-    │   └── SourceEmpty              69   a source without rows is a broken source until somebody says otherwise
+    │   ├── SourceEmpty              69   a source without rows is a broken source until somebody says otherwise
+    │   └── SourceBroken             69   a source's rows are not what its contract says, and the spec says stop
     ├── AccountUnavailable           69   Sailthru cannot be reached, or is down: come back later
     ├── CredentialsRefused           77   a key, secret or address is missing or refused
     ├── AccountUnfit                  1   the account is in a state no plan can be right for (twin lists, smart list)
@@ -105,6 +106,20 @@ class SourceUnavailable(ReconcileError):
 
 class SourceEmpty(SourceUnavailable):
     """A source answered without a single row."""
+
+
+class SourceBroken(SourceUnavailable):
+    """Contracts of sources are violated, and say `on_violation: stop`; nothing was planned.
+
+    Args:
+        violations: a sentence for each, with source, figure, limit and place.
+    """
+
+    def __init__(self, violations: Sequence[str]) -> None:
+        self.violations = tuple(violations)
+        told = "; ".join(self.violations)
+        hint = "Mend the source, or the contract; with on_violation: hold_deletes all is planned but removals."
+        super().__init__(f"{told[:1].upper()}{told[1:]}.", hint=hint)
 
 
 class AccountUnavailable(ReconcileError):

@@ -199,7 +199,7 @@ class Reconciler:
                 async with self._account(plan.face.account, plan.face, workspace.folder) as (account, masks):
                     await account.check()
                     report = await attempt.apply(account, masks, workspace)
-            if report.converged:
+            if report.converged and not plan.face.violations:  # rows that break their contract are no measure
                 memory.remember(self.state, plan.face)
         return report
 

@@ -171,6 +171,10 @@ def _notes(face: Face) -> Iterator[str]:
     if face.held_by_mode:
         told = ", ".join(f"{count:,} to {kind}" for kind, count in face.held_by_mode.items())
         yield f"Held back by mode {face.mode}: {told}."
+    yield from (f"{one.sentence[:1].upper()}{one.sentence[1:]}." for one in face.violations)
+    if face.violations:
+        removals, deletions = (face.held_by_contract.get(name, 0) for name in ("removals", "deletions"))
+        yield f"Held back until it holds: {_profiles(removals)} to take off lists, {deletions:,} to delete."
     if face.unlooked:
         yield (
             f"{_profiles(face.unlooked)} counted as new may exist already: more than policy.lookups allows to look up. "

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from reconcile.spec.guards import Guard
 from reconcile.spec.model import Mode, OnLeave, ValueType
-from reconcile.state.model import Invalid, Membership, Shape, SourceFacts, Var
+from reconcile.state.model import Invalid, Membership, Shape, SourceFacts, Var, Violation
 
 FORMAT = 1
 """The format of plan files that this version writes and reads."""
@@ -250,10 +250,12 @@ class Face(_Face):
     lists: tuple[ListFace, ...]
     vars: tuple[VarFace, ...]
     held_by_mode: Mapping[str, int]
+    held_by_contract: Mapping[str, int] = {}
     unlooked: int
     unconfirmed: int
     invalid: tuple[Invalid, ...]
     sources: tuple[SourceFacts, ...]
+    violations: tuple[Violation, ...] = ()
     desired: int
     observed: int
     cost: Cost

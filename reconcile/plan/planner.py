@@ -78,23 +78,34 @@ def build(desired: Desired, observed: Observed, setting: Setting, path: Path | N
     """
     workspace, policy = setting.workspace, setting.spec.policy
     changes = workspace.keep("changes", diff.between(desired.rows, observed.rows, desired.shape))
-    decided = workspace.keep("decided", decide(changes, desired.shape, policy))
+    decided = free = workspace.keep("decided", decide(changes, desired.shape, policy))
+    if desired.violations:
+        decided = workspace.keep("decided held", decide(changes, desired.shape, policy, hold=True))
     face = _guarded(_face(desired, observed, changes, decided, setting), observed, decided, setting)
+    if desired.violations:
+        held = {
+            "held_by_mode": _held(changes, free, workspace),
+            "held_by_contract": _left(free, desired.shape, workspace),
+        }
+        face = face.model_copy(update=held)
     lines = itertools.chain([actions.list_lines(face.new_lists)], _body(decided, desired.shape, workspace))
     if path is not None:
         return archive.write(face, lines, path)
     return archive.write(face, lines, workspace.folder / "plan").face_only()
 
 
-def decide(changes: Rows, shape: Shape, policy: Policy) -> Rows:
+def decide(changes: Rows, shape: Shape, policy: Policy, *, hold: bool = False) -> Rows:
     """What the policy does about each change: the changes that are left, with `op`, `stage` and `cause`.
 
     `additive` takes nobody off a list and leaves those who left alone; `enrich` writes only to profiles that exist.
+
+    Args:
+        hold: nobody is taken off a list and nothing is deleted, whatever the mode.
     """
     gone = changes.kind == "leave"
     ours = changes[f"leave:{shape.registry.list}"]
     edits: dict[str, Rows] = {}
-    if policy.mode is Mode.ADDITIVE:
+    if hold or policy.mode is Mode.ADDITIVE:
         edits |= {f"leave:{one.list}": ibis.literal(value=False) for one in shape.memberships}
     if policy.on_leave is OnLeave.CLEAR:
         edits |= {
@@ -109,19 +120,19 @@ def decide(changes: Rows, shape: Shape, policy: Policy) -> Rows:
         # A newcomer is new, and a stranger on our list was put there by hand; the rest needs a memory of last time.
         cause=ibis.cases((changes.kind == "create", "new"), (gone & ~ours, "drift"), else_=ibis.null("string")),
     )
-    allowed = functools.reduce(operator.or_, (rows.kind == kind for kind in _kinds(policy.mode)))
+    allowed = functools.reduce(operator.or_, (rows.kind == kind for kind in _kinds(policy.mode, hold=hold)))
     effect = (rows["op"] == "delete") | (rows.kind == "create") | rows.moved
     return rows.filter(allowed & (effect | diff.any_of(rows, diff.differences(shape))))
 
 
-def _kinds(mode: Mode) -> tuple[str, ...]:
+def _kinds(mode: Mode, *, hold: bool) -> tuple[str, ...]:
     match mode:
         case Mode.ENRICH:
             return ("update",)
         case Mode.ADDITIVE:
             return ("create", "update")
         case Mode.SYNC | Mode.OBSERVE:
-            return ("create", "update", "leave")
+            return ("create", "update") if hold else ("create", "update", "leave")
 
 
 def _body(decided: Rows, shape: Shape, workspace: Workspace) -> Iterator[bytes | memoryview]:
@@ -170,6 +181,7 @@ def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, se
         unconfirmed=observed.unconfirmed,
         invalid=desired.invalid,
         sources=desired.sources,
+        violations=desired.violations,
         desired=desired.total,
         observed=observed.total,
         cost=costs.estimate(counts, lists, shape.registry.list, route, setting.quota),
@@ -269,6 +281,14 @@ def _held(changes: Rows, decided: Rows, workspace: Workspace) -> dict[str, int]:
     rest = changes.anti_join(decided, ["hash", "kind"])
     rows = workspace.dicts(rest.group_by("kind").aggregate(count=rest.count()), limit=10)
     return {row["kind"]: row["count"] for row in sorted(rows, key=lambda row: str(row["kind"]))}
+
+
+def _left(free: Rows, shape: Shape, workspace: Workspace) -> dict[str, int]:
+    """Profiles that would be taken off a list, or deleted: what is held back while a contract does not hold."""
+    leaving = diff.any_of(free, [f"leave:{one.list}" for one in shape.memberships])
+    deleted = free["op"] == "delete"
+    sums = workspace.one(free.aggregate(removals=(leaving & ~deleted).sum(), deletions=deleted.sum()))
+    return {name: int(count) for name, count in sums.items() if count}
 
 
 def _samples(decided: Rows, shape: Shape, workspace: Workspace, masks: Masks) -> Iterator[Sample]:

@@ -12,7 +12,7 @@ from reconcile.errors import Problem
 from reconcile.spec import conduct, guards, model
 from reconcile.spec.model import Path
 from reconcile.spec.places import Places, called, meant
-from reconcile.spec.source import SourceSpec
+from reconcile.spec.source import Contract, SourceSpec
 
 _KINDS = {
     "string_type": "a text",
@@ -180,18 +180,22 @@ _PARTS: Mapping[str, type[BaseModel]] = {
     "policy": model.Policy,
 }
 
+_INNER: Mapping[str, type[BaseModel]] = {
+    "contract": Contract,
+    "give_up": conduct.GiveUp,
+    "identity": model.Identity,
+}
+
 
 def _part(path: Path, data: Mapping[str, Any]) -> type[BaseModel]:
     """The noun that stands at a path."""
     match path:
         case ():
             return model.Spec
-        case ("policy", "give_up", *_):
-            return conduct.GiveUp
+        case ("sources", _, ("contract" as inner), *_) | ("policy" | "profiles", ("give_up" | "identity" as inner), *_):
+            return _INNER[inner]
         case ("policy", "guards", *rest):
             return guards.PerList if rest and rest[0] in ("removals", "opted_out_joins") else guards.Guards
-        case ("profiles", "identity", *_):
-            return model.Identity
         case ("groups", _, "rules", *_):
             rule = _value(data, path)
             kinds: Mapping[str, type[BaseModel]] = {"all": model.All, "any": model.Any_}

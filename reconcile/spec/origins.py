@@ -8,7 +8,7 @@ from reconcile.errors import Problem, SpecInvalid
 from reconcile.spec import parameters
 from reconcile.spec.model import Path, Spec
 from reconcile.spec.places import Places, called, meant
-from reconcile.spec.source import WAYS, SourceSpec
+from reconcile.spec.source import WAYS, Contract, SourceSpec, age
 
 
 def problems(spec: Spec, places: Places) -> Iterator[Problem]:
@@ -17,6 +17,7 @@ def problems(spec: Spec, places: Places) -> Iterator[Problem]:
         path: Path = ("sources", name)
         yield from _way(path, source, places)
         yield from _query(path, source, places)
+        yield from _contract((*path, "contract"), source, places)
         if source.dbt is not None and source.model is None:
             where = places.value(*path, "dbt")
             yield Problem(f"{called((*path, 'dbt'))} is not ref('model')", where, "For example: dbt: ref('customers')")
@@ -50,3 +51,16 @@ def _query(path: Path, source: SourceSpec, places: Places) -> Iterator[Problem]:
     for name in unknown:
         said = f'{called((*path, "query"))}: there is no parameter "{name}"'
         yield Problem(said, places.value(*path, "query"), meant(name, source.parameters))
+
+
+def _contract(path: Path, source: SourceSpec, places: Places) -> Iterator[Problem]:
+    contract = source.contract or Contract()
+    for column, text in contract.max_age.items():
+        if age(text) is None:
+            here = (*path, "max_age", column)
+            hint = "For example: 36 hours. There are minutes, hours, days and weeks."
+            yield Problem(f'{called(here)} is no age: "{text}"', places.value(*here), hint)
+    for column, accepted in contract.accepted_values.items():
+        if not [value for value in accepted if value is not None]:
+            here = (*path, "accepted_values", column)
+            yield Problem(f"{called(here)} accepts no value", places.value(*here))

@@ -101,6 +101,7 @@ function.
 
 _HOLDS = {"sources": "SourceSpec", "properties": "Property", "vars": "VarSpec", "groups": "Group"}
 _MORE = {
+    "sources": {"contract": "Contract"},
     "profiles": {"identity": "Identity"},
     "groups": {"rules": "Condition"},
     "policy": {"guards": "Guards", "guards.removals": "PerList", "give_up": "GiveUp"},

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
 
-from pydantic import Field, StrictBool
+from pydantic import Field, StrictBool, StrictInt
 
 from reconcile.spec.part import Part, Scalar
 
@@ -13,6 +15,48 @@ WAYS = ("table", "query", "file", "dbt")
 """What a source reads: exactly one of these."""
 
 _REF = re.compile(r"""^\s*ref\(\s*(?:(['"])(?P<package>[^'"]+)\1\s*,\s*)?(['"])(?P<name>[^'"]+)\3\s*\)\s*$""")
+
+
+class OnViolation(StrEnum):
+    """What a plan does when a contract is violated."""
+
+    STOP = "stop"
+    HOLD_DELETES = "hold_deletes"
+
+
+class Contract(Part):
+    """What must be true of a source's rows, so that a plan may take something away because of them."""
+
+    min_rows: StrictInt | None = Field(default=None, ge=1)
+    """The least number of rows."""
+    max_age: Mapping[str, str] = Field(default_factory=dict)
+    """Column to how long ago its newest time may be: `36 hours` (minutes, hours, days, weeks)."""
+    unique: list[str] = Field(default_factory=list)
+    """Columns of which no value is there twice; nulls do not count."""
+    not_null: list[str] = Field(default_factory=list)
+    """Columns that have a value in every row."""
+    accepted_values: Mapping[str, list[Scalar]] = Field(default_factory=dict)
+    """Column to all values that it may have; nulls do not count."""
+    on_violation: OnViolation = OnViolation.HOLD_DELETES
+    """`stop`: nothing is planned | `hold_deletes`: nobody leaves a list and nothing is deleted."""
+
+    @property
+    def columns(self) -> Mapping[str, tuple[str, ...]]:
+        """Every column that the contract is about, and where in it (the first time)."""
+        found: dict[str, tuple[str, ...]] = {}
+        for key in ("max_age", "unique", "not_null", "accepted_values"):
+            for name in getattr(self, key):
+                found.setdefault(name, (key, name))
+        return found
+
+
+_AGE = re.compile(r"(\d{1,5}) (minute|hour|day|week)s?")
+
+
+def age(text: str) -> timedelta | None:
+    """`36 hours` as a duration; None where the text is none."""
+    found = _AGE.fullmatch(text.strip())
+    return timedelta(**{f"{found[2]}s": int(found[1])}) if found else None
 
 
 class SourceSpec(Part):
@@ -37,6 +81,8 @@ class SourceSpec(Part):
     """The column that identifies a row's person."""
     many: StrictBool = False
     """A person may have many rows here; only aggregates can use them."""
+    contract: Contract | None = None
+    """What must be true of the rows."""
 
     @property
     def model(self) -> tuple[str | None, str] | None:

@@ -12,7 +12,18 @@ from reconcile.errors import Problem, SpecInvalid
 from reconcile.spec.model import Nulls, Spec, ValueType
 from reconcile.state import people, properties, values
 from reconcile.state.masks import Masks
-from reconcile.state.model import Invalid, Membership, Progress, Rows, Shape, Silent, Source, SourceFacts, Var
+from reconcile.state.model import (
+    Invalid,
+    Membership,
+    Progress,
+    Rows,
+    Shape,
+    Silent,
+    Source,
+    SourceFacts,
+    Var,
+    Violation,
+)
 from reconcile.state.workspace import Workspace
 
 
@@ -27,6 +38,7 @@ class Desired:
         sources: what was read.
         total: everybody, however few are in `rows`.
         settle: see `properties.Known`.
+        violations: terms of contracts that do not hold, for which removals and deletions are held back.
     """
 
     rows: Rows
@@ -37,6 +49,7 @@ class Desired:
     total: int
     settle: Callable[[str, Rows], Rows]
     _among: Callable[[Rows], Rows]
+    violations: tuple[Violation, ...] = ()
 
     def among(self, keys: Rows) -> Desired:
         """The same with the rows of those alone whose address is among these keys (see `values.keys`), kept.
@@ -70,7 +83,7 @@ def build(
         SpecInvalid: a column, expression, template or type that does not work out, with its place.
         SourceUnavailable, SourceEmpty: a source cannot be read, or has no rows.
     """
-    found = people.gather(spec, sources, workspace, masks, progress or Silent())
+    found = people.gather(spec, sources, workspace, masks, progress or Silent(), as_of)
     known = properties.evaluate(spec, found.rows, workspace, as_of)
     shape = _shape(spec, known.rows, found.key_column)
     return Desired(
@@ -81,6 +94,7 @@ def build(
         sources=found.sources,
         total=found.total,
         settle=known.settle,
+        violations=found.violations,
         _among=lambda keys: _table(spec, known.over(found.among(keys)), shape),
     )
 

@@ -231,6 +231,31 @@ class Invalid:
 
 
 @dataclass(frozen=True, slots=True)
+class Violation:
+    """A term of a source's contract that does not hold.
+
+    Args:
+        term: its key, and the column that it is about: `unique email`.
+        figure, limit: rows; minutes for `max_age`.
+        told: the figure and the limit in words.
+        where: the term's place in the spec.
+    """
+
+    source: str
+    term: str
+    figure: int
+    limit: int
+    told: str
+    where: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The violation in one line."""
+        place = f" ({self.where})" if self.where else ""
+        return f'the contract of source "{self.source}" does not hold: {self.told}{place}'
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFacts:
     """What was read of one source."""
 

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import ibis
 
 from reconcile.errors import SourceEmpty
 from reconcile.spec.model import Spec, ValueType
-from reconcile.state import values
+from reconcile.state import contracts, values
 from reconcile.state.masks import Masks
-from reconcile.state.model import Demand, Invalid, Progress, Rows, Source, SourceFacts
+from reconcile.state.model import Demand, Invalid, Progress, Rows, Source, SourceFacts, Violation
 from reconcile.state.workspace import Workspace
 
 KEY, EMAIL, REASON = "k:id", "k:email", "k:reason"
@@ -52,6 +53,7 @@ class People:
     sources: tuple[SourceFacts, ...]
     key_column: Rows
     total: int
+    violations: tuple[Violation, ...] = ()
 
     @property
     def rows(self) -> Rows:
@@ -74,22 +76,26 @@ def column(source: str, name: str) -> str:
     return f"c:{source}:{name}"
 
 
-def gather(spec: Spec, sources: Mapping[str, Source], workspace: Workspace, masks: Masks, progress: Progress) -> People:
+def gather(
+    spec: Spec,
+    sources: Mapping[str, Source],
+    workspace: Workspace,
+    masks: Masks,
+    progress: Progress,
+    as_of: datetime,
+) -> People:
     """Read what the spec needs of every source it uses, and say who is there.
 
     Raises:
+        SourceBroken: a contract is violated that says stop.
         SourceEmpty: a source has no rows: a broken export looks just like that.
         SourceUnavailable, SpecInvalid: see `Source.read`.
     """
     demands = _demands(spec)
     tables = {name: _read(sources[name], demands[name], workspace, progress) for name in demands}
     facts = [SourceFacts(name, workspace.count(rows), demands[name].columns) for name, rows in tables.items()]
-    for fact in facts:
-        if not fact.rows:
-            raise SourceEmpty(
-                f'Source "{fact.name}" has no rows.',
-                hint="An empty source would empty every list, so nothing was planned. Check the table or query.",
-            )
+    _not_empty(facts)
+    violations = contracts.check(spec, tables, workspace, as_of)
     home = spec.profiles.from_
     keyed = {
         name: _named(name, rows, spec.sources[name].key if name != home else _key(spec))
@@ -106,7 +112,17 @@ def gather(spec: Spec, sources: Mapping[str, Source], workspace: Workspace, mask
         sources=tuple(facts),
         key_column=tables[home][_key(spec)],
         total=facts[0].rows - workspace.count(bad),
+        violations=violations,
     )
+
+
+def _not_empty(facts: Iterable[SourceFacts]) -> None:
+    for fact in facts:
+        if not fact.rows:
+            raise SourceEmpty(
+                f'Source "{fact.name}" has no rows.',
+                hint="An empty source would empty every list, so nothing was planned. Check the table or query.",
+            )
 
 
 def _key(spec: Spec) -> str:
@@ -126,6 +142,10 @@ def _demands(spec: Spec) -> dict[str, Demand]:
             if source != home:
                 _require(columns, spec.sources[source].key, spec.where("sources", source, "key"))
             _require(columns, prop.column, spec.where("properties", name, "column"))
+    for source, columns in wanted.items():
+        contract = spec.sources[source].contract
+        for name, path in (contract.columns if contract else {}).items():
+            _require(columns, name, spec.where("sources", source, "contract", *path))
     return {source: Demand(tuple(columns), columns) for source, columns in wanted.items()}
 
 

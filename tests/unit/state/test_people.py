@@ -62,7 +62,7 @@ def scores(*rows: tuple[Any, int]) -> Rows:
 
 
 def gathered(spec: rc.Spec, workspace: Workspace, *sources: Rows) -> people.People:
-    return people.gather(spec, {one.name: one for one in sources}, workspace, MASKS, Silent())
+    return people.gather(spec, {one.name: one for one in sources}, workspace, MASKS, Silent(), NOW)
 
 
 def addresses(workspace: Workspace, found: people.People) -> list[str]:
