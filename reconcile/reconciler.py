@@ -178,10 +178,11 @@ class Reconciler:
             PlanUnusable: the plan only observes, has expired, was applied already, is for another account, or was not
                 kept in a file.
             CredentialsRefused, AccountUnavailable: before anything was written.
+            Ended: the run was to end before it had begun.
         """
         integrity.check(plan.face, api_key=templates.resolve(plan.face.account.api_key, self.environ), now=self.now())
         guards.enforce(plan.face, allowed)
-        brake = Brake(stop or asyncio.Event(), plan.face.conduct, clock=self.clock)
+        brake = Brake(stop or asyncio.Event(), plan.face.conduct, clock=self.clock, sleep=self.sleep)
         if max_duration is not None:
             brake.deadline = self.clock() + max_duration
         attempt = Attempt(
@@ -191,12 +192,12 @@ class Reconciler:
             events or Unheard(),
             allowed=tuple(dict.fromkeys(str(one) for one in (*plan.face.allowed, *allowed))),
             now=self.now,
-            sleep=self.sleep,
             clock=self.clock,
         )
         async with attempt.begun(lock_timeout=lock_timeout):
             with DuckDB(memory_limit=APPLYING) as workspace:
-                async with self._account(plan.face.account, plan.face, workspace.folder) as (account, masks):
+                opened = self._account(plan.face.account, plan.face, workspace.folder, brake.rest)
+                async with opened as (account, masks):
                     await account.check()
                     report = await attempt.apply(account, masks, workspace)
             if report.converged and not plan.face.violations:  # rows that break their contract are no measure
@@ -239,9 +240,14 @@ class Reconciler:
 
     @asynccontextmanager
     async def _account(
-        self, account: Account | AccountFace, pace: Policy | Face, folder: Path
+        self, account: Account | AccountFace, pace: Policy | Face, folder: Path, sleep: Any = None
     ) -> AsyncIterator[tuple[target.Target, Masks]]:
-        """A connection to the account, and the masks of its people; `folder` is where its exports are put."""
+        """A connection to the account, and the masks of its people.
+
+        Args:
+            folder: where its exports are put.
+            sleep: waits for the account; ours when None.
+        """
         key, secret, url = (
             templates.resolve(text, self.environ) for text in (account.api_key, account.api_secret, account.url)
         )
@@ -254,7 +260,7 @@ class Reconciler:
             at_once=2 * pace.at_once,  # so many of a kind: an apply looks at one chunk while it writes the next
             share=pace.share,
             transport=self.transport,
-            sleep=self.sleep,
+            sleep=sleep or self.sleep,
             clock=self.clock,
         )
         async with opened as connected:

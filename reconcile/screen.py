@@ -174,10 +174,14 @@ class Steps:
             err.print(f"Sailthru is back after {_span(seconds)}; the run goes on.")
 
     def end(self) -> None:
-        """The last stage, if any, has ended."""
-        if self._stage is not None:
-            self.finish(self._stage)
-            self._stage = None
+        """The run has ended; a stage that has not had its last word was cut off."""
+        if self._stage is None:
+            return
+        if self._bars is not None:
+            self._bars.stop_task(self._tasks[self._stage])
+        elif not self._json:
+            err.print(f"{self._stage}: not finished")
+        self._stage = None
 
     @contextmanager
     def shown(self) -> Iterator[Steps]:

@@ -44,7 +44,7 @@ class Doer(Protocol):
         ...
 
     async def do(self, chunk: Sequence[Item[Any]]) -> Sequence[Receipt | None]:
-        """A receipt for each, in their order; None for those that were never begun."""
+        """A receipt for each, in their order; None for those that the end of the run left undone, or in doubt."""
         ...
 
 
@@ -125,8 +125,8 @@ class Applier:
 
     async def _in_bulk(self, plan: Plan, items: Iterable[Item[Any]], clocked: _Clocked) -> Iterator[Item[Any]]:
         """What jobs can do; what they left undone goes on one by one, where errors have words."""
-        jobs = _Jobs(self.journal, self.brake)
-        route = bulk.Bulk(self.account, self.workspace, self.events, self.at_once, self.brake.ending, jobs.handed)
+        jobs = _Jobs(self.journal)
+        route = bulk.Bulk(self.account, self.workspace, self.events, self.at_once, self.brake, jobs.handed)
         done = await route.apply(plan, resumed=_jobs_of(self.past))
         by_job = (number for number, (_, action) in enumerate(archive.walk(plan)) if done.settles(action))
         jobs.settle(by_job)
@@ -152,12 +152,10 @@ class _Jobs:
     """Writes jobs into the journal: before each is handed in, when it has its id, and when all were looked at."""
 
     journal: Journal
-    brake: Brake
     entries: dict[str, int] = field(default_factory=dict)
 
     def handed(self, path: Path, job: str | None) -> None:
-        """A file is about to be handed in, or was and has its id; when the run is to end, it is the last."""
-        self.brake.look()
+        """A file is about to be handed in, or was and has its id."""
         if job is None:
             self.entries[path.name] = self.journal.intend("job", file=path.name)
         else:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 import orjson
 
@@ -61,7 +61,6 @@ class Attempt:
     events: Events = field(default_factory=Unheard)
     allowed: tuple[str, ...] = ()
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
     clock: Callable[[], float] = time.time
     _journal: Journal = field(default_factory=Journal)
     _past: Past = field(default_factory=Past)
@@ -72,11 +71,12 @@ class Attempt:
 
         Raises:
             AccountBusy: another apply is at work on the account, and was for `lock_timeout` seconds.
+            Ended: the run is to end before it has begun.
             PlanUnusable: the plan was applied already, or its journal is damaged.
         """
         self.run.make()
         lost = functools.partial(asyncio.get_running_loop().call_soon_threadsafe, self._lost)
-        alone = lease.held(self.run.lease, patience=lock_timeout, lost=lost, clock=self.clock, sleep=self.sleep)
+        alone = lease.held(self.run.lease, patience=lock_timeout, lost=lost, clock=self.clock, sleep=self.brake.rest)
         async with alone:
             with (
                 journal.opened(self.run.journal, self.plan.id, self._total) as (self._journal, self._past),

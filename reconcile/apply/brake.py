@@ -1,15 +1,19 @@
-"""Whether a run may begin anything further: asked before every action, so that a run ends soon, and cleanly."""
+"""Whether a run may begin anything further: asked before every action, so that a run ends soon, and cleanly.
+
+What waits longer than a moment (for a job, for a minute's quota, for another try, for another apply) does so by `rest`,
+which is over when the run is.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from reconcile.apply.endings import GaveUp, Interrupted
-from reconcile.errors import ReconcileError
+from reconcile.apply.endings import Ended, GaveUp, Interrupted
 from reconcile.plan.model import Conduct
 
 
@@ -21,7 +25,7 @@ class Brake:
         stop: set from outside, by Ctrl-C or SIGTERM.
         conduct: when so much has failed that the run is to give up.
         deadline: Unix second at which the run is to end.
-        clock: Unix seconds.
+        clock, sleep: time; virtual in tests.
         ending: set when the brake is pulled, for those who wait.
     """
 
@@ -29,10 +33,11 @@ class Brake:
     conduct: Conduct = field(default_factory=Conduct)
     deadline: float = math.inf
     clock: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
     tried: int = 0
     failed: int = 0
     ending: asyncio.Event = field(default_factory=asyncio.Event)
-    _pulled: ReconcileError | None = None
+    _pulled: Ended | None = None
 
     @property
     def pulled(self) -> bool:
@@ -40,7 +45,7 @@ class Brake:
         return self.reason is not None
 
     @property
-    def reason(self) -> ReconcileError | None:
+    def reason(self) -> Ended | None:
         """Why nothing further is to be begun."""
         self.look()
         return self._pulled
@@ -52,10 +57,30 @@ class Brake:
         elif self.clock() >= self.deadline:
             self.pull(Interrupted("the time for this run is up."))
 
-    def pull(self, reason: ReconcileError) -> None:
+    def pull(self, reason: Ended) -> None:
         """End the run, and wake who waits; the first reason counts."""
         self._pulled = self._pulled or reason
         self.ending.set()
+
+    async def rest(self, seconds: float) -> None:
+        """Wait, and no longer than the run may last.
+
+        Raises:
+            Ended: the run is to end; why is in the error.
+        """
+        self._check()
+        nap = asyncio.ensure_future(self.sleep(min(seconds, max(0.0, self.deadline - self.clock()))))
+        bells = [asyncio.ensure_future(event.wait()) for event in (self.stop, self.ending)]
+        try:
+            await asyncio.wait({nap, *bells}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiting in (nap, *bells):
+                waiting.cancel()
+        self._check()
+
+    def _check(self) -> None:
+        if (reason := self.reason) is not None:
+            raise reason
 
     def note(self, *, failed: int, tried: int = 1) -> None:
         """Count what was tried, and give up when too much of it failed.

@@ -7,7 +7,6 @@ is read one by one for that, and what it proves is said.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,6 +15,8 @@ from typing import Protocol
 
 import ibis
 
+from reconcile.apply.brake import Brake
+from reconcile.apply.endings import Ended
 from reconcile.apply.model import Executor
 from reconcile.apply.verifier import Verifier
 from reconcile.errors import AccountUnavailable, ApiRejected
@@ -110,7 +111,7 @@ class Bulk:
     """Takes the upserts of one plan as jobs.
 
     Args:
-        stop: set from outside: no further file is handed in.
+        brake: once it is pulled no further file is handed in, and nothing is waited for.
         handed: is told of each file before (`job_id` None) and after it was handed in, for the journal.
     """
 
@@ -118,7 +119,7 @@ class Bulk:
     workspace: DuckDB
     progress: Progress
     at_once: int
-    stop: asyncio.Event
+    brake: Brake
     handed: Callable[[Path, str | None], None] = lambda _path, _job: None
     _wrong: Rows = None
 
@@ -128,6 +129,9 @@ class Bulk:
         Args:
             resumed: jobs that an earlier attempt handed in: they are waited for, and only what is not as wanted by then
                 is handed in again. None when there was no earlier attempt.
+
+        Raises:
+            Ended: the run is to end. Jobs that were handed in go on without us; the next attempt waits for them.
         """
         shape = plan.face.shape
         path = archive.body(plan, self.workspace.folder / "actions.ndjson.zst")
@@ -161,6 +165,9 @@ class Bulk:
         self.progress.start(step, total)
         async for group in self._groups(rows, shape):
             known = await abreast.each(group, self._job, at_once=JOBS_AT_ONCE)
+            for ended in known:
+                if isinstance(ended, Ended):
+                    raise ended
             jobs, unsure = jobs + len(group), unsure + known.count(False)
             self.progress.advance(step, sum(count for _, count in group))
         self.progress.finish(step)
@@ -174,8 +181,6 @@ class Bulk:
             if len(group) == JOBS_AT_ONCE:
                 yield group
                 group = []
-            if self.stop.is_set():
-                return
         if group:
             yield group
 
@@ -195,9 +200,14 @@ class Bulk:
         path.write_bytes(b"".join(pieces))
         return path, sum(bytes(piece).count(b"\n") for piece in pieces)
 
-    async def _job(self, file: tuple[Path, int]) -> bool:
-        """One job from start to end; False when nobody knows what became of it: the exports will tell."""
+    async def _job(self, file: tuple[Path, int]) -> bool | Ended:
+        """One job from start to end; False when nobody knows what became of it: the exports will tell.
+
+        That the run is to end is returned, not raised: those side by side are to hand in what they have begun to.
+        """
         path, _ = file
+        if (reason := self.brake.reason) is not None:
+            return reason
         self.handed(path, None)
         try:
             job = await self.account.start_update(path)
@@ -205,6 +215,8 @@ class Bulk:
             await self.account.finish_update(job)
         except (AccountUnavailable, ApiRejected):
             return False
+        except Ended as ended:
+            return ended
         finally:
             path.unlink(missing_ok=True)
         return True
@@ -213,7 +225,7 @@ class Bulk:
         """Hashes of those that the exports show to be otherwise."""
         left: frozenset[str] = frozenset()
         for wait in SETTLING:
-            await self.account.sleep(wait)
+            await self.brake.rest(wait)
             lists = [one.list for one in shape.memberships if one == shape.registry or self._touched(rows, one.list)]
             seen = await observed.members_of(self.account, shape, lists, rows, self.workspace, self.progress)
             wrong = self.workspace.keep("wrong", differing(rows, seen, shape).select("hash"))

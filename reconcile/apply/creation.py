@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from reconcile.apply.brake import Brake
+from reconcile.apply.endings import Ended
 from reconcile.apply.model import Executor, Item, Receipt
 from reconcile.apply.receipts import attempted, receipt, verdict
 from reconcile.plan.model import CreateList, Stage
@@ -37,6 +38,9 @@ class Creation:
     async def _create(self, name: str) -> Receipt | None:
         if self.brake.pulled:
             return None
-        error = await attempted(self.account.create_list(name))
+        try:
+            error = await attempted(self.account.create_list(name))
+        except Ended:
+            return None
         self.brake.note(failed=error is not None)
         return receipt(Stage.LISTS, name, "create list", error)

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from reconcile.apply.brake import Brake
 from reconcile.apply.bulk import BulkExecutor
-from reconcile.apply.endings import Interrupted, StillDown
+from reconcile.apply.endings import StillDown
 from reconcile.apply.model import Events, Write
 from reconcile.errors import AccountUnavailable
 from reconcile.state.model import Export, Ref, RemoteList, Rows, Shape, Sighting
@@ -99,8 +99,8 @@ class Breaker:
         await self._through(lambda: self._account.finish_update(job_id))
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await self._account.sleep(seconds)
+        """Wait a moment, also when the run is to end: what was begun is looked at."""
+        await self._brake.sleep(seconds)
 
     async def _through(self, call: Callable[[], Awaitable[R]]) -> R:
         """Make a call, again after every downtime.
@@ -108,7 +108,7 @@ class Breaker:
         Raises:
             AccountUnavailable: the call failed, and the account is up.
             StillDown: the account did not come back.
-            Interrupted: the run was asked to end meanwhile.
+            Ended: the run is to end.
         """
         while True:
             seen = self._up_at
@@ -145,23 +145,11 @@ class Breaker:
         until = began + self._hours * 3600
         self._events.paused(error.message, datetime.fromtimestamp(until, UTC).isoformat(timespec="seconds"))
         for look in range(1_000_000):
-            left = min(until, self._brake.deadline) - self._clock()
-            await self._sleep(min(LOOKS[min(look, len(LOOKS) - 1)], max(0.0, left)))
+            left = max(0.0, until - self._clock())
+            await self._brake.rest(min(LOOKS[min(look, len(LOOKS) - 1)], left))
             if await self._is_up():
                 break
             if self._clock() >= until:
                 raise StillDown(f"Sailthru has been down for more than {self._hours:g} hours; {error.message}")
         self.paused += self._clock() - began
         self._events.resumed(self._clock() - began)
-
-    async def _sleep(self, seconds: float) -> None:
-        """Wait, unless the run is to end."""
-        nap = asyncio.ensure_future(self._account.sleep(seconds))
-        calls = [asyncio.ensure_future(event.wait()) for event in (self._brake.stop, self._brake.ending)]
-        try:
-            await asyncio.wait({nap, *calls}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiting in (nap, *calls):
-                waiting.cancel()
-        if self._brake.pulled:
-            raise self._brake.reason or Interrupted()

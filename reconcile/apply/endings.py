@@ -13,13 +13,17 @@ class ListsUnfit(ReconcileError):
     exit_status = 4
 
 
-class LeaseLost(ReconcileError):
+class Ended(ReconcileError):
+    """The run is to end: raised out of every wait, so that it does so soon (`brake.Brake.rest`)."""
+
+
+class LeaseLost(Ended):
     """This run gave no sign of life for so long that another took the account over."""
 
     exit_status = 6
 
 
-class Interrupted(ReconcileError):
+class Interrupted(Ended):
     """Somebody asked the run to end, or its time is up."""
 
     exit_status = 8
@@ -28,7 +32,7 @@ class Interrupted(ReconcileError):
         super().__init__(message, hint=_GO_ON)
 
 
-class GaveUp(ReconcileError):
+class GaveUp(Ended):
     """Too much of the run failed for it to go on."""
 
     exit_status = 9

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from reconcile.apply.brake import Brake
+from reconcile.apply.endings import Ended
 from reconcile.apply.model import BAD, Executor, Item, Outcome, Receipt
 from reconcile.errors import AccountUnavailable, ApiRejected
 from reconcile.plan.model import Delete, Stage
@@ -44,10 +45,13 @@ class Erasure:
         return await abreast.each([item.action for item in chunk], self.of, at_once=self.at_once)
 
     async def of(self, action: Delete) -> Receipt | None:
-        """Delete one profile; None when the run is to end before anything was done."""
+        """Delete one profile; None when the run ended before it was done and seen to be."""
         if self.brake.pulled:
             return None
-        receipt = await self._done(action)
+        try:
+            receipt = await self._done(action)
+        except Ended:
+            return None
         self.brake.note(failed=receipt.outcome in BAD)
         return receipt
 

@@ -8,7 +8,7 @@ holds nobody. A record is one of
     attempt  somebody begins, or goes on
     intend   this is about to be done; `kind` says what: `actions`, or a route's own unit, such as a bulk job
     note     what became known of an intent meanwhile, such as the id that a job got
-    settle   an intent is over; `outcomes` says of which actions what came. Those not named were never begun
+    settle   an intent is over; `outcomes` says of which actions what came. Those not named are in doubt
     end      the attempt ended by itself, and whether the account has converged
 
 A cut at any byte is read: the last line is dropped when it has no end, since whatever it announced has not begun, and
@@ -105,7 +105,7 @@ class Past:
         self._mark(record["numbers"], _INTENDED)
 
     def _settle(self, record: Mapping[str, Any]) -> None:
-        self._mark(self.open.pop(record["of"]).numbers, _UNTOUCHED)
+        self.open.pop(record["of"])
         for outcome, numbers in record["outcomes"].items():
             self._mark(numbers, _CODES[Outcome(outcome)])
 
@@ -149,7 +149,7 @@ class Journal:
         self._append("note", of=entry, **facts)
 
     def settle(self, entry: int, outcomes: Mapping[Outcome, Iterable[int]] | None = None, **facts: Any) -> None:
-        """An intent is over. Its actions that are in no outcome were never begun."""
+        """An intent is over. Its actions that are in no outcome were cut off, or not begun: they stay in doubt."""
         told = {str(outcome): ranges(numbers) for outcome, numbers in (outcomes or {}).items()}
         self._append("settle", of=entry, outcomes=told, **facts)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from reconcile.apply.brake import Brake
+from reconcile.apply.endings import Ended
 from reconcile.apply.model import Executor, Item, Receipt, Write
 from reconcile.apply.receipts import attempted, receipt, verdict
 from reconcile.apply.verifier import Verifier
@@ -22,10 +23,6 @@ from reconcile.state.model import Ref, Sighting
 
 REREADS = (1.0, 2.0, 4.0)
 """Seconds to wait before looking again at what differs: writes may take up to 5 s to show (SAILTHRU.md §15)."""
-
-
-class _Unbegun(ReconcileError):
-    """Stands for a write that was never begun, because the run is to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +46,19 @@ class Upserts:
     looking: asyncio.Semaphore
 
     async def do(self, chunk: Sequence[Item[Upsert]]) -> list[Receipt | None]:
-        """Write a chunk, then look at it; None for those that were never begun."""
+        """Write a chunk, then look at it; None for those that the end of the run left unwritten, or unseen."""
         right = await self._already([item.action for item in chunk if item.doubtful])
         actions = [item.action for item in chunk]
         errors = await abreast.each(actions, lambda one: self._written(one, right), at_once=self.writing)
         written = [one for one, error in zip(actions, errors, strict=True) if error is None and one.hash not in right]
-        wrong = await self._verify(written)
+        try:
+            wrong = await self._verify(written)
+        except Ended as ended:
+            unseen, wrong = frozenset(one.hash for one in written), {}
+            errors = [ended if one.hash in unseen else error for one, error in zip(actions, errors, strict=True)]
         self.brake.note(failed=len(wrong), tried=0)
         return [
-            None if isinstance(error, _Unbegun) else self._receipt(one, error, wrong)
+            None if isinstance(error, Ended) else self._receipt(one, error, wrong)
             for one, error in zip(actions, errors, strict=True)
         ]
 
@@ -73,9 +74,12 @@ class Upserts:
     async def _written(self, action: Upsert, right: frozenset[str]) -> ReconcileError | None:
         if action.hash in right:
             return None
-        if self.brake.pulled:
-            return _Unbegun("")
-        error = await self._write(action)
+        if (reason := self.brake.reason) is not None:
+            return reason
+        try:
+            error = await self._write(action)
+        except Ended as ended:
+            return ended
         self.brake.note(failed=error is not None)
         return error
 
