@@ -259,6 +259,8 @@ class Reconciler:
             folder=folder,
             at_once=2 * pace.at_once,  # so many of a kind: an apply looks at one chunk while it writes the next
             share=pace.share,
+            job_hours=pace.job_hours,
+            export_again=pace.export_again,
             transport=self.transport,
             sleep=sleep or self.sleep,
             clock=self.clock,

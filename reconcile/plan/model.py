@@ -241,6 +241,8 @@ class Face(_Face):
     on_leave: OnLeave
     at_once: int
     share: float = 0.75
+    job_hours: float = 6
+    export_again: float = 0.25
     conduct: Conduct = Conduct()
     route: Route = Route.USER
     registry: str

@@ -159,6 +159,8 @@ def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, se
         on_leave=spec.policy.on_leave,
         at_once=spec.policy.at_once,
         share=spec.policy.share,
+        job_hours=spec.policy.job_hours,
+        export_again=spec.policy.export_again,
         conduct=_conduct(spec.policy),
         route=route,
         registry=shape.registry.list,

@@ -72,11 +72,15 @@ class Patience:
         tries: of one call, in all, against trouble that passes.
         throttled: seconds to go on after the first 429 of one call; 429s do not count as tries.
         share: of the account's rate limits, for us; from (0, 1].
+        job: seconds for a job: "minutes or hours", says the vendor, and no promise was ever seen (SAILTHRU.md §9.6).
+        again: after this share of them an export that has not ended is asked for once more.
     """
 
     tries: int = 8
     throttled: float = 600.0
     share: float = limits.SHARE
+    job: float = 6 * 3600.0
+    again: float = 0.25
 
 
 class Client:

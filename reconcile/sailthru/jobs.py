@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +13,8 @@ from reconcile.sailthru import exports
 from reconcile.sailthru.client import Client
 from reconcile.sailthru.model import Answer, Call, Export, NotFound, Unsure
 
-DEADLINE: Final = 6 * 3600.0
-"""Seconds for a job: "minutes or hours", says the vendor; no promise was ever seen (SAILTHRU.md §9.6)."""
+ASKED: Final = 2
+"""How often an export is asked for, at most."""
 
 _POLLS: Final = (0.2, 1.0, 2.0, 4.0, 8.0, 15.0)
 _SLOWEST: Final = 30.0
@@ -44,16 +44,30 @@ async def export(client: Client, list_name: str, vars: Sequence[str], folder: Pa
 
 
 async def _exported(client: Client, params: Mapping[str, Any], path: Path) -> None:
-    """Have the file made and fetch it; once more when its URL died before we came for it."""
-    for last in (False, True):
-        try:
-            url = await _finished(client, await _posted(client, params), params["list"])
-            await client.download(url, path, f'the download of the export of the list "{params["list"]}"')
-        except NotFound:
-            if last:
-                raise
-        else:
-            return
+    """Have the file made and fetch it.
+
+    A second export is harmless (SAILTHRU.md §17), so one that fails, or whose URL died before we came for it, is asked
+    for again, and so is one that takes long: it may never end. Then whichever is there first is taken.
+    """
+    what, began = f'The export of the list "{params["list"]}"', client.clock()
+    jobs, asked = {await _posted(client, params): began}, 1
+    for wait in _polls():
+        await client.sleep(wait)
+        for job, posted in tuple(jobs.items()):
+            try:
+                if (url := await _finished(client, job, what, client.clock() - posted)) is not None:
+                    return await client.download(url, path, f"the download of {what[0].lower()}{what[1:]}")
+            except ApiRejected:
+                del jobs[job]
+                if not jobs and asked == ASKED:
+                    raise
+        waited = client.clock() - began
+        if waited >= client.patience.job:
+            break
+        if asked < ASKED and (not jobs or waited >= client.patience.again * client.patience.job):
+            jobs[await _posted(client, params)] = client.clock()
+            asked += 1
+    raise _late(client, what)
 
 
 async def _posted(client: Client, params: Mapping[str, Any]) -> str:
@@ -92,37 +106,48 @@ async def finish_update(client: Client, job_id: str) -> None:
         raise _failed(what, "error")
 
 
-async def _finished(client: Client, job_id: str, list_name: str) -> str:
-    """Wait until an export has ended; the URL of its file.
+async def _finished(client: Client, job_id: str, what: str, waited: float) -> str | None:
+    """The URL of an export's file; None while it is not there yet.
 
     Raises:
         NotFound: the file has expired.
+        ApiRejected: the job ended with an error, or is unknown.
     """
-    what = f'The export of the list "{list_name}"'
-    body = await _ended(client, job_id, what)
+    body = await _polled(client, job_id, waited)
     match body.get("status"):
         case "completed" if isinstance(body.get("export_url"), str):
             return str(body["export_url"])
         case "completed" if body.get("expired"):
             raise NotFound(f"{what} has expired.", code=None, status=200)
-        case status:
+        case "completed" | "error" as status:
             raise _failed(what, f"{status}, without a file")
+        case _:  # any other word is "still going" (SAILTHRU.md §9.1)
+            return None
 
 
 async def _ended(client: Client, job_id: str, what: str) -> Mapping[str, Any]:
-    """What is told of a job when it has ended, well or not, after polls that grow apart."""
-    waited = 0.0
-    for wait in itertools.chain(_POLLS, itertools.repeat(_SLOWEST)):
+    """What is told of a job when it has ended, well or not."""
+    began = client.clock()
+    for wait in _polls():
         await client.sleep(wait)
-        waited += wait
+        waited = client.clock() - began
         body = await _polled(client, job_id, waited)
         if body.get("status") in {"completed", "error"}:
             return body
-        if waited >= DEADLINE:  # any other word is "still going" (SAILTHRU.md §9.1)
+        if waited >= client.patience.job:
             break
-    raise AccountUnavailable(
-        f"{what} did not finish within {DEADLINE / 3600:g} hours.",
-        hint="Sailthru's queue may be long; try again later.",
+    raise _late(client, what)
+
+
+def _polls() -> Iterator[float]:
+    """Seconds between two looks at a job: they grow apart."""
+    return itertools.chain(_POLLS, itertools.repeat(_SLOWEST))
+
+
+def _late(client: Client, what: str) -> AccountUnavailable:
+    return AccountUnavailable(
+        f"{what} did not finish within {client.patience.job / 3600:g} hours.",
+        hint="Sailthru's queue may be long; try again later, or raise policy.job_hours.",
     )
 
 

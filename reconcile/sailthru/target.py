@@ -198,6 +198,8 @@ async def connect(  # noqa: PLR0913 -- the seam: all that is outside comes in he
     url: str = URL,
     at_once: int = 20,
     share: float = limits.SHARE,
+    job_hours: float = 6.0,
+    export_again: float = 0.25,
     transport: Any = None,
     sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
     clock: Callable[[], float] = time.time,
@@ -209,6 +211,8 @@ async def connect(  # noqa: PLR0913 -- the seam: all that is outside comes in he
         url: where the API answers, without the endpoint.
         at_once: calls under way side by side.
         share: of the account's rate limits, for us.
+        job_hours: how long to wait for a job.
+        export_again: after this share of it an export is asked for once more.
         transport: an httpx transport in place of the network.
     """
     client = Client(
@@ -219,7 +223,7 @@ async def connect(  # noqa: PLR0913 -- the seam: all that is outside comes in he
         at_once=at_once,
         clock=clock,
         sleep=sleep,
-        patience=Patience(share=share),
+        patience=Patience(share=share, job=job_hours * 3600, again=export_again),
     )
     async with client:
         yield Target(client, folder)

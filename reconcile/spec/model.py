@@ -261,6 +261,11 @@ class Policy(Part):
     """When an apply stops itself, because too much of it fails."""
     downtime_hours: StrictInt = Field(default=3, ge=0, le=72)
     """How long an apply waits for Sailthru to come back; its weeknight maintenance takes two hours, a weekend's 50."""
+    job_hours: StrictInt = Field(default=6, ge=1, le=72)
+    """How long a plan or an apply waits for one of Sailthru's jobs to end; there is no promise how long they take."""
+    export_again: Annotated[StrictFloat | StrictInt, Field(gt=0, le=1)] = 0.25
+    """After this share of `job_hours` an export that has not ended is asked for once more; whichever ends first is
+    taken."""
 
 
 PropertyName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]

@@ -93,9 +93,29 @@ def test_any_unknown_status_is_still_going_until_the_deadline(tmp_path, word):
 
 
 @pytest.mark.parametrize("end", [a_job(status="error"), a_job(status="error", error="x"), a_job(status="completed")])
-def test_a_job_that_failed(tmp_path, end):
+def test_an_export_that_failed_is_asked_for_once_more(tmp_path, end):
+    script = Script(PENDING, end, PENDING, DONE, csv_file())
+    assert Path(export(script, tmp_path).path).read_text() == FILE
+    assert asked(script).count("POST /job") == 2
     with pytest.raises(ApiRejected, match='export of the list "Main" failed'):
-        export(Script(PENDING, end), tmp_path)
+        export(Script(PENDING, end, PENDING, end), tmp_path)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_an_export_that_takes_long_is_asked_for_once_more_and_the_first_to_end_is_taken(tmp_path, first):
+    clock, posted = Clock(), []
+
+    def answer(method: str, endpoint: str, params: dict) -> httpx.Response:
+        if (method, endpoint) == ("POST", "job"):
+            posted.append(clock.now)
+            return a_job(job_id=f"job {len(posted) - 1}")
+        if endpoint != "job":
+            return csv_file()
+        return DONE if params["job_id"] == f"job {first}" and clock.now >= posted[0] + 7_000 else PENDING
+
+    export(Script(otherwise=answer), tmp_path, clock=clock)
+    assert [at - posted[0] for at in posted] == [0, pytest.approx(5_400, abs=31)]
+    assert sum(clock.slept) == pytest.approx(7_000, abs=31)
 
 
 def test_an_expired_export_is_asked_for_once_more(tmp_path):
