@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reconcile import sources
-from reconcile.apply import memory, runs
+from reconcile.apply import journal, memory, runs
 from reconcile.apply.attempt import Attempt
 from reconcile.apply.brake import Brake
 from reconcile.apply.model import Events, Report, Unheard
@@ -180,14 +180,17 @@ class Reconciler:
             CredentialsRefused, AccountUnavailable: before anything was written.
             Ended: the run was to end before it had begun.
         """
-        integrity.check(plan.face, api_key=templates.resolve(plan.face.account.api_key, self.environ), now=self.now())
+        run = runs.of(self.state, plan.face)
+        past, _ = journal.read(run.journal)
+        api_key = templates.resolve(plan.face.account.api_key, self.environ)
+        integrity.check(plan.face, api_key=api_key, now=self.now(), begun_at=past.begun_at)
         guards.enforce(plan.face, allowed)
         brake = Brake(stop or asyncio.Event(), plan.face.conduct, clock=self.clock, sleep=self.sleep)
         if max_duration is not None:
             brake.deadline = self.clock() + max_duration
         attempt = Attempt(
             plan,
-            runs.of(self.state, plan.face),
+            run,
             brake,
             events or Unheard(),
             allowed=tuple(dict.fromkeys(str(one) for one in (*plan.face.allowed, *allowed))),

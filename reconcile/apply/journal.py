@@ -21,6 +21,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -52,6 +53,7 @@ class Past:
     Attributes:
         attempts: how many there were.
         orderly: the last one ended by itself, so what has no intent was not begun.
+        begun_at: when the first attempt was made; None when there was none.
         finished: when and by whom the plan was applied in full; None when it was not.
         open: record number -> intent without a settlement.
     """
@@ -59,6 +61,7 @@ class Past:
     total: int = 0
     attempts: int = 0
     orderly: bool = False
+    begun_at: datetime | None = None
     finished: str | None = None
     open: dict[int, Intent] = field(default_factory=dict)
     _records: int = 0
@@ -89,6 +92,7 @@ class Past:
                 self.total, self._states = record["total"], bytearray(record["total"])
             case "attempt":
                 self.attempts += 1
+                self.begun_at = self.begun_at or datetime.fromisoformat(record["at"])
             case "intend":
                 self._intend(record)
             case "note":

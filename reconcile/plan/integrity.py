@@ -19,11 +19,17 @@ def fingerprint(api_key: str) -> str:
 
 def expiry(made_at: datetime, hours: int) -> str:
     """Until when a plan may be applied."""
-    return (made_at + timedelta(hours=hours)).isoformat(timespec="seconds")
+    return _told(made_at + timedelta(hours=hours))
 
 
-def check(face: Face, *, api_key: str, now: datetime) -> None:
+def check(face: Face, *, api_key: str, now: datetime, begun_at: datetime | None = None) -> None:
     """Make sure that a plan may be applied to the account of this key, at this time.
+
+    A run that was begun in time may be gone on with for as long again as its plan was good for: half of it done is
+    worse than either end, and what cannot be undone is looked at right before.
+
+    Args:
+        begun_at: when the first attempt at it was made; None when there was none.
 
     Raises:
         PlanUnusable: it only observes, was made for another account, or has expired.
@@ -38,8 +44,16 @@ def check(face: Face, *, api_key: str, now: datetime) -> None:
             f'This plan was made for the account "{face.account.name}" with another API key than the one that is set.',
             hint="Set the key it was made with, or plan for this account.",
         )
-    if now > datetime.fromisoformat(face.expires_at):
+    made, expires = datetime.fromisoformat(face.created_at), datetime.fromisoformat(face.expires_at)
+    until = expires if begun_at is None else max(expires, begun_at + (expires - made))
+    if now > until:
+        begun = begun_at and f" Its run, begun at {_told(begun_at)}, could be gone on with until {_told(until)}."
         raise PlanUnusable(
-            f"This plan expired at {face.expires_at} (made at {face.created_at}): the account has moved on since.",
+            f"This plan expired at {face.expires_at} (made at {face.created_at}): the account has moved on since."
+            f"{begun or ''}",
             hint=f"{_AGAIN} policy.expires_hours says how long a plan is good for.",
         )
+
+
+def _told(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")

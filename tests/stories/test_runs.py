@@ -6,6 +6,7 @@ import asyncio
 import json
 import zipfile
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,24 @@ def test_an_expired_plan_is_refused(world: World) -> None:
     with pytest.raises(rc.PlanUnusable, match="expired at 2026-03-02T12:00:00"):
         world.apply(plan)
     assert world.writes() == 0
+
+
+def test_a_run_that_was_begun_in_time_may_be_gone_on_with_for_as_long_again(world: World) -> None:
+    plan = world.plan()
+    world.time.now += 20 * 3600
+    report = apply(world, plan, events=Heard(world, 60), max_duration=50.0)
+    assert (report.exit_status, report.unattempted) == (8, report.total)
+    world.time.now += 24 * 3600 - 61
+    kept = runs.of(world.ours.state, plan.face).journal.read_bytes()
+    late = replace(world.ours, now=lambda: datetime.fromtimestamp(world.time.now + 2, UTC))
+    with pytest.raises(
+        rc.PlanUnusable, match=r"begun at 2026-03-02T08:00:00.*, could be gone on with until 2026-03-03T08"
+    ):
+        asyncio.run(late.apply(plan))
+    assert runs.of(world.ours.state, plan.face).journal.read_bytes() == kept
+    assert world.writes() == 0
+    assert world.apply(plan).converged
+    world.check()
 
 
 def test_a_plan_for_another_key_is_refused(world: World) -> None:

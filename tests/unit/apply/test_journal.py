@@ -25,11 +25,11 @@ def test_what_is_settled_in_doubt_and_untouched(tmp_path: Path) -> None:
     path = tmp_path / "journal.ndjson"
     with journal.opened(path, "p", 10) as (log, past):
         assert not past.attempts
-        log.attempt("now", "ada@x")
+        log.attempt("2026-03-01T12:00:00+00:00", "ada@x")
         first = log.intend("actions", range(4))
         log.settle(first, {Outcome.VERIFIED: [0, 1], Outcome.REJECTED: [2]})  # 3 was cut off
         log.intend("actions", [4, 5])
-        log.end("now", "ada@x", converged=False, status=8)
+        log.end("2026-03-01T12:00:00+00:00", "ada@x", converged=False, status=8)
     past, _ = journal.read(path)
     assert [past.is_settled(number) for number in range(10)] == [True] * 2 + [False] * 8
     assert [past.is_doubtful(number) for number in range(10)] == [True] * 6 + [False] * 4
@@ -40,7 +40,7 @@ def test_what_is_settled_in_doubt_and_untouched(tmp_path: Path) -> None:
 def test_after_a_kill_all_that_is_left_is_in_doubt(tmp_path: Path) -> None:
     path = tmp_path / "journal.ndjson"
     with journal.opened(path, "p", 3) as (log, _):
-        log.attempt("now", "ada@x")
+        log.attempt("2026-03-01T12:00:00+00:00", "ada@x")
     past, _ = journal.read(path)
     assert all(past.is_doubtful(number) for number in range(3))
 
@@ -59,11 +59,11 @@ def test_an_open_intent_keeps_its_facts_and_what_was_noted(tmp_path: Path) -> No
 def test_it_goes_on_after_a_torn_line(tmp_path: Path) -> None:
     path = tmp_path / "journal.ndjson"
     with journal.opened(path, "p", 3) as (log, _):
-        log.attempt("now", "ada@x")
+        log.attempt("2026-03-01T12:00:00+00:00", "ada@x")
     path.write_bytes(path.read_bytes() + b'{"i":2,"t":"int')
     with journal.opened(path, "p", 3) as (log, past):
         assert past.attempts == 1
-        log.attempt("later", "bob@y")
+        log.attempt("2026-03-01T13:00:00+00:00", "bob@y")
     assert [json.loads(line)["i"] for line in path.read_text().splitlines()] == [0, 1, 2]
 
 
