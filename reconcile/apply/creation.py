@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from reconcile.apply.brake import Brake
 from reconcile.apply.endings import Ended
-from reconcile.apply.model import Executor, Item, Receipt
+from reconcile.apply.model import REREADS, Executor, Item, Receipt
 from reconcile.apply.receipts import attempted, receipt, verdict
 from reconcile.plan.model import CreateList, Stage
 from reconcile.state import observed
@@ -31,9 +31,17 @@ class Creation:
             TwinLists, AccountUnfit: a name is not one natural list.
         """
         made = [await self._create(item.action.list) for item in chunk]
-        managed = [Membership(one.who) for one in made if one is not None]
-        there = observed.check_lists(await self.account.lists(), managed)
+        there = await self._there([one.who for one in made if one is not None])
         return [one and verdict(one, "" if one.who in there else "the list is not there") for one in made]
+
+    async def _there(self, names: Sequence[str]) -> Collection[str]:
+        """Which of these lists are there: looked at again, as a list may take a moment to show."""
+        for wait in (0.0, *REREADS):
+            await self.account.sleep(wait)
+            there = observed.check_lists(await self.account.lists(), [Membership(name) for name in names])
+            if len(there) == len(names):
+                break
+        return there
 
     async def _create(self, name: str) -> Receipt | None:
         if self.brake.pulled:

@@ -15,6 +15,9 @@ from reconcile.state.model import Progress, Ref, RemoteList, Sighting, Silent
 EXAMPLES = 10
 """Receipts that did not end well are kept up to this many by outcome; the rest is counted."""
 
+REREADS = (1.0, 2.0, 4.0)
+"""Seconds to wait before looking again at what differs: writes may take up to 5 s to show (SAILTHRU.md §15)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Write:

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from reconcile.apply.brake import Brake
 from reconcile.apply.endings import Ended
-from reconcile.apply.model import Executor, Item, Receipt, Write
+from reconcile.apply.model import REREADS, Executor, Item, Receipt, Write
 from reconcile.apply.receipts import attempted, receipt, verdict
 from reconcile.apply.verifier import Verifier
 from reconcile.errors import AccountUnavailable, ApiRejected, ReconcileError
@@ -20,9 +20,6 @@ from reconcile.plan.model import Stage, Upsert
 from reconcile.state import abreast, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import Ref, Sighting
-
-REREADS = (1.0, 2.0, 4.0)
-"""Seconds to wait before looking again at what differs: writes may take up to 5 s to show (SAILTHRU.md §15)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ class Doors:
         look = {"user": users.missing_lists, "list": lists.missing}.get(call.endpoint)
         call.unseen = look(self._account, call.params) if look else frozenset()
         if call.unseen:
+            self._mischief.note("list-race")
             await asyncio.sleep(self._mischief.faults.lists.window)
             if any(self._account.named(name) for name in call.unseen):
                 self._mischief.note("twin-list")
@@ -72,6 +73,8 @@ class Doors:
 
     def _get_list(self, call: Call) -> Body:
         lag = self._mischief.read_lag(call.params) if self._mischief.faults.reads.lists else 0
+        if any(lists.is_too_young(one, call, lag) for one in self._account.lists.values()):
+            self._mischief.note("stale-read")
         return lists.get(self._account, call, lag)
 
     def _delete_user(self, call: Call) -> Body:

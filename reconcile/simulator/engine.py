@@ -17,7 +17,7 @@ from reconcile.simulator.faults import CallFault, Faults
 from reconcile.simulator.gate import Gate, too_many
 from reconcile.simulator.history import History
 from reconcile.simulator.jobs import Jobs
-from reconcile.simulator.limits import Limits, Windows
+from reconcile.simulator.limits import Limits, Quota, Windows
 from reconcile.simulator.messages import LOST, Answer, Broken, Request
 from reconcile.simulator.mischief import Mischief
 from reconcile.simulator.model import NOTHING, Refusal
@@ -62,8 +62,8 @@ class Engine:
         self.clock = clock
         self.account = Account(timezone=timezone, seed=seed, guesses=self.faults.guesses)
         lag = max(self.faults.reads.least, self.faults.reads.most, self.faults.jobs.export_lag)
-        self.account.history = History(lag) if lag else None
         self.mischief = Mischief(self.faults, seed, clock())
+        self.account.history = History(lag, self.mischief.note) if lag else None
         self.windows = Windows(limits, self.faults.reset_skew)
         timetable = Timetable(self.faults, self.mischief.dice, self.mischief.note)
         self.jobs = Jobs(self.account, timetable, self.faults.jobs.export_lag)
@@ -136,7 +136,7 @@ class Engine:
                 raise unreadable
             body = await self._done(call, fault)
         except Refusal as no:
-            quota = quota._replace(remaining=0) if no.code == 43 else quota
+            quota = self._exhausted(quota) if no.code == 43 else quota
             return encoding.refusal(no, quota, xml=xml)
         if fault is not None and fault.fault == "timeout-after-commit":
             raise Broken("read-timeout")
@@ -157,6 +157,11 @@ class Engine:
         if kind == "error-9-saved":
             raise Refusal(9, "Internal Error", 500)
         return body
+
+    def _exhausted(self, quota: Quota) -> Quota:
+        if self.faults.reset_skew:
+            self.mischief.note("skewed-reset")
+        return quota._replace(remaining=0)
 
     async def _wait(self, method: str, endpoint: str) -> None:
         seconds = self.mischief.latency(method, endpoint)

@@ -9,14 +9,15 @@ from reconcile.simulator.model import Profile
 
 
 class History:
-    """The images that writes have replaced, for `keep` seconds.
+    """The images that writes have replaced, for `keep` seconds; `note` hears of exports that show them.
 
     Attributes:
         now: Unix seconds; whoever lets calls in keeps it right.
     """
 
-    def __init__(self, keep: float) -> None:
+    def __init__(self, keep: float, note: Callable[[str], None] = lambda _: None) -> None:
         self.keep = keep
+        self._note = note
         self.now = 0.0
         self._order: deque[tuple[float, str]] = deque()
         self._images: dict[str, list[tuple[float, Profile | None]]] = {}
@@ -57,5 +58,7 @@ class History:
         """Members as of `lag` seconds ago, given those of now."""
         sids = dict.fromkeys([*(p.sid for p in profiles), *self._images])
         now = {p.sid: p for p in profiles}
-        images = (self.image(sid, now.get(sid), lag) for sid in sids)
+        images = [self.image(sid, now.get(sid), lag) for sid in sids]
+        if any(image is not now.get(sid) for sid, image in zip(sids, images, strict=True)):
+            self._note("lagging-export")
         return [p for p in images if p is not None and any(m.list_id == list_id for m in p.joined)]

@@ -135,14 +135,17 @@ def told(faults: Faults) -> list[tuple[str, str]]:
     rest = [
         ("lying-delete", faults.deletes.lie, f"deletes that do nothing: {faults.deletes.lie:.2%} of profiles"),
         ("lying-delete", faults.deletes.ids, f"deletes that do nothing: {len(faults.deletes.ids)} chosen profiles"),
+        ("list-race", faults.lists.twins, "writes that miss a list, and give others time to make it too"),
         ("twin-list", faults.lists.twins, "lists made twice when two writes miss them at once"),
         ("stale-read", faults.reads.most, f"reads up to {faults.reads.most:g} s behind the writes"),
         ("maintenance", faults.maintenance.weekly or faults.maintenance.between, "planned downtime"),
         ("stalled-job", jobs.stall, f"jobs that never end: {jobs.stall:.2%}"),
+        ("slow-job", max(jobs.start) or jobs.rows_per_second or jobs.parallel, "jobs that take their time"),
         ("failed-job", jobs.fail, f"jobs that end in error: {jobs.fail:.2%}"),
         ("skipped-line", jobs.skip_lines, f"lines that jobs leave out: {jobs.skip_lines:.2%}"),
         ("lagging-export", jobs.export_lag, f"exports {jobs.export_lag:g} s behind the writes"),
         ("truncated-download", jobs.truncate, f"downloads that break off: {jobs.truncate:.2%}"),
+        ("skewed-reset", faults.reset_skew, f"429s that tell the end of the minute {faults.reset_skew:g} s off"),
         ("latency", faults.latency.most, f"answers that take up to {faults.latency.most * 1000:g} ms"),
     ]
     return calls + [(name, words) for name, on, words in rest if on]

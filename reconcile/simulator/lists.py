@@ -22,10 +22,10 @@ def get(account: Account, call: Call, lag: float = 0) -> Answer:
     params = call.params
     if values.text(params.get("list")) or values.text(params.get("list_id")):
         wanted = _wanted(account, params)
-        if _too_young(wanted, call, lag):
+        if is_too_young(wanted, call, lag):
             raise _unknown(params)
         return _one(account, wanted, params, call.second)
-    lists = [m for m in account.lists.values() if _passes(m, params) and not _too_young(m, call, lag)]
+    lists = [m for m in account.lists.values() if _passes(m, params) and not is_too_young(m, call, lag)]
     return {"lists": [_row(account, mail_list, call.second) for mail_list in lists]}
 
 
@@ -75,7 +75,8 @@ def _unknown(params: Mapping[str, Any]) -> Refusal:
     return Refusal(15, f"Unknown list: {name}", 404)
 
 
-def _too_young(mail_list: MailList, call: Call, lag: float) -> bool:
+def is_too_young(mail_list: MailList, call: Call, lag: float) -> bool:
+    """Whether a read that is `lag` seconds behind does not see this list yet."""
     return lag > 0 and mail_list.created > call.at - lag
 
 

@@ -97,6 +97,8 @@ class Mischief:
     def latency(self, method: str, endpoint: str) -> float:
         """How long to wait before the answer, in seconds."""
         rule = self.faults.latency
+        if rule.least or rule.most:
+            self.note("latency")
         if not rule.most:
             return rule.least
         nth = self.dice.nth("latency", method, endpoint)

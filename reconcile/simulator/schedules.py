@@ -50,6 +50,8 @@ class Timetable:
             free = min(range(len(self._busy_until)), key=self._busy_until.__getitem__)
             starts = max(starts, self._busy_until[free])
             self._busy_until[free] = starts + seconds
+        if starts + seconds > now:
+            self._note("slow-job")
         return Schedule(starts, starts + seconds, outcome, self._skips(kind, nth))
 
     def _outcome(self, kind: str, nth: int) -> Outcome:

@@ -1,4 +1,4 @@
-"""What the fault matrix plays: a small account with strangers in it, a plan, and one apply of it under faults.
+"""What the fault matrix plays: a small account with strangers in it, and a plan and one apply of it under faults.
 
 `make soak` runs it as a script, for as many seeds as asked for, and prints the seeds that went wrong.
 """
@@ -18,7 +18,11 @@ from typing import Any
 from world import REGISTRY, World, shop
 
 import reconcile as rc
-from reconcile.apply.model import BAD
+from reconcile.apply import journal, runs
+from reconcile.apply.model import BAD, Outcome
+from reconcile.errors import AccountUnavailable, ApiRejected
+from reconcile.plan import archive
+from reconcile.plan.model import Action, CreateList, Delete, Stage, Upsert
 from reconcile.simulator import Faults, store
 from reconcile.simulator.model import Profile
 from reconcile.state.masks import Masks
@@ -27,57 +31,84 @@ MASKS = Masks.keyed_by("demo-secret")
 LISTS = sorted(["Big Spenders", "News", REGISTRY, "Weekly"])
 STRANGERS = ("stranger1@example.com", "stranger2@example.com", "shared@example.com")
 
-MOVES = {"person3@example.com": "moved3@example.com"}
-"""Who moves is one person of two addresses, and goes by the new one."""
+SCENES = ("fill", "change", "fill by jobs", "change by jobs")
+BY_JOBS = ("fill by jobs", "change by jobs")
+READ_BY_EXPORT = ("change", "change by jobs")
+"""Scenes whose plan is made from exports: at the first fill there is no list yet."""
 
-CALLS: dict[str, dict[str, Any]] = {
-    "name not resolved": {"fault": "unresolved", "rate": 0.2},
-    "no connection": {"fault": "connect-timeout", "rate": 0.2},
-    "no answer": {"fault": "read-timeout", "rate": 0.2},
-    "connection reset": {"fault": "reset", "rate": 0.2},
-    "done, and no answer": {"fault": "timeout-after-commit", "rate": 0.3},
-    "a page instead of an answer": {"fault": "html", "rate": 0.3},
-    "error 9, not saved": {"fault": "error-9", "rate": 0.3},
-    "error 9, saved": {"fault": "error-9-saved", "rate": 0.3},
-    "an error with HTTP 200": {"fault": "ok-with-error", "rate": 0.3},
-    "a storm of 429": {"fault": "rate-limited", "rate": 0.5},
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault, and where it can strike.
+
+    Args:
+        rules: of the simulator.
+        struck: what the simulator calls it.
+        applies, plans: scenes whose apply, and whose plan, it can strike.
+    """
+
+    rules: Mapping[str, Any]
+    struck: str
+    applies: tuple[str, ...] = SCENES
+    plans: tuple[str, ...] = ()
+
+
+def _calls(fault: str, rate: float, **rules: Any) -> Fault:
+    return Fault({"calls": [{"fault": fault, "rate": rate}]} | rules, fault, plans=SCENES)
+
+
+THROTTLED = {"calls": [{"fault": "rate-limited", "rate": 0.5}]}
+"""Time passes only when somebody waits: what is to strike after a while needs something to wait for."""
+
+FAULTS = {
+    "name not resolved": _calls("unresolved", 0.4),
+    "no connection": _calls("connect-timeout", 0.4),
+    "no answer": _calls("read-timeout", 0.4),
+    "connection reset": _calls("reset", 0.4),
+    "done, and no answer": _calls("timeout-after-commit", 0.3),
+    "a page instead of an answer": _calls("html", 0.3),
+    "error 9, not saved": _calls("error-9", 0.3),
+    "error 9, saved": _calls("error-9-saved", 0.3),
+    "an error with HTTP 200": _calls("ok-with-error", 0.3),
+    "a storm of 429": _calls("rate-limited", 0.5),
+    "maintenance": Fault(
+        THROTTLED | {"maintenance": {"between": [[0.1, 5000]], "answer": "mixed"}}, "maintenance", plans=SCENES
+    ),
+    "reads lag": Fault({"reads": {"least": 0, "most": 5, "lists": True}}, "stale-read"),
+    "deletes lie": Fault({"deletes": {"lie": 0.6, "lie_twice": 0.3}}, "lying-delete", READ_BY_EXPORT),
+    "twins": Fault({"lists": {"twins": True, "window": 0.5}}, "list-race", ("fill", "fill by jobs")),
+    "jobs stall": Fault({"jobs": {"stall": 0.4}}, "stalled-job", BY_JOBS, READ_BY_EXPORT),
+    "jobs fail": Fault({"jobs": {"fail": 0.3}}, "failed-job", BY_JOBS, READ_BY_EXPORT),
+    "jobs skip lines": Fault({"jobs": {"skip_lines": 0.3}}, "skipped-line", BY_JOBS),
+    "jobs are slow": Fault(
+        {"jobs": {"start": [0, 400], "rows_per_second": {"update": 1}, "parallel": 1}},
+        "slow-job",
+        BY_JOBS,
+        READ_BY_EXPORT,
+    ),
+    "exports lag": Fault({"jobs": {"export_lag": 45}}, "lagging-export", BY_JOBS),
+    "downloads break off": Fault({"jobs": {"truncate": 0.5}}, "truncated-download", BY_JOBS, READ_BY_EXPORT),
+    "a clock that is off": Fault(THROTTLED | {"reset_skew": 4}, "skewed-reset", plans=SCENES),
 }
-OTHERS: dict[str, dict[str, Any]] = {
-    "maintenance": {"maintenance": {"between": [[0.1, 5000]], "answer": "mixed"}},
-    "reads lag": {"reads": {"least": 0, "most": 5, "lists": True}},
-    "deletes lie": {"deletes": {"lie": 0.6, "lie_twice": 0.3}},
-    "twins": {"lists": {"twins": True, "window": 0.5}},
-    "jobs stall": {"jobs": {"stall": 0.2}},
-    "jobs fail": {"jobs": {"fail": 0.3}},
-    "jobs skip lines": {"jobs": {"skip_lines": 0.3}},
-    "jobs are slow": {"jobs": {"start": [0, 400], "rows_per_second": {"update": 1}, "parallel": 1}},
-    "exports lag": {"jobs": {"export_lag": 45}},
-    "downloads break off": {"jobs": {"truncate": 0.5}},
-    "a clock that is off": {"reset_skew": 4},
-}
-ALONE = [*CALLS, *OTHERS]
 
 
 def faults_of(names: Iterable[str], scale: float = 1.0) -> Faults:
     """These faults together; rates of calls go down with `scale`."""
     found: dict[str, Any] = {"calls": []}
     for name in names:
-        if name in CALLS:
-            found["calls"].append(CALLS[name] | {"rate": CALLS[name]["rate"] * scale})
-            continue
-        for part, content in OTHERS[name].items():
-            found[part] = (found.get(part, {}) | content) if isinstance(content, dict) else content
+        for part, content in FAULTS[name].rules.items():
+            if part == "calls":
+                found["calls"] += [rule | {"rate": rule["rate"] * scale} for rule in content]
+            else:
+                found[part] = (found.get(part, {}) | content) if isinstance(content, dict) else content
     return Faults.model_validate(found)
 
 
 def mixture(seed: int) -> tuple[str, tuple[str, ...], float]:
     """Which scene, which faults and how much of them a seed stands for."""
     dice = random.Random(seed)
-    names = tuple(sorted(dice.sample(ALONE, dice.randint(2, 5))))
+    names = tuple(sorted(dice.sample([*FAULTS], dice.randint(2, 5))))
     return dice.choice(SCENES), names, dice.uniform(0.2, 1.0)
-
-
-SCENES = ("fill", "change", "fill by jobs", "change by jobs")
 
 
 @dataclass(frozen=True)
@@ -129,7 +160,7 @@ def _invite_strangers(made: World) -> None:
 def _change(made: World) -> None:
     made.change(1, first_name="Zoë | `x`\n", spent=9000.0)
     made.change(2, city=None, news=1)
-    made.change(3, email=MOVES["person3@example.com"])
+    made.change(3, email="moved3@example.com")
     made.change(4, spent=0.0, news=0)
     made.customers.pop(5)
     made.customers.pop(6)
@@ -146,9 +177,10 @@ def _told(profile: Profile | None) -> Any:
     return profile and (profile._replace(joined={}), {one.name: at for one, at in profile.joined.items()})
 
 
-def play(from_: Scene, folder: Path, seed: int, faults: Faults) -> str:
-    """Apply under faults, and hold the account and the report against each other; in a word what came of it."""
+def play(from_: Scene, folder: Path, seed: int, faults: Faults) -> Mapping[str, int]:
+    """Apply under faults, and hold the account and the report against each other; how often which fault struck."""
     made = from_.world(folder, seed, faults)
+    sids = {one.sid: email for one in made.account.profiles.values() if (email := one.email)}
     try:
         report = made.apply(from_.plan)
     except rc.ReconcileError as error:
@@ -156,26 +188,71 @@ def play(from_: Scene, folder: Path, seed: int, faults: Faults) -> str:
         told = type(error).__name__
         assert made.there() == from_.world(folder, 0, None).there(), f"{told}, and yet something was written"
     else:
-        told = "converged" if report.converged else f"{report.stopped or dict(report.outcomes)}"
-        _hold(made, report)
+        _hold(from_.plan, made, report, sids)
+    struck = dict(made.simulator.mischief.done)
     assert strangers(made) == from_.before, "somebody was touched who is not ours"
     names = made.account.list_names()
     assert len(set(names)) == len(names), f"twins: {names}"
     if report is None or not report.converged:
         _mend(from_, made, folder)
-    return told
+    return struck
 
 
-def _hold(made: World, report: rc.Report) -> None:
-    """The report says no more than is so, and names all that is not."""
-    wrong = differing(made)
-    if report.converged:
-        assert not wrong, f"said to have converged, and is not: {wrong}"
-        return
-    named = {one.who for one in report.examples if one.outcome in BAD}
-    named |= {MASKS.person(old) for old, new in MOVES.items() if MASKS.person(new) in named}
-    unnamed = {MOVES.get(email, email) for email in wrong if MASKS.person(email) not in named}
-    assert len(unnamed) <= report.unattempted, f"{unnamed} differ and are not named: {report}"
+def play_plan(from_: Scene, folder: Path, seed: int, faults: Faults) -> Mapping[str, int]:
+    """Plan under faults: the same plan as without, or an error that blames the account; how often which struck."""
+    made = from_.world(folder, seed, faults)
+    there = made.there()
+    try:
+        plan = made.plan()
+    except (AccountUnavailable, ApiRejected):
+        pass
+    else:
+        assert plan.face.counts == from_.plan.face.counts
+        assert plan.id == from_.plan.id, "another plan than the right one"
+    assert (made.there(), made.writes()) == (there, 0), "a plan has written"
+    return made.simulator.mischief.done
+
+
+def _hold(plan: rc.Plan, made: World, report: rc.Report, sids: Mapping[str, str]) -> None:
+    """The report says no more than is so; who differs is named, or was not attempted; all that is so is counted.
+
+    Which actions were not attempted the journal knows.
+    """
+    wrong = {*differing(made), *({*plan.face.new_lists} - {*made.account.list_names()})}
+    past, _ = journal.read(runs.of(made.ours.state, plan.face).journal)
+    named = {one.who: one.outcome for one in report.examples if one.outcome in BAD}
+    by_job = {Stage.UPSERTS} if any(intent.kind == "job" for intent in past.open.values()) else set()
+    left = 0
+    for number, (stage, action) in enumerate(archive.walk(plan)):
+        who = _who(action, sids)
+        differs = bool(who & wrong)
+        wrong -= who
+        if past.is_settled(number):
+            assert not differs, f"{who} said to be as wanted, and is not: {report}"
+        elif outcome := next((named[mask] for one in who if (mask := _mask(one)) in named), None):
+            assert differs or outcome is Outcome.FAILED, f"{who} said to be {outcome}, and is as wanted: {report}"
+        else:
+            left += 1
+            in_doubt = past.is_doubtful(number) or stage in by_job
+            assert differs or in_doubt, f"{who} was not attempted, and yet is as wanted: {report}"
+    assert not wrong, f"{wrong} differ, and the plan does not know of them: {report}"
+    assert left == report.unattempted, f"{left} have no receipt: {report}"
+    assert report.converged == (left == 0 and not named), report
+
+
+def _who(action: Action, sids: Mapping[str, str]) -> set[str]:
+    """Whom an action is about: the addresses, of before and after, or the list."""
+    match action:
+        case CreateList():
+            return {action.list}
+        case Upsert():
+            return {one for one in (action.email, action.moves_to, sids.get(action.sid or "")) if one}
+        case Delete():
+            return {one for one in (action.email, sids.get(action.sid or "")) if one}
+
+
+def _mask(name: str) -> str:
+    return MASKS.person(name) if "@" in name else name
 
 
 def differing(made: World) -> list[str]:
@@ -217,6 +294,7 @@ def _went_well(seed: int, scenes: Mapping[str, Scene]) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         try:
             play(scenes[name], Path(folder), seed, faults_of(names, scale))
+            play_plan(scenes[name], Path(folder), seed, faults_of(names, scale))
         except Exception:  # noqa: BLE001 -- whatever it is, the next seed is played
             print(f"seed {seed}: {name}; {', '.join(names)}; {scale:.2f}", flush=True)  # noqa: T201 -- a script as well
             traceback.print_exc(limit=-3)
