@@ -7,8 +7,8 @@ value comes as the text it sent, so no value becomes a Python object of its own 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -139,17 +139,28 @@ def _cast(field: Any) -> tuple[Kind, str]:
     return kind, f"{cast.format(column)} AS {column}"
 
 
-def _batches(cursor: Any, select: str, kinds: Mapping[str, Kind], misfits: Counter[str]) -> Iterator[Any]:
+def _batches(cursor: Any, select: str, kinds: Mapping[str, Kind], misfits: Counter[str]) -> Generator[Any, None, None]:
     import pyarrow as pa
 
     schema = columns.arrow_schema(kinds)
-    cursor.execute(select)
-    while rows := cursor.fetchmany(streams.ROWS):
-        arrays = [
-            _array(values, kind, misfits, name)
-            for (name, kind), values in zip(kinds.items(), zip(*rows, strict=True), strict=True)
-        ]
-        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+    try:
+        cursor.execute(select)
+        while rows := cursor.fetchmany(streams.ROWS):
+            arrays = [
+                _array(values, kind, misfits, name)
+                for (name, kind), values in zip(kinds.items(), zip(*rows, strict=True), strict=True)
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+    finally:
+        _leave(cursor)
+
+
+def _leave(cursor: Any) -> None:
+    """Take what the server still sends: little, as it is told to stop (`_kill`), and then says so as an error."""
+    import pymysql
+
+    with suppress(pymysql.err.Error):
+        cursor.close()
 
 
 def _array(values: tuple[bytes | None, ...], kind: Kind, misfits: Counter[str], name: str) -> Any:
@@ -165,8 +176,9 @@ def _array(values: tuple[bytes | None, ...], kind: Kind, misfits: Counter[str], 
 def _kill(origin: Origin, connection: Any) -> None:
     import pymysql
 
-    with pymysql.connect(**_settings(origin)) as other:
-        other.kill(connection.thread_id())
+    # The query and not the session: of a broken session PyMySQL would go on to expect rows.
+    with pymysql.connect(**_settings(origin)) as other, other.cursor() as cursor:
+        cursor.execute(f"KILL QUERY {connection.thread_id()}")
 
 
 def _closing(ahead: streams.Ahead, connection: Any) -> Callable[[], None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -130,7 +130,7 @@ def _executed(cursor: Any, select: str) -> Iterator[Any]:
     yield from cursor.fetch_record_batch()
 
 
-def _counted(batches: Any, kinds: Mapping[str, Kind], misfits: Counter[str]) -> Iterator[Any]:
+def _counted(batches: Any, kinds: Mapping[str, Kind], misfits: Counter[str]) -> Generator[Any, None, None]:
     """The batches with times that cannot be counted made null."""
     times = [(at, name, kind) for at, (name, kind) in enumerate(kinds.items()) if kind in _TIMES]
     for batch in batches:

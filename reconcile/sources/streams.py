@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -72,11 +72,11 @@ class Ahead:
     """Batches read ahead in a thread: the database works while the workspace does, and a wait can be interrupted.
 
     Args:
-        batches: what is read.
+        batches: what is read; closed in the thread, however it ends.
         cancel: ends the read from another thread, if it has not ended by itself.
     """
 
-    def __init__(self, batches: Iterable[Any], cancel: Callable[[], object]) -> None:
+    def __init__(self, batches: Generator[Any, None, None], cancel: Callable[[], object]) -> None:
         self._batches = batches
         self._cancel = cancel
         self._read: queue.Queue[Any] = queue.Queue(AHEAD)
@@ -110,6 +110,8 @@ class Ahead:
                     return
         except Exception as error:  # noqa: BLE001 -- raised where the batches are taken
             last = error
+        finally:
+            self._batches.close()
         if last is not None:
             self._put(last)
         self._put(None)

@@ -1,6 +1,7 @@
 # ruff: noqa: DTZ001 -- sources' timestamps have no zone: they are in UTC
 from __future__ import annotations
 
+import gc
 import sys
 import time
 import traceback
@@ -86,6 +87,14 @@ def test_a_read_that_is_left_ends_at_the_server(mariadb_url: str, open_source: A
     with session(mariadb_url) as cursor:
         cursor.execute("SELECT info FROM information_schema.processlist WHERE info LIKE '%seq_1_to_100000%'")
         assert [info for (info,) in cursor.fetchall() if "processlist" not in info] == []
+
+
+def test_a_read_may_end_early(mariadb_url: str, open_source: Any) -> None:
+    query = "SELECT seq AS id FROM seq_1_to_1000000"
+    with open_source(connect=mariadb_url, query=query).read(Demand(())) as batches:
+        batches.read_next_batch()
+    del batches
+    gc.collect()  # nothing that is left of it complains
 
 
 @pytest.fixture
