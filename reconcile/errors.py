@@ -14,6 +14,10 @@
     ├── ApiRejected                   1   Sailthru said no, in its own words, and asking again will not help
     ├── GuardBreached                 3   the plan does more than the spec's guards let through
     ├── AllowanceUnfit               64   an `--allow` that no guard knows
+    ├── LimitUnfit                   64   a memory limit that cannot be read, or that nothing can work within
+    ├── MemoryShort                  71   the engine needs more memory than its limit
+    ├── Unwritten                    74   something of ours cannot be written: a folder that is not there, or not ours
+    │   └── DiskFull                 74   a disk has no room left: says which, and how much is free
     ├── AccountBusy                   6   another apply is at work on the account: wait for it
     ├── ObservationUnusable           5   a kept observation that is damaged, of another account, or lacks something
     └── PlanUnusable                  5   a plan file that is damaged, edited, foreign, expired, or already applied
@@ -197,6 +201,28 @@ class AllowanceUnfit(ReconcileError):
     """An `--allow` that cannot be read, or names a rule or scope that is not there."""
 
     exit_status = 64
+
+
+class LimitUnfit(ReconcileError):
+    """A memory limit that cannot be read, is too small to work with, or is more than there is."""
+
+    exit_status = 64
+
+
+class MemoryShort(ReconcileError):
+    """The engine could not do with the memory it was given, spilling included."""
+
+    exit_status = 71
+
+
+class Unwritten(ReconcileError):
+    """A file or folder of ours cannot be written; nothing half-written is left."""
+
+    exit_status = 74
+
+
+class DiskFull(Unwritten):
+    """A disk (or a quota on it) has no room left."""
 
 
 class AccountBusy(ReconcileError):

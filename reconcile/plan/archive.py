@@ -22,8 +22,10 @@ from pydantic import ValidationError
 from reconcile.errors import PlanUnusable
 from reconcile.plan import actions
 from reconcile.plan.model import FORMAT, Action, Face, Plan, Stage
+from reconcile.state import disk
 
 FACE, BODY = "face.json", "actions.ndjson.zst"
+_ROOM = "Free some, or keep the plan elsewhere: --out FILE."
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: equal plans are equal files
 
 
@@ -33,12 +35,16 @@ def write(face: Face, lines: Iterable[bytes | memoryview], path: Path) -> Plan:
     Args:
         face: without id and digest, which are made here.
         lines: the body, in pieces of any size.
+
+    Raises:
+        DiskFull, Unwritten: it could not be written; what was at `path` is as it was.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b") as file:
-            sealed = _write(face, lines, file)
-        draft.replace(path)
+        with disk.writing("the plan", path, hint=_ROOM):
+            with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b") as file:
+                sealed = _write(face, lines, file)
+            draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
     return Plan(sealed, path)
@@ -47,12 +53,14 @@ def write(face: Face, lines: Iterable[bytes | memoryview], path: Path) -> Plan:
 def _write(face: Face, lines: Iterable[bytes | memoryview], file: IO[bytes]) -> Face:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         digest = hashlib.sha256()
-        with archive.open(zipfile.ZipInfo(BODY, _EPOCH), "w", force_zip64=True) as body:
-            packed = pa.CompressedOutputStream(pa.PythonFile(body, "w"), "zstd")
+        with (
+            archive.open(zipfile.ZipInfo(BODY, _EPOCH), "w", force_zip64=True) as body,
+            # Closed here, also on failure: Arrow complains aloud of a stream that it has to close by itself.
+            pa.CompressedOutputStream(pa.PythonFile(body, "w"), "zstd") as packed,
+        ):
             for piece in lines:
                 digest.update(piece)
                 packed.write(piece)
-            packed.close()
         sealed = face.model_copy(update={"body_digest": digest.hexdigest()})
         sealed = sealed.model_copy(update={"plan_id": identity(sealed)})
         sealed = sealed.model_copy(update={"seal": _seal(sealed)})

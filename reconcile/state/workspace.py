@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reconcile.state import disk
 from reconcile.state.model import Batches, Export, Rows
 
 BATCH = 10_000
@@ -30,9 +32,13 @@ class Workspace(ABC):
     """
 
     folder: Path
+    within: Path | None = None
+    """Below which the folder is made; the system's folder for such things when None."""
 
     def __enter__(self) -> Self:
-        self.folder = Path(tempfile.mkdtemp(prefix="reconcile-"))  # mkdtemp makes it 0700: these are people
+        with disk.writing("the tables of this run", self.within or Path(tempfile.gettempdir())):
+            # mkdtemp makes it 0700: these are people
+            self.folder = Path(tempfile.mkdtemp(prefix="reconcile-", dir=self.within))
         try:
             self._open()
         except BaseException:
@@ -55,6 +61,10 @@ class Workspace(ABC):
     @abstractmethod
     def _close(self) -> None:
         """Let go of the engine and of all tables."""
+
+    def _told(self) -> AbstractContextManager[None]:
+        """A block in which the engine works: what it lacks, memory or disk, is told as an error of ours."""
+        return nullcontext()
 
     @abstractmethod
     def store(self, name: str, batches: Batches) -> Rows:
@@ -104,7 +114,8 @@ class Workspace(ABC):
 
     def dicts(self, rows: Rows, *, limit: int) -> list[dict[str, Any]]:
         """At most `limit` rows as dicts: for heads and samples, never for data on its way."""
-        found: list[dict[str, Any]] = rows.limit(limit).to_pyarrow().to_pylist()
+        with self._told():
+            found: list[dict[str, Any]] = rows.limit(limit).to_pyarrow().to_pylist()
         return found
 
     def one(self, rows: Rows) -> dict[str, Any]:
@@ -113,7 +124,8 @@ class Workspace(ABC):
 
     def count(self, rows: Rows) -> int:
         """How many rows."""
-        return int(rows.count().to_pyarrow().as_py())
+        with self._told():
+            return int(rows.count().to_pyarrow().as_py())
 
 
 def stacked(parts: Sequence[Rows]) -> Rows:

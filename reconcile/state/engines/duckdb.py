@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import ibis
 import pyarrow as pa
 
+from reconcile.errors import MemoryShort, ReconcileError
+from reconcile.state import capacity, disk
+from reconcile.state.capacity import MIB, Capacity
 from reconcile.state.engines import records
 from reconcile.state.model import Batches, Export, Rows
 from reconcile.state.workspace import BATCH, FormulaRefused, Workspace
 
-LEAN_THREADS = 2
-"""Threads of an engine whose memory is limited: every one of them wants some of its own."""
-
 LONGEST_LINE = 4 * 2**20
 """Bytes of a line of JSON: the engine keeps room for some of them for every thread, and its own default is 16 MiB."""
+
+_TABLES = "the tables of this run"
+_FULL = ("max_temp_directory_size", "No space left on device", "Disk quota exceeded")
+"""It takes nine tenths of what is free, and calls it a lack of memory once they are used up; or the system speaks."""
 
 
 class DuckDB(Workspace):
     """Tables in memory; what is larger than the limit spills to the folder of the run.
 
     Args:
-        memory_limit: what the engine may use before it spills, such as `2GB`; half of the machine when None.
+        means: memory and threads; a sane share of the machine when None.
+        within: below which folder the run's own is made.
     """
 
-    def __init__(self, *, memory_limit: str | None = None) -> None:
-        self._memory_limit = memory_limit
+    def __init__(self, means: Capacity | None = None, *, within: Path | None = None) -> None:
+        self.within = within
+        self._means = means or capacity.of()
         self._exports: dict[str, str] = {}
 
     def _open(self) -> None:
@@ -37,15 +43,40 @@ class DuckDB(Workspace):
         # be four times as slow. Rows come in no order that matters, so none has to be kept.
         self._engine = ibis.duckdb.connect(
             temp_directory=str(self.folder / "spill"),
-            memory_limit=self._memory_limit or f"{_memory() // 2 // 2**20}MiB",
+            memory_limit=f"{self._means.engine // MIB}MiB",
+            threads=self._means.threads,
             preserve_insertion_order=False,
-            **({"threads": LEAN_THREADS} if self._memory_limit else {}),
         )
         # One clock for all: a naive text is UTC wherever the machine stands. The bar of the engine is not ours.
         self._engine.raw_sql("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
 
     def _close(self) -> None:
         self._engine.disconnect()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (duckdb.OutOfMemoryException, duckdb.IOException, pa.ArrowException, OSError) as error:
+            # Arrow tells in words of its own what the engine raises in the middle of a stream.
+            if (ours := self._lacking(str(error))) is None:
+                raise
+            raise ours from None
+
+    def _lacking(self, words: str) -> ReconcileError | None:
+        """Which of memory and disk it is that the engine has not enough of; None when it is neither."""
+        if any(word in words for word in _FULL):
+            return disk.full(_TABLES, self.folder)
+        if "File too large" in words:
+            return disk.full(_TABLES, self.folder, limited=True)
+        if "Out of Memory" in words:
+            means = self._means
+            return MemoryShort(
+                f"Memory is not enough: {means.memory // MIB:,} MiB for the process, {means.engine // MIB:,} MiB of it"
+                f" for tables, on {means.threads} threads.",
+                hint="Give it more (--memory-limit SIZE): not all that the engine does can spill to disk.",
+            )
+        return None
 
     def store(self, name: str, batches: Batches) -> Rows:
         """As a table, filled from Arrow without a copy by Python."""
@@ -60,8 +91,9 @@ class DuckDB(Workspace):
         raw, carried = self._engine.con, _Carried(batches)
         raw.register("incoming", carried.reader)
         try:
-            raw.execute(statement)
-        except duckdb.Error:
+            with self._told():
+                raw.execute(statement)
+        except (duckdb.Error, ReconcileError):
             if carried.error is not None:
                 raise carried.error from None
             raise
@@ -72,7 +104,8 @@ class DuckDB(Workspace):
         """As a table."""
         statement = f"CREATE OR REPLACE TABLE {_quoted(name)} AS {self._engine.compile(rows)}"
         try:
-            self._engine.con.execute(statement)
+            with self._told():
+                self._engine.con.execute(statement)
         except duckdb.DataError as error:
             # The engine's words name the value, which is a person's: only the kind of failure is told.
             raise FormulaRefused(name, type(error).__name__.removesuffix("Exception").lower() + " error") from None
@@ -129,7 +162,8 @@ class DuckDB(Workspace):
         # A further statement on the same connection would end the stream.
         cursor = self._engine.con.cursor()
         try:
-            yield from cursor.execute(self._engine.compile(rows)).to_arrow_reader(size)
+            with self._told():
+                yield from cursor.execute(self._engine.compile(rows)).to_arrow_reader(size)
         finally:
             cursor.close()
 
@@ -147,11 +181,6 @@ class _Carried:
         except Exception as error:
             self.error = error
             raise
-
-
-def _memory() -> int:
-    """The machine's memory in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _quoted(name: str) -> str:

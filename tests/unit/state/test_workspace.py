@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from account import Export
 
+from reconcile.state import capacity
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.workspace import FormulaRefused, Workspace, arrow
 
@@ -66,7 +67,7 @@ def test_its_folder_is_gone_after_an_error_too() -> None:
 
 
 def test_two_workspaces_know_nothing_of_each_other() -> None:
-    with DuckDB(memory_limit="200MB") as one, DuckDB() as other:
+    with DuckDB(capacity.of("400MiB")) as one, DuckDB() as other:
         letters(one)
         assert one.folder != other.folder
         assert other.count(letters(other, count=5)) == 5
