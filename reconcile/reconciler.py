@@ -25,14 +25,14 @@ from reconcile.sailthru.kept import Manifest, Whose, draft
 from reconcile.sailthru.model import Credentials
 from reconcile.spec import managed, templates
 from reconcile.spec.model import Account, Mode, Policy, Spec
-from reconcile.state import desired
+from reconcile.state import capacity, desired
 from reconcile.state import observed as reading
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
 from reconcile.state.model import Observable, Progress, Silent
 
-APPLYING = "192MB"
-"""What the engine may use during an apply before it spills: a million upserts by job fit into 500 MiB in all."""
+APPLYING = 512 * 2**20
+"""Bytes of memory that are enough for an apply: a million upserts by job fit in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,8 @@ class Reconciler:
         transport: an httpx transport in place of the network, such as a simulator's.
         sleep, clock: time; virtual in tests.
         now: the clock of relative dates and of the plan's date.
+        memory_limit: memory of the whole process, such as `2GB` or `60%`; see `state.capacity`.
+        workspace: below which folder runs keep their tables; the system's folder for such things when None.
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -63,6 +65,8 @@ class Reconciler:
     sleep: Any = asyncio.sleep
     clock: Any = time.time
     now: Any = lambda: datetime.now(UTC)
+    memory_limit: str | None = None
+    workspace: Path | None = None
 
     async def check(self, spec: Spec) -> target.Facts:
         """Whether the account answers, with what it has; nothing is written.
@@ -70,7 +74,7 @@ class Reconciler:
         Raises:
             CredentialsRefused, AccountUnavailable: it does not.
         """
-        with DuckDB() as workspace:
+        with self._workspace() as workspace:
             async with self._account(spec.account, spec.policy, workspace.folder) as (account, _):
                 return await account.check()
 
@@ -83,7 +87,7 @@ class Reconciler:
             ObservationUnusable: something else is at `out`, or nothing can be put there.
             AccountUnavailable, CredentialsRefused, AccountUnfit: see `errors`.
         """
-        with draft(out) as folder, DuckDB() as workspace:
+        with draft(out) as folder, self._workspace() as workspace:
             async with self._account(spec.account, spec.policy, folder) as (account, _):
                 return await observation.take(
                     account,
@@ -122,7 +126,7 @@ class Reconciler:
         allowances.check(allowed, allowances.scopes_of_spec(spec))
         progress = progress or Silent()
         now = as_of or self.now()
-        with DuckDB() as workspace:
+        with self._workspace() as workspace:
             lookups = None if spec.policy.mode is Mode.ENRICH else spec.policy.lookups
             looked_at = (
                 self._fresh(spec, workspace.folder)
@@ -151,7 +155,13 @@ class Reconciler:
                     spec, workspace, look.masks, now, look.whose.url, quota, look.whose.fingerprint, self.now()
                 )
                 last_good = memory.recall(self.state, spec.account.name)
-                setting = replace(setting, last_good=last_good, allowed=tuple(allowed), observed_at=look.taken_at)
+                setting = replace(
+                    setting,
+                    last_good=last_good,
+                    allowed=tuple(allowed),
+                    observed_at=look.taken_at,
+                    progress=progress,
+                )
                 return planner.build(wanted, there, setting, out)
 
     async def apply(
@@ -198,7 +208,7 @@ class Reconciler:
             clock=self.clock,
         )
         async with attempt.begun(lock_timeout=lock_timeout):
-            with DuckDB(memory_limit=APPLYING) as workspace:
+            with self._workspace(most=APPLYING) as workspace:
                 opened = self._account(plan.face.account, plan.face, workspace.folder, brake.rest)
                 async with opened as (account, masks):
                     await account.check()
@@ -210,6 +220,10 @@ class Reconciler:
     async def verify(self, spec: Spec, *, progress: Progress | None = None) -> bool:
         """Whether the account is as the spec and the sources say, by a fresh plan that comes out empty."""
         return (await self.plan(spec, progress=progress)).face.empty
+
+    def _workspace(self, *, most: int | None = None) -> DuckDB:
+        """Where the tables of a run are, with the means it may use; `most` is enough where nobody said."""
+        return DuckDB(capacity.of(self.memory_limit, most=most), within=self.workspace)
 
     def _whose(self, account: Account, *, key_needed: bool = True) -> Whose:
         """Which account it is; with an empty fingerprint where its API key is not there, and need not be."""

@@ -17,7 +17,7 @@ from typing import Any
 from reconcile.apply.model import Write
 from reconcile.errors import ReconcileError
 from reconcile.state import values
-from reconcile.state.model import Ref, RemoteList, Sighting
+from reconcile.state.model import Arrived, Ref, RemoteList, Sighting
 
 Trouble = Callable[[str, Any], ReconcileError | None]
 """Asked before every call with its name and subject: the error to raise, or None to let it be done."""
@@ -102,7 +102,7 @@ class FakeAccount:
         await self._called("lists", None)
         return tuple(self.remote)
 
-    async def export(self, list_name: str, vars: Sequence[str]) -> Export:
+    async def export(self, list_name: str, vars: Sequence[str], arrived: Arrived | None = None) -> Export:
         await self._called("export", list_name)
         assert self.folder is not None
         path = self.folder / f"export {len(list(self.folder.glob('export*')))}.csv"

@@ -162,7 +162,7 @@ class Bulk:
     async def _run(self, rows: Rows, shape: Shape, total: int) -> tuple[int, int]:
         """Hand in all files, a few side by side, and wait for their end; how many, and how many unsure."""
         step, jobs, unsure = "running jobs", 0, 0
-        self.progress.start(step, total)
+        self.progress.start(step, total, "actions")
         async for group in self._groups(rows, shape):
             known = await abreast.each(group, self._job, at_once=JOBS_AT_ONCE)
             for ended in known:

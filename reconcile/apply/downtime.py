@@ -20,7 +20,7 @@ from reconcile.apply.bulk import BulkExecutor
 from reconcile.apply.endings import StillDown
 from reconcile.apply.model import Events, Write
 from reconcile.errors import AccountUnavailable
-from reconcile.state.model import Export, Ref, RemoteList, Rows, Shape, Sighting
+from reconcile.state.model import Arrived, Export, Ref, RemoteList, Rows, Shape, Sighting
 
 R = TypeVar("R")
 
@@ -77,9 +77,9 @@ class Breaker:
         """One profile."""
         return await self._through(lambda: self._account.look(ref, vars))
 
-    async def export(self, list_name: str, vars: Sequence[str]) -> Export:
+    async def export(self, list_name: str, vars: Sequence[str], arrived: Arrived | None = None) -> Export:
         """The members of one list."""
-        return await self._through(lambda: self._account.export(list_name, vars))
+        return await self._through(lambda: self._account.export(list_name, vars, arrived))
 
     def update_lines(self, actions: Rows, shape: Shape) -> Rows:
         """The lines of the file that a job takes."""

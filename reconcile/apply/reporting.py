@@ -80,14 +80,14 @@ class Recorder:
         self._file.write(orjson.dumps({"at": at, "event": event, **facts}, option=orjson.OPT_APPEND_NEWLINE))
         self._file.flush()
 
-    def start(self, step: str, total: int | None = None) -> None:
+    def start(self, step: str, total: int | None = None, unit: str = "rows") -> None:
         """A step begins."""
-        self.write("step", step=step, done=0, total=total)
-        self._then.start(step, total)
+        self.write("step", step=step, done=0, total=total, unit=unit)
+        self._then.start(step, total, unit)
 
-    def advance(self, step: str, by: int = 1) -> None:
+    def advance(self, step: str, by: int = 1, *, size: int = 0) -> None:
         """Not kept: it is told too often."""
-        self._then.advance(step, by)
+        self._then.advance(step, by, size=size)
 
     def finish(self, step: str) -> None:
         """A step has ended."""

@@ -6,8 +6,8 @@ import functools
 import importlib.metadata
 import itertools
 import operator
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, assert_never
@@ -30,10 +30,10 @@ from reconcile.plan.model import (
     VarFace,
 )
 from reconcile.spec.model import Mode, OnLeave, Policy, Routing, Spec
-from reconcile.state import diff
+from reconcile.state import diff, steps
 from reconcile.state.desired import Desired
 from reconcile.state.masks import Masks
-from reconcile.state.model import Rows, Shape
+from reconcile.state.model import Progress, Rows, Shape, Silent
 from reconcile.state.observed import Observed
 from reconcile.state.workspace import Workspace
 
@@ -55,6 +55,7 @@ class Setting:
         last_good: rows of each source at the last apply that converged; None where nobody remembers.
         allowed: limits of the guards that are raised for this plan.
         observed_at: when the kept observation was taken that the plan is made from; None for a fresh look.
+        progress: hears of every step.
     """
 
     spec: Spec
@@ -68,6 +69,7 @@ class Setting:
     last_good: Mapping[str, int] | None = None
     allowed: tuple[Allowance, ...] = ()
     observed_at: datetime | None = None
+    progress: Progress = field(default_factory=Silent)
 
 
 def build(desired: Desired, observed: Observed, setting: Setting, path: Path | None) -> Plan:
@@ -76,8 +78,22 @@ def build(desired: Desired, observed: Observed, setting: Setting, path: Path | N
     Args:
         path: where to keep the plan with its actions; None to keep the face only.
     """
+    workspace = setting.workspace
+    with steps.step(setting.progress, "comparing") as step:
+        changes = workspace.keep("changes", diff.between(desired.rows, observed.rows, desired.shape))
+        step.advance(workspace.count(changes))
+    with steps.step(setting.progress, "weighing the plan"):
+        face, decided = _weighed(desired, observed, changes, setting)
+    with steps.step(setting.progress, "writing the plan", unit="actions") as step:
+        lines = itertools.chain([actions.list_lines(face.new_lists)], _body(decided, desired.shape, workspace))
+        written = archive.write(face, _counted(lines, step), path or workspace.folder / "plan")
+        step.advance(face.counts.total)
+    return written if path is not None else written.face_only()
+
+
+def _weighed(desired: Desired, observed: Observed, changes: Rows, setting: Setting) -> tuple[Face, Rows]:
+    """The face, and what is to be done; less of it while a source breaks its contract."""
     workspace, policy = setting.workspace, setting.spec.policy
-    changes = workspace.keep("changes", diff.between(desired.rows, observed.rows, desired.shape))
     decided = free = workspace.keep("decided", decide(changes, desired.shape, policy))
     if desired.violations:
         decided = workspace.keep("decided held", decide(changes, desired.shape, policy, hold=True))
@@ -88,10 +104,13 @@ def build(desired: Desired, observed: Observed, setting: Setting, path: Path | N
             "held_by_contract": _left(free, desired.shape, workspace),
         }
         face = face.model_copy(update=held)
-    lines = itertools.chain([actions.list_lines(face.new_lists)], _body(decided, desired.shape, workspace))
-    if path is not None:
-        return archive.write(face, lines, path)
-    return archive.write(face, lines, workspace.folder / "plan").face_only()
+    return face, decided
+
+
+def _counted(lines: Iterable[bytes | memoryview], step: steps.Step) -> Iterator[bytes | memoryview]:
+    for piece in lines:
+        yield piece
+        step.advance(0, size=len(piece))
 
 
 def decide(changes: Rows, shape: Shape, policy: Policy, *, hold: bool = False) -> Rows:

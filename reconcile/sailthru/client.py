@@ -36,7 +36,9 @@ from reconcile.sailthru.model import (
     Trouble,
 )
 from reconcile.sailthru.waits import Waits
+from reconcile.state import disk
 from reconcile.state.masks import Masks
+from reconcile.state.model import Arrived
 
 LANE: Final = 1
 """Connections a pool: httpx's own pool costs more per call the more it holds (benchmarks/transport.py)."""
@@ -173,7 +175,7 @@ class Client:
         with self.waits.during(str(cause)):
             await self.sleep(limits.backoff(attempt, jitter=self._jitter()))
 
-    async def download(self, url: str, path: Path, what: str) -> None:
+    async def download(self, url: str, path: Path, what: str, arrived: Arrived | None = None) -> None:
         """Fetch a file whole: as long as announced, and its last record ended.
 
         Args:
@@ -184,9 +186,10 @@ class Client:
         Raises:
             NotFound: there is no such file (any more).
             AccountUnavailable: it could not be had whole in all tries; there is no file at `path` then.
+            DiskFull, Unwritten: there is no room for it here.
         """
         for attempt in range(1, self.patience.tries + 1):
-            trouble = await self._fetch(url, path)
+            trouble = await self._fetch(url, path, arrived)
             if trouble is None:
                 return
             if trouble.group is Group.ABSENT:
@@ -246,13 +249,13 @@ class Client:
         with _opened(request.file, "rb") as file:
             return await pool.post(url, data=dict(request.form), files={"file": file})
 
-    async def _fetch(self, url: str, path: Path) -> Trouble | None:
+    async def _fetch(self, url: str, path: Path, arrived: Arrived | None) -> Trouble | None:
         part = path.with_name(f"{path.name}.part")
         try:
             async with self._lane() as pool, pool.stream("GET", url) as response:
                 if response.status_code != 200:
                     return _no_file(response.status_code)
-                whole = await _written(response, part)
+                whole = await _written(response, part, arrived)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return _translated(error)
         if not whole:
@@ -329,13 +332,15 @@ def _no_file(status: int) -> Trouble:
     return Trouble(Group.PASSING, Cause.SERVER, status=status)
 
 
-async def _written(response: httpx.Response, path: Path) -> bool:
+async def _written(response: httpx.Response, path: Path, arrived: Arrived | None) -> bool:
     """Stream the body into a file; whether it is as long as announced and ends with the end of a record."""
     last = b""
-    with _opened(path, "wb") as file:
+    with disk.writing("an export", path), _opened(path, "wb") as file:
         async for chunk in response.aiter_bytes():
             file.write(chunk)
             last = chunk or last
+            if arrived is not None:
+                arrived(len(chunk))
     announced = response.headers.get("content-length")
     if announced is not None and int(announced) != response.num_bytes_downloaded:
         return False

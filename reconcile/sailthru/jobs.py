@@ -12,6 +12,7 @@ from reconcile.errors import AccountUnavailable, ApiRejected
 from reconcile.sailthru import exports
 from reconcile.sailthru.client import Client
 from reconcile.sailthru.model import Answer, Call, Export, NotFound, Unsure
+from reconcile.state.model import Arrived
 
 ASKED: Final = 2
 """How often an export is asked for, at most."""
@@ -22,7 +23,9 @@ _LAG: Final = 10.0
 """Seconds in which a job that was just accepted may still be unknown (eventual consistency, SAILTHRU.md §6)."""
 
 
-async def export(client: Client, list_name: str, vars: Sequence[str], folder: Path) -> Export:
+async def export(
+    client: Client, list_name: str, vars: Sequence[str], folder: Path, arrived: Arrived | None = None
+) -> Export:
     """The members of a list, as a file in `folder`.
 
     Raises:
@@ -32,18 +35,18 @@ async def export(client: Client, list_name: str, vars: Sequence[str], folder: Pa
     """
     fields = {"fields": {"vars": dict.fromkeys(vars, 1)}} if vars else {}
     path = _new_file(folder)
-    await _exported(client, {"job": "export_list_data", "list": list_name, **fields}, path)
+    await _exported(client, {"job": "export_list_data", "list": list_name, **fields}, path, arrived)
     found = exports.described(list_name, vars, path)
     if found is None and fields:
         # Which names `fields` knows is not documented; should naming vars leave out all else, take everything.
-        await _exported(client, {"job": "export_list_data", "list": list_name}, path)
+        await _exported(client, {"job": "export_list_data", "list": list_name}, path, arrived)
         found = exports.described(list_name, vars, path)
     if found is None:
         raise exports.unfit(list_name)
     return found
 
 
-async def _exported(client: Client, params: Mapping[str, Any], path: Path) -> None:
+async def _exported(client: Client, params: Mapping[str, Any], path: Path, arrived: Arrived | None) -> None:
     """Have the file made and fetch it.
 
     A second export is harmless (SAILTHRU.md §17), so one that fails, or whose URL died before we came for it, is asked
@@ -56,7 +59,8 @@ async def _exported(client: Client, params: Mapping[str, Any], path: Path) -> No
         for job, posted in tuple(jobs.items()):
             try:
                 if (url := await _finished(client, job, what, client.clock() - posted)) is not None:
-                    return await client.download(url, path, f"the download of {what[0].lower()}{what[1:]}")
+                    called = f"the download of {what[0].lower()}{what[1:]}"
+                    return await client.download(url, path, called, arrived)
             except ApiRejected:
                 del jobs[job]
                 if not jobs and asked == ASKED:

@@ -75,8 +75,8 @@ class Kept:
         """All lists that the account had."""
         return self._manifest.lists
 
-    async def export(self, list_name: str, vars: Sequence[str]) -> Export:
-        """The file of a list as it came.
+    async def export(self, list_name: str, vars: Sequence[str], arrived: Arrived | None = None) -> Export:
+        """The file of a list as it came; nothing arrives, for it is here.
 
         Raises:
             ObservationUnusable: it is not as it came, or was not asked for these vars.

@@ -16,7 +16,7 @@ from reconcile.sailthru import jobs, limits, lines
 from reconcile.sailthru.client import Client, Patience
 from reconcile.sailthru.model import URL, Call, Credentials, Endpoint, Export, Method, NotFound, Unsure
 from reconcile.state.masks import Masks
-from reconcile.state.model import Ref, RemoteList, Rows, Shape, Sighting
+from reconcile.state.model import Arrived, Ref, RemoteList, Rows, Shape, Sighting
 
 EXPORTS_AT_ONCE: Final = 3
 """Jobs side by side: no limit is documented, and nobody was seen to run more (SAILTHRU.md §9.1, §15)."""
@@ -90,10 +90,10 @@ class Target:
         except (KeyError, TypeError):
             raise ApiRejected("Sailthru's answer to GET /list is not understood.", code=None, status=200) from None
 
-    async def export(self, list_name: str, vars: Sequence[str]) -> Export:
-        """The members of one list, by a job. Complete or an error."""
+    async def export(self, list_name: str, vars: Sequence[str], arrived: Arrived | None = None) -> Export:
+        """The members of one list, by a job. Complete or an error; `arrived` is told of bytes as they come."""
         async with self._exports:
-            return await jobs.export(self._client, list_name, vars, self._folder)
+            return await jobs.export(self._client, list_name, vars, self._folder, arrived)
 
     def update_lines(self, actions: Rows, shape: Shape) -> Rows:
         """The lines of an update file for a table of actions; see `lines.update`."""

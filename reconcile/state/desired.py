@@ -10,7 +10,7 @@ import ibis
 
 from reconcile.errors import Problem, SpecInvalid
 from reconcile.spec.model import Nulls, Spec, ValueType
-from reconcile.state import people, properties, values
+from reconcile.state import people, properties, steps, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import (
     Invalid,
@@ -83,9 +83,12 @@ def build(
         SpecInvalid: a column, expression, template or type that does not work out, with its place.
         SourceUnavailable, SourceEmpty: a source cannot be read, or has no rows.
     """
-    found = people.gather(spec, sources, workspace, masks, progress or Silent(), as_of)
-    known = properties.evaluate(spec, found.rows, workspace, as_of)
-    shape = _shape(spec, known.rows, found.key_column)
+    progress = progress or Silent()
+    found = people.gather(spec, sources, workspace, masks, progress, as_of)
+    with steps.step(progress, "evaluating properties") as step:
+        known = properties.evaluate(spec, found.rows, workspace, as_of)
+        shape = _shape(spec, known.rows, found.key_column)
+        step.advance(found.total)
     return Desired(
         rows=_table(spec, known.rows, shape),
         shape=shape,

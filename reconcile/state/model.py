@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -14,6 +14,9 @@ Rows: TypeAlias = Any
 
 Batches: TypeAlias = Any
 """A `pyarrow.RecordBatchReader`: rows on their way, a batch at a time."""
+
+Arrived: TypeAlias = Callable[[int], object]
+"""Is told of every so many bytes of a file as they come, those of broken tries included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,7 @@ class Export(Protocol):
 class Exporter(Protocol):
     """An account whose lists can be had in bulk."""
 
-    async def export(self, list_name: str, vars: Sequence[str]) -> Export:
+    async def export(self, list_name: str, vars: Sequence[str], arrived: Arrived | None = None) -> Export:
         """The members of one list. Complete or an error, never a smaller list."""
         ...
 
@@ -192,14 +195,17 @@ class Observable(Exporter, Protocol):
 
 
 class Progress(Protocol):
-    """Is told how far a long step is. The roof draws bars or prints events; the default does nothing."""
+    """Is told how far a long step is. The roof draws bars or prints events; the default does nothing.
 
-    def start(self, step: str, total: int | None = None) -> None:
-        """A step begins; `total` is in the step's own unit (rows, calls, actions), None when it cannot be known."""
+    Steps come and go by `steps.step`. It may be told from any thread, and must cost next to nothing.
+    """
+
+    def start(self, step: str, total: int | None = None, unit: str = "rows") -> None:
+        """A step begins; `total` is in the step's own unit (rows, lists, actions), None when it cannot be known."""
         ...
 
-    def advance(self, step: str, by: int = 1) -> None:
-        """So much more of a step is done."""
+    def advance(self, step: str, by: int = 1, *, size: int = 0) -> None:
+        """So much more of a step is done; `size` is in bytes."""
         ...
 
     def finish(self, step: str) -> None:
@@ -210,10 +216,10 @@ class Progress(Protocol):
 class Silent:
     """A `Progress` that says nothing."""
 
-    def start(self, step: str, total: int | None = None) -> None:
+    def start(self, step: str, total: int | None = None, unit: str = "rows") -> None:
         """Nothing."""
 
-    def advance(self, step: str, by: int = 1) -> None:
+    def advance(self, step: str, by: int = 1, *, size: int = 0) -> None:
         """Nothing."""
 
     def finish(self, step: str) -> None:

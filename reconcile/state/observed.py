@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from reconcile.errors import AccountUnfit, TwinLists
-from reconcile.state import abreast, diff, exported, sieve, values
+from reconcile.state import abreast, diff, exported, sieve, steps, values
 from reconcile.state.desired import Desired
 from reconcile.state.model import (
     Export,
@@ -85,8 +86,10 @@ async def build(
     remote = check_lists(await account.lists(), shape.memberships)
     exports = await exports_of(account, sorted(remote), [var.name for var in shape.vars], progress)
     sifted = _sifted(desired, exports, workspace, progress)
-    desired = desired.among(sifted.candidates) if sifted else desired.whole()
-    there = _everybody(exports, sifted.candidates, shape, workspace) if sifted else _nobody(shape, workspace)
+    with steps.step(progress, "reading who may differ") as step:
+        desired = desired.among(sifted.candidates) if sifted else desired.whole()
+        there = _everybody(exports, sifted.candidates, shape, workspace) if sifted else _nobody(shape, workspace)
+        step.advance(workspace.count(desired.rows))
     if not (account.hash_checked or (sifted and sifted.same)):  # who is the same proves it too
         await check_hash(account, there, desired.rows, workspace)
     ours = _hands_off(there, desired, workspace)
@@ -116,9 +119,9 @@ def _sifted(
     """Who may differ; None where nobody is exported, and so everybody does."""
     if not exports:
         return None
-    progress.start("comparing")
-    sifted = sieve.sift(desired.rows, exports, desired.shape, workspace, desired.settle)
-    progress.finish("comparing")
+    with steps.step(progress, "finding who may differ") as step:
+        sifted = sieve.sift(desired.rows, exports, desired.shape, workspace, desired.settle)
+        step.advance(desired.total, size=sum(Path(export.path).stat().st_size for export in exports))
     return sifted
 
 
@@ -174,17 +177,14 @@ async def members_of(
 
 async def exports_of(account: Exporter, lists: Sequence[str], vars: Sequence[str], progress: Progress) -> list[Export]:
     """The exports of these lists, all asked for at once: how many go side by side is the account's to say."""
-    step = "reading lists"
-    progress.start(step, len(lists))
+    with steps.step(progress, "exporting lists", len(lists), unit="lists") as step:
 
-    async def fetch(name: str) -> Export:
-        export = await account.export(name, vars)
-        progress.advance(step)
-        return export
+        async def fetch(name: str) -> Export:
+            export = await account.export(name, vars, lambda size: step.advance(0, size=size))
+            step.advance()
+            return export
 
-    found = await abreast.each(lists, fetch, at_once=max(1, len(lists)))
-    progress.finish(step)
-    return found
+        return await abreast.each(lists, fetch, at_once=max(1, len(lists)))
 
 
 def _nobody(shape: Shape, workspace: Workspace) -> Rows:
@@ -296,7 +296,8 @@ class _Looker:
 
     async def look(self, asked: Sequence[tuple[str, Rows]]) -> Rows:
         """Those of the asked-for that exist, typed: `asked` has a column of refs, `sid` or `email`, in each table."""
-        self.progress.start("looking up profiles", sum(self.workspace.count(rows) for _, rows in asked))
+        total = sum(self.workspace.count(rows) for _, rows in asked)
+        self.progress.start("looking up profiles", total, "profiles")
         seen = self.workspace.store("seen", _as_arrow([], self.shape))
         for by, rows in asked:
             for page in self.workspace.stream(rows, size=PAGE):

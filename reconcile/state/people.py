@@ -17,7 +17,7 @@ import ibis
 
 from reconcile.errors import SourceEmpty
 from reconcile.spec.model import Spec, ValueType
-from reconcile.state import contracts, values
+from reconcile.state import contracts, steps, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import Demand, Invalid, Progress, Rows, Source, SourceFacts, Violation
 from reconcile.state.workspace import Workspace
@@ -154,12 +154,8 @@ def _require(columns: dict[str, str], name: str, where: object) -> None:
 
 
 def _read(source: Source, demand: Demand, workspace: Workspace, progress: Progress) -> Rows:
-    step = f"reading {source.name}"
-    progress.start(step)
-    with source.read(demand) as batches:
-        rows = workspace.store(f"source:{source.name}", batches)
-    progress.finish(step)
-    return rows
+    with steps.step(progress, f"reading {source.name}") as step, source.read(demand) as batches:
+        return workspace.store(f"source:{source.name}", step.counted(batches))
 
 
 def _addressed(spec: Spec, rows: Rows) -> Rows:

@@ -124,7 +124,8 @@ class DuckDB(Workspace):
         if not all(records.balanced(path) for path in records.reads(statement, self._exports)):
             raise records.broken(statement, said, self._exports) from None
         try:
-            self._engine.con.execute(records.in_order(statement))
+            with self._told():
+                self._engine.con.execute(records.in_order(statement))
         except duckdb.Error as error:
             raise records.broken(statement, str(error), self._exports) from None
 

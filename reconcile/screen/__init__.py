@@ -1,0 +1,11 @@
+"""What people and pipes see: plain lines, bars where there is a terminal, JSON lines where they were asked for.
+
+Results go to standard output, progress and errors to standard error. No wording of plans lives here (`plan.explain`).
+"""
+
+from __future__ import annotations
+
+from reconcile.screen.printing import error, event, lines, report, report_event
+from reconcile.screen.steps import Steps
+
+__all__ = ["Steps", "error", "event", "lines", "report", "report_event"]

@@ -1,0 +1,135 @@
+"""What is told during a plan and an apply, from there to the screen. Satisfies `Progress` and `apply.model.Events`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+from rich.text import Text
+
+from reconcile.apply import reporting
+from reconcile.apply.model import BAD, Receipt
+from reconcile.apply.pace import Pace
+from reconcile.plan.model import Stage
+from reconcile.screen import voices
+from reconcile.screen.printing import err, event
+from reconcile.screen.profile import Profile
+from reconcile.screen.tally import span
+from reconcile.state.model import Progress
+
+_STAGES = {
+    Stage.LISTS: "creating lists",
+    Stage.UPSERTS: "upserting profiles",
+    Stage.REMOVALS: "taking off lists",
+    Stage.DELETIONS: "deleting profiles",
+}
+
+
+class Steps:
+    """Steps of a plan, and stages of an apply as steps.
+
+    Args:
+        voice: says how far each is.
+        progress: hears of every step: the voice, or what measures them on the way to it.
+    """
+
+    def __init__(self, voice: voices.Voice, progress: Progress, *, as_json: bool) -> None:
+        self._voice = voice
+        self._progress = progress
+        self._json = as_json
+        self._stage: str | None = None
+
+    @classmethod
+    @contextmanager
+    def shown(cls, *, as_json: bool, profile: bool = False) -> Iterator[Self]:
+        """Steps, told as long as the block lasts.
+
+        Args:
+            profile: say at the end where time and memory went, also when the end is an error.
+        """
+        with voices.chosen(as_json=as_json) as voice:
+            profiled = Profile(voice) if profile else None
+            try:
+                yield cls(voice, profiled or voice, as_json=as_json)
+            finally:
+                if profiled is not None:
+                    _print(profiled, as_json=as_json)
+
+    def start(self, step: str, total: int | None = None, unit: str = "rows") -> None:
+        """A step begins."""
+        self._progress.start(step, total, unit)
+
+    def advance(self, step: str, by: int = 1, *, size: int = 0) -> None:
+        """So much more is done."""
+        self._progress.advance(step, by, size=size)
+
+    def finish(self, step: str) -> None:
+        """A step has ended."""
+        self._progress.finish(step)
+
+    def stage(self, stage: Stage, total: int) -> None:
+        """A stage of an apply begins."""
+        self.end()
+        self._stage = _STAGES[stage]
+        self.start(self._stage, total, "actions")
+
+    def receipt(self, receipt: Receipt) -> None:
+        """An action has its receipt; those that did not end well are told at once to whoever reads JSON."""
+        self.settled(1)
+        if self._json and receipt.outcome in BAD:
+            event("receipt", **reporting.receipt_json(receipt))
+
+    def settled(self, count: int) -> None:
+        """So many actions of this stage are as wanted, by job."""
+        if self._stage is not None:
+            self.advance(self._stage, count)
+
+    def pace(self, pace: Pace) -> None:
+        """A stage has got so far: rate, what held it back, and its end where that can be told."""
+        if self._json:
+            event("pace", **reporting.pace_json(pace))
+        if self._stage is not None:
+            self._voice.note(self._stage, _paced(pace))
+        if pace.finished and self._stage is not None:
+            self.finish(self._stage)
+            self._stage = None
+
+    def end(self) -> None:
+        """The run has ended; a stage that has not had its last word was cut off."""
+        if self._stage is not None:
+            self._voice.cut_off(self._stage)
+            self._stage = None
+
+    def paused(self, why: str, until: str) -> None:
+        """The account is down."""
+        if self._json:
+            event("paused", why=why, until=until)
+        else:
+            err.print(
+                Text(f"Sailthru is down: {why}\n  The run waits and looks now and then, until {until}.", "magenta")
+            )
+
+    def resumed(self, seconds: float) -> None:
+        """The account is back."""
+        if self._json:
+            event("resumed", seconds=round(seconds, 1))
+        else:
+            err.print(f"Sailthru is back after {span(seconds)}; the run goes on.")
+
+
+def _paced(pace: Pace) -> str:
+    """A stage's pace in a few words; how long it took stands beside."""
+    parts = [f"{pace.rate:,.1f}/s"] if pace.done and pace.seconds >= 1 else []
+    if pace.left is not None and not pace.finished:
+        parts.append(f"about {span(pace.left)} left")
+    held = [f"{span(seconds)} for {cause}" for cause, seconds in pace.waited.items() if seconds >= 1]
+    return "; ".join(part for part in (", ".join(parts), f"held back {', '.join(held)}" if held else "") if part)
+
+
+def _print(profile: Profile, *, as_json: bool) -> None:
+    if as_json:
+        event("profile", **profile.as_json())
+    else:
+        for line in profile.lines():
+            err.print(line)
