@@ -21,6 +21,7 @@ def diff(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
     """Our diff of the prepared states."""
     from reconcile.spec import load
     from reconcile.spec.model import ValueType
+    from reconcile.state import capacity
     from reconcile.state import diff as ours
     from reconcile.state.engines.duckdb import DuckDB
     from reconcile.state.model import Membership, Shape, Var
@@ -34,7 +35,7 @@ def diff(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
         registry=Membership(shops.REGISTRY),
         identity="customerId",
     )
-    with DuckDB(memory_limit=asked.memory_limit) as workspace:
+    with DuckDB(capacity.of(asked.memory_limit)) as workspace:
         sides = [workspace._engine.read_parquet(folder / "states" / f"{name}.parquet") for name in _SIDES]
         changes = workspace.keep("changes", ours.between(*sides, shape))
         return {"changes": workspace.count(changes)}

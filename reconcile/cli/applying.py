@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import signal
-import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +11,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconcile.cli import planning, telling
-from reconcile.cli.options import SPECS, STATE, Allow, AsJson, Format, State, allowances, duration, load
+from reconcile.cli.options import (
+    SPECS,
+    STATE,
+    Allow,
+    AsJson,
+    Format,
+    MemoryLimit,
+    Profile,
+    State,
+    WorkFolder,
+    allowances,
+    duration,
+    load,
+    reconciler,
+)
 
 if TYPE_CHECKING:
     from reconcile.apply.model import Report
@@ -22,7 +34,7 @@ if TYPE_CHECKING:
 def apply(
     what: Annotated[
         Path,
-        typer.Argument(help="A plan file, or a spec to plan, show, ask and apply.", metavar="[PLAN|SPEC]"),
+        typer.Argument(help="A plan file, or a spec to plan, show, ask and apply.", metavar="PLAN|SPEC"),
     ] = SPECS,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     allow: Allow = None,
@@ -35,15 +47,21 @@ def apply(
         float | None,
         typer.Option(help="End after so long, to be gone on with: 45s, 90m, 2h.", parser=duration, metavar="TIME"),
     ] = None,
+    memory_limit: MemoryLimit = None,
+    workspace: WorkFolder = None,
+    profile: Profile = False,
 ) -> None:
     """Do what a plan says, and look that it is so. Exits with 0 only when the account has converged."""
-    from reconcile import Reconciler, screen
+    import asyncio
+
+    from reconcile import screen
     from reconcile.plan import archive, guards
 
-    allowed = allowances(allow)
-    with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
+    allowed, ours = allowances(allow), reconciler(state, memory_limit, workspace)
+    with planning.scratch(workspace) as folder:
         if what.is_dir() or what.suffix in {".yaml", ".yml"}:
-            made = planning.planned(load(what), Path(folder) / "plan.rplan", allowed, as_json=as_json, state=state)
+            path = folder / "plan.rplan"
+            made = planning.planned(ours, load(what), path, allowed, as_json=as_json, profile=profile)
             telling.show(made, Format.JSON if as_json else Format.TEXT, reveal=False, event="plan" if as_json else None)
             guards.enforce(made.face, allowed)
             if not made.face.empty and not yes and not typer.confirm("Apply this plan?", err=True):
@@ -51,8 +69,8 @@ def apply(
                 raise typer.Exit(0)
         else:
             made = archive.read(what)
-        with telling.steps(as_json=as_json) as steps:
-            doing = functools.partial(Reconciler(state=state).apply, made, allowed=allowed, events=steps)
+        with telling.steps(as_json=as_json, profile=profile) as steps:
+            doing = functools.partial(ours.apply, made, allowed=allowed, events=steps)
             report = asyncio.run(_heeding(doing, lock_timeout=lock_timeout, max_duration=max_duration))
             steps.end()
     if as_json:
@@ -64,6 +82,8 @@ def apply(
 
 async def _heeding(apply: Callable[..., Awaitable[Report]], **options: float | None) -> Report:
     """Apply; the first Ctrl-C or SIGTERM lets what is in flight end, the second does not wait."""
+    import asyncio
+
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def asked(number: signal.Signals) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 from reconcile.cli.options import SPECS, SpecPath, load
@@ -29,6 +28,8 @@ def validate(spec: SpecPath = SPECS) -> None:
 
 def check(spec: SpecPath = SPECS) -> None:
     """Ask the account whether the credentials work; writes nothing."""
+    import asyncio
+
     from reconcile import Reconciler, screen
 
     facts = asyncio.run(Reconciler().check(load(spec)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -56,6 +55,8 @@ def _misused(usage: TyperException) -> None:
 
 def _unexpected(error: Exception) -> None:
     """A bug of ours. Its message may hold anybody's data, so only its kind and way are shown."""
+    import traceback
+
     if os.environ.get("RECONCILE_DEBUG"):
         traceback.print_exception(error)
         return

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from reconcile.cli import telling
-from reconcile.cli.options import SPECS, AsJson, SpecPath, load
+from reconcile.cli.options import SPECS, STATE, AsJson, MemoryLimit, Profile, SpecPath, WorkFolder, load, reconciler
 
 
 def observe(
     out: Annotated[Path, typer.Option("--out", "-o", help="Keep the observation in this folder; it holds people.")],
     spec: SpecPath = SPECS,
     as_json: AsJson = False,
+    memory_limit: MemoryLimit = None,
+    workspace: WorkFolder = None,
+    profile: Profile = False,
 ) -> None:
     """Keep what a plan reads of the account in bulk, for `plan --observed`. Writes nothing to the account."""
-    from reconcile import Reconciler, screen
+    import asyncio
 
-    with telling.steps(as_json=as_json) as steps:
-        kept = asyncio.run(Reconciler().observe(load(spec), out, progress=steps))
+    from reconcile import screen
+
+    ours = reconciler(STATE, memory_limit, workspace)
+    with telling.steps(as_json=as_json, profile=profile) as steps:
+        kept = asyncio.run(ours.observe(load(spec), out, progress=steps))
     rows, size = (sum(getattr(one, name) for one in kept.exports) for name in ("rows", "bytes"))
     if as_json:
         facts = kept.model_dump(mode="json", include={"account", "taken_at", "hash_check"})

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from reconcile import Reconciler
     from reconcile.plan.model import Allowance
     from reconcile.spec.model import Spec
 
-SpecPath = Annotated[Path, typer.Argument(help="The folder (or file) of specs.", metavar="[SPEC]")]
+SpecPath = Annotated[Path, typer.Argument(help="The folder (or file) of specs.", metavar="SPEC")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON event a line instead of text.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show people and values as they are.")]
 Allow = Annotated[
@@ -22,6 +23,25 @@ Allow = Annotated[
     ),
 ]
 State = Annotated[Path, typer.Option("--state", help="The folder in which runs keep journals and reports.")]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-limit",
+        envvar="RECONCILE_MEMORY_LIMIT",
+        help="Memory of the whole process, such as 2GB or 60%; the rest spills to disk. Half of the machine if none.",
+        metavar="SIZE",
+    ),
+]
+WorkFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace",
+        envvar="RECONCILE_WORKSPACE",
+        help="Below which folder a run keeps its tables, exports and what spills; TMPDIR if none.",
+        metavar="DIR",
+    ),
+]
+Profile = Annotated[bool, typer.Option("--profile", help="Say at the end where time and memory went, step by step.")]
 SPECS, STATE = Path("specs"), Path(".reconcile")
 
 
@@ -48,6 +68,13 @@ def load(path: Path) -> Spec:
     from reconcile.spec.load import load
 
     return load(path)
+
+
+def reconciler(state: Path, memory_limit: str | None, workspace: Path | None) -> Reconciler:
+    """Who does it, with these means."""
+    from reconcile import Reconciler
+
+    return Reconciler(state=state, memory_limit=memory_limit, workspace=workspace)
 
 
 def allowances(given: list[str] | None) -> list[Allowance]:

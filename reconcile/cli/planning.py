@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +10,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconcile.cli import telling
-from reconcile.cli.options import SPECS, STATE, Allow, AsJson, Format, Reveal, SpecPath, State, allowances, load
+from reconcile.cli.options import (
+    SPECS,
+    STATE,
+    Allow,
+    AsJson,
+    Format,
+    MemoryLimit,
+    Profile,
+    Reveal,
+    SpecPath,
+    State,
+    WorkFolder,
+    allowances,
+    load,
+    reconciler,
+)
 
 if TYPE_CHECKING:
+    from reconcile import Reconciler
     from reconcile.plan.model import Allowance, Plan
     from reconcile.spec.model import Spec
 
@@ -35,10 +49,15 @@ def plan(
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there are differences.")
     ] = False,
     state: State = STATE,
+    memory_limit: MemoryLimit = None,
+    workspace: WorkFolder = None,
+    profile: Profile = False,
 ) -> None:
     """Show what differs between the sources and the account, and what apply would do. Writes nothing to the account."""
-    with _kept(out) as path:
-        made = planned(load(spec), path, allowances(allow), observed=observed, as_json=as_json, state=state)
+    ours = reconciler(state, memory_limit, workspace)
+    with scratch(workspace) as folder:
+        path = out or folder / "plan.rplan"
+        made = planned(ours, load(spec), path, allowances(allow), observed=observed, as_json=as_json, profile=profile)
         telling.show(made, Format.JSON if as_json else format, reveal=reveal, event="plan" if as_json else None)
         if out is not None and not as_json and format is Format.TEXT:
             apply_it = f"Apply exactly this with: reconcile apply {out}"
@@ -58,24 +77,30 @@ def show(
 
 
 def planned(
+    ours: Reconciler,
     spec: Spec,
-    out: Path | None,
+    out: Path,
     allowed: Sequence[Allowance],
     *,
     as_json: bool,
-    state: Path,
+    profile: bool,
     observed: Path | None = None,
 ) -> Plan:
     """A plan, with its steps shown on the way."""
-    from reconcile import Reconciler
+    import asyncio
 
-    with telling.steps(as_json=as_json) as steps:
-        planning = Reconciler(state=state).plan(spec, out=out, observed=observed, allowed=allowed, progress=steps)
-        return asyncio.run(planning)
+    with telling.steps(as_json=as_json, profile=profile) as steps:
+        return asyncio.run(ours.plan(spec, out=out, observed=observed, allowed=allowed, progress=steps))
 
 
 @contextmanager
-def _kept(out: Path | None) -> Iterator[Path]:
-    """Where the plan goes: where it was asked to, or a place that is gone when it was shown."""
-    with tempfile.TemporaryDirectory(prefix="reconcile-") as folder:
-        yield out or Path(folder) / "plan.rplan"
+def scratch(workspace: Path | None) -> Iterator[Path]:
+    """A folder for a plan that nobody asked to keep, gone when the command ends."""
+    import tempfile
+
+    from reconcile.state import disk
+
+    with disk.writing("a plan", Path(workspace or tempfile.gettempdir())):
+        folder = tempfile.TemporaryDirectory(prefix="reconcile-", dir=workspace)
+    with folder as name:
+        yield Path(name)

@@ -28,11 +28,11 @@ def counted(count: int, name: str) -> str:
 
 
 @contextmanager
-def steps(*, as_json: bool) -> Iterator[Steps]:
-    """Steps of a plan or an apply, shown while they last."""
+def steps(*, as_json: bool, profile: bool) -> Iterator[Steps]:
+    """Steps of a plan or an apply, shown while they last, and what each took if `profile`."""
     from reconcile.screen import Steps
 
-    with Steps(as_json=as_json).shown() as steps:
+    with Steps.shown(as_json=as_json, profile=profile) as steps:
         yield steps
 
 

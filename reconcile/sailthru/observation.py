@@ -13,7 +13,7 @@ from reconcile.sailthru.kept import HashCheck, KeptExport, Manifest, Whose
 from reconcile.sailthru.model import Export
 from reconcile.sailthru.target import Target
 from reconcile.state import observed
-from reconcile.state.model import Membership, Observable, Progress, Ref, RemoteList, Sighting
+from reconcile.state.model import Arrived, Membership, Observable, Progress, Ref, RemoteList, Sighting
 from reconcile.state.workspace import Workspace
 
 
@@ -76,13 +76,15 @@ class Kept:
         return self._manifest.lists
 
     async def export(self, list_name: str, vars: Sequence[str], arrived: Arrived | None = None) -> Export:
-        """The file of a list as it came; nothing arrives, for it is here.
+        """The file of a list as it came.
 
         Raises:
             ObservationUnusable: it is not as it came, or was not asked for these vars.
         """
         kept.check_fit(self._folder, self._manifest, [list_name], vars)
         path = await asyncio.to_thread(kept.check_file, self._folder, self._exports[list_name])
+        if arrived is not None:
+            arrived(self._exports[list_name].bytes)
         found = exports.described(list_name, vars, path)
         if found is None:
             raise exports.unfit(list_name)

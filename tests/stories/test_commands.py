@@ -264,3 +264,49 @@ def test_ctrl_c_stops_cleanly_and_the_same_plan_goes_on(tmp_path: Path) -> None:
         assert "not attempted" in out
         assert "Traceback" not in err
         assert desk.run("apply", "shop.rplan").returncode == 0
+
+
+def test_a_memory_limit_that_cannot_be_worked_within_is_refused(desk: Desk) -> None:
+    refused = desk.run("plan", "--memory-limit", "100MB")
+    assert refused.returncode == 64
+    assert "100MB (95 MiB) is too small" in refused.stderr
+    desk.environ["RECONCILE_MEMORY_LIMIT"] = "plenty"
+    assert "'plenty' is no memory limit" in desk.run("apply", "--yes").stderr
+    assert desk.writes() == 0
+
+
+def test_a_workspace_that_cannot_be_written_is_told(desk: Desk) -> None:
+    refused = desk.run("plan", "--workspace", "nowhere")
+    assert refused.returncode == 74
+    assert "nowhere: No such file or directory" in refused.stderr
+
+
+def test_a_log_says_what_every_step_did(desk: Desk) -> None:
+    told = desk.run("plan").stderr.splitlines()
+    steps = [line.partition(":")[0] for line in told]
+    assert steps == [
+        "reading customers",
+        "evaluating properties",
+        "exporting lists",
+        "reading who may differ",
+        "looking up profiles",
+        "comparing",
+        "weighing the plan",
+        "writing the plan",
+    ]
+    assert told[0].startswith("reading customers: 31 rows, ")
+    assert told[-1].startswith("writing the plan: 31 actions, ")
+
+
+def test_a_profile_says_where_time_and_memory_went(desk: Desk) -> None:
+    told = desk.run("plan", "--profile", "--memory-limit", "400MiB", "--out", "shop.rplan").stderr
+    table = told[told.index("\nstep  ") :].splitlines()[2:]
+    steps = [line.partition("  ")[0] for line in table]
+    assert steps[0] == "reading customers"
+    assert {"writing the plan", "between steps", "all"} <= set(steps)
+    events = [json.loads(line) for line in desk.run("apply", "shop.rplan", "--json", "--profile").stdout.splitlines()]
+    [profile] = [one for one in events if one["event"] == "profile"]
+    assert {"creating lists", "upserting profiles", "between steps"} <= {one["step"] for one in profile["steps"]}
+    assert profile["seconds"] >= sum(one["seconds"] for one in profile["steps"]) - 0.1
+    assert profile["peak"] > 50 * 2**20
+    assert sum(one["done"] for one in profile["steps"] if one["step"] == "upserting profiles") == 31
