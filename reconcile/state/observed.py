@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconcile.errors import AccountUnfit, TwinLists
-from reconcile.state import abreast, diff, exported, sieve, steps, values
+from reconcile.state import abreast, diff, exported, sieve, sightings, steps, values
 from reconcile.state.desired import Desired
 from reconcile.state.model import (
     Export,
@@ -25,19 +25,12 @@ from reconcile.state.model import (
     RemoteList,
     Rows,
     Shape,
-    Sighting,
     Silent,
 )
-from reconcile.state.workspace import Workspace, arrow, stacked
-
-_SUBSCRIBED = frozenset({None, "", "none", "valid"})
-"""Words of a look-up for nobody who opted out (SAILTHRU.md §7.3)."""
+from reconcile.state.workspace import Workspace, stacked
 
 PROBE = 1_000
 """Members in which somebody of ours is looked for: in all but a foreign account the first is one."""
-
-PAGE = 1_000
-"""Profiles that are read one by one before their rows are put away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +88,9 @@ async def build(
     ours = _hands_off(there, desired, workspace)
     leaving = workspace.keep("leaving", ours.anti_join(desired.rows, "hash").select("sid"))
     coming = workspace.keep("coming", desired.rows.anti_join(there, "hash").select("email"))
-    budget = _Budget(lookups, workspace)
+    budget = sightings.Budget(lookups, workspace)
     asked = [("sid", leaving, budget.allows(leaving)), ("email", coming, budget.allows(coming))]
-    looker = _Looker(account, shape, workspace, at_once, progress)
+    looker = sightings.Looker(account, shape, workspace, at_once, progress)
     seen = await looker.look([(by, rows) for by, rows, allowed in asked if allowed])
     gone = leaving if asked[0][2] else leaving.limit(0)
     rows = workspace.keep("observed", _merged(ours, workspace.keep("seen so far", seen), gone))
@@ -188,7 +181,7 @@ async def exports_of(account: Exporter, lists: Sequence[str], vars: Sequence[str
 
 
 def _nobody(shape: Shape, workspace: Workspace) -> Rows:
-    return workspace.store("exported", _as_arrow([], shape))
+    return workspace.store("exported", sightings.as_arrow([], shape))
 
 
 def _everybody(exports: Sequence[Export], candidates: Rows, shape: Shape, workspace: Workspace) -> Rows:
@@ -209,7 +202,7 @@ def _everybody(exports: Sequence[Export], candidates: Rows, shape: Shape, worksp
         groups.append(_records(others, strangers, shape, workspace, "strangers"))
     if not groups:
         return _nobody(shape, workspace)
-    return workspace.keep("exported", stacked(groups).select(*_columns(shape)))
+    return workspace.keep("exported", stacked(groups).select(*sightings.columns(shape)))
 
 
 def _any(rows: Rows, name: str, workspace: Workspace) -> bool:
@@ -266,90 +259,8 @@ def _hands_off(there: Rows, desired: Desired, workspace: Workspace) -> Rows:
     return rows
 
 
-@dataclass(slots=True)
-class _Budget:
-    """How many more profiles may be read one by one; a set is read whole or not at all."""
-
-    left: int | None
-    workspace: Workspace
-
-    def allows(self, rows: Rows) -> bool:
-        if self.left is None:
-            return True
-        size = self.workspace.count(rows)
-        if size > self.left:
-            return False
-        self.left -= size
-        return True
-
-
-@dataclass(slots=True)
-class _Looker:
-    """Reads profiles one by one, side by side, and puts them away a page at a time."""
-
-    account: Observable
-    shape: Shape
-    workspace: Workspace
-    at_once: int
-    progress: Progress
-    count: int = 0
-
-    async def look(self, asked: Sequence[tuple[str, Rows]]) -> Rows:
-        """Those of the asked-for that exist, typed: `asked` has a column of refs, `sid` or `email`, in each table."""
-        total = sum(self.workspace.count(rows) for _, rows in asked)
-        self.progress.start("looking up profiles", total, "profiles")
-        seen = self.workspace.store("seen", _as_arrow([], self.shape))
-        for by, rows in asked:
-            for page in self.workspace.stream(rows, size=PAGE):
-                refs = [Ref(**{by: name}) for name in page.column(by).to_pylist()]
-                found = await abreast.each(refs, self._one, at_once=self.at_once)
-                self.workspace.append("seen", _as_arrow([one for one in found if one is not None], self.shape))
-                self.count += len(refs)
-        self.progress.finish("looking up profiles")
-        return _canonical(seen, self.shape)
-
-    async def _one(self, ref: Ref) -> Sighting | None:
-        sighting = await self.account.look(ref, [var.name for var in self.shape.vars])
-        self.progress.advance("looking up profiles")
-        return sighting
-
-
 def _merged(there: Rows, seen: Rows, gone: Rows) -> Rows:
     """Who was read one by one stands in for their exported row; who was looked for and not found is gone."""
     bulk = there.anti_join(seen, "sid").anti_join(gone, "sid")
     # A newcomer found by address may also have been exported by now: one row a profile.
     return bulk.union(seen.distinct(on="sid", keep="first").select(*bulk.columns))
-
-
-def _columns(shape: Shape) -> list[str]:
-    return [
-        "hash",
-        "email",
-        "sid",
-        "optout",
-        *(var.column for var in shape.vars),
-        *(one.column for one in shape.memberships),
-    ]
-
-
-def _as_arrow(sightings: Sequence[Sighting], shape: Shape) -> object:
-    """Sightings as a table of raw text: what `values.seen` makes of each var, null where there is none."""
-    emails = [(one.email or "").strip().lower() or None for one in sightings]
-    columns: dict[str, list[object]] = {
-        "hash": [
-            values.hash_of(email) if email else f"sid:{one.sid}" for email, one in zip(emails, sightings, strict=True)
-        ],
-        "email": list(emails),
-        "sid": [one.sid for one in sightings],
-        "optout": [None if one.optout in _SUBSCRIBED else one.optout for one in sightings],
-    }
-    for var in shape.vars:
-        columns[var.column] = [values.seen(one.vars.get(var.name), var.type) for one in sightings]
-    for membership in shape.memberships:
-        columns[membership.column] = [membership.list in one.lists for one in sightings]
-    lists = {one.column for one in shape.memberships}
-    return arrow(columns, {name: "bool" if name in lists else "string" for name in _columns(shape)})
-
-
-def _canonical(rows: Rows, shape: Shape) -> Rows:
-    return rows.mutate(**{var.column: values.canonical(rows[var.column], var.type) for var in shape.vars})
