@@ -48,7 +48,8 @@ class DuckDB(Workspace):
             preserve_insertion_order=False,
         )
         # One clock for all: a naive text is UTC wherever the machine stands. The bar of the engine is not ours.
-        self._engine.raw_sql("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        # Global: a cursor would else go by the machine's clock again.
+        self._engine.raw_sql("SET GLOBAL TimeZone = 'UTC'; SET enable_progress_bar = false")
 
     def _close(self) -> None:
         self._engine.disconnect()

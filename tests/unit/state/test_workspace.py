@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -161,6 +164,25 @@ def test_text_is_the_lines_end_to_end(workspace: Workspace) -> None:
 def test_naive_times_are_utc(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = workspace.derive(letters(workspace), {"at": "strftime(cast('2026-07-01 12:00:00' as timestamptz), '%H')"})
     assert workspace.dicts(rows, limit=1)[0]["at"] == "12"
+
+
+ELSEWHERE = """
+from reconcile.spec.model import ValueType
+from reconcile.state import values
+from reconcile.state.engines.duckdb import DuckDB
+from reconcile.state.workspace import arrow
+
+with DuckDB() as workspace:
+    rows = workspace.store("texts", arrow({"text": ["2026-07-01 12:00:00", "2026-07-01T14:00:00+02:00"]}, {"text": "string"}))
+    [batch] = workspace.stream(rows.select(text=values.canonical(rows.text, ValueType.DATETIME)))
+    print(batch.to_pylist())
+"""
+
+
+def test_naive_times_are_utc_in_a_stream_too_wherever_the_machine_stands() -> None:
+    environ = os.environ | {"TZ": "America/New_York"}
+    done = subprocess.run([sys.executable, "-c", ELSEWHERE], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout.count("2026-07-01T12:00:00Z") == 2, done.stdout
 
 
 def test_only_so_many_dicts_are_made(workspace: Workspace) -> None:
