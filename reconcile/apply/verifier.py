@@ -6,11 +6,15 @@ A field that an action did not touch is nobody's business here: it is empty on b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from reconcile.plan.model import Upsert
 from reconcile.state import diff, values
-from reconcile.state.model import Shape, Sighting
+from reconcile.state.model import Rows, Shape, Sighting
 from reconcile.state.workspace import Workspace, arrow
+
+_Row: TypeAlias = tuple[str, Mapping[str, str | None], Mapping[str, bool]]
+"""One side of a profile: its hash, the text of its vars, its lists."""
 
 
 class Verifier:
@@ -18,7 +22,7 @@ class Verifier:
 
     Args:
         shape: the plan's shape.
-        workspace: where the two small tables of a chunk are put.
+        workspace: compares the two small tables of a chunk.
     """
 
     def __init__(self, shape: Shape, workspace: Workspace) -> None:
@@ -26,38 +30,41 @@ class Verifier:
         self.types = {var.name: var.type for var in shape.vars}
         self._lists = [one.list for one in shape.memberships]
         self._shape = Shape(tuple(type(var)(var.name, var.type) for var in shape.vars), shape.lists, shape.registry)
-        self._workspace = workspace
+        self._ask = workspace.asker(self._between)
 
     def differences(self, written: Sequence[tuple[Upsert, Sighting | None]]) -> dict[str, str]:
         """What still differs: the hash of each profile that does -> its fields, without values."""
-        wanted = self._workspace.store("wanted", self._wanted([action for action, _ in written]))
-        there = [(action, seen) for action, seen in written if seen is not None]
-        found = self._workspace.store("there", self._seen(there))
-        for var in self._shape.vars:
-            wanted = wanted.mutate(**{var.column: values.canonical(wanted[var.column], var.type)})
-            found = found.mutate(**{var.column: values.canonical(found[var.column], var.type)})
-        rows = self._workspace.dicts(diff.between(wanted, found, self._shape), limit=len(written))
-        return {row["hash"]: self._told(row) for row in rows} | _misplaced(there)
+        pairs = [((one.hash, one.vars, one.lists), self._there(one, seen)) for one, seen in written]
+        # What is the same to the letter has one canonical form: the diff is for the rest.
+        wrong = self._differing([(wanted, there) for wanted, there in pairs if wanted != there])
+        return wrong | _misplaced(written)
 
-    def _wanted(self, actions: Sequence[Upsert]) -> object:
-        rows = [(action.hash, action.vars, action.lists) for action in actions]
-        return self._table(rows)
+    def _differing(self, pairs: Sequence[tuple[_Row, _Row | None]]) -> dict[str, str]:
+        if not pairs:
+            return {}
+        wanted = self._table([wanted for wanted, _ in pairs])
+        there = self._table([there for _, there in pairs if there is not None], sid="")
+        return {row["hash"]: self._told(row) for row in self._ask(wanted=wanted, there=there)}
 
-    def _seen(self, there: Sequence[tuple[Upsert, Sighting]]) -> object:
-        rows = []
-        for action, seen in there:
-            texts = {name: values.seen(seen.vars.get(name), self.types[name]) for name in action.vars}
-            rows.append((action.hash, texts, {name: name in seen.lists for name in action.lists}))
-        return self._table(rows, sid="")
+    def _between(self, wanted: Rows, there: Rows) -> Rows:
+        return diff.between(self._canonical(wanted), self._canonical(there), self._shape)
 
-    def _table(
-        self, rows: Sequence[tuple[str, Mapping[str, str | None], Mapping[str, bool]]], sid: str | None = None
-    ) -> object:
+    def _canonical(self, rows: Rows) -> Rows:
+        vars_ = self._shape.vars
+        return rows.mutate(**{var.column: values.canonical(rows[var.column], var.type) for var in vars_})
+
+    def _there(self, action: Upsert, seen: Sighting | None) -> _Row | None:
+        if seen is None:
+            return None
+        texts = {name: values.seen(seen.vars.get(name), self.types[name]) for name in action.vars}
+        return action.hash, texts, {name: name in seen.lists for name in action.lists}
+
+    def _table(self, rows: Sequence[_Row], sid: str | None = None) -> object:
         columns: dict[str, list[object]] = {
             "hash": [hash_ for hash_, _, _ in rows],
             "email": [None for _ in rows],
+            "sid": [sid for _ in rows],
         }
-        columns["sid"] = [sid for _ in rows]
         types = dict.fromkeys(columns, "string")
         for name in self.types:
             columns[f"var:{name}"] = [texts.get(name) for _, texts, _ in rows]
@@ -75,10 +82,12 @@ class Verifier:
         return f"differs in {', '.join(fields)}"
 
 
-def _misplaced(there: Sequence[tuple[Upsert, Sighting]]) -> dict[str, str]:
+def _misplaced(written: Sequence[tuple[Upsert, Sighting | None]]) -> dict[str, str]:
     """Profiles whose address did not change as asked."""
     return {
         action.hash: "the e-mail address did not change"
-        for action, seen in there
-        if action.moves_to is not None and (seen.email, seen.sid) != (action.moves_to, action.sid or seen.sid)
+        for action, seen in written
+        if seen is not None
+        and action.moves_to is not None
+        and (seen.email, seen.sid) != (action.moves_to, action.sid or seen.sid)
     }

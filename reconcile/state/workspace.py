@@ -9,11 +9,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +23,9 @@ from reconcile.state.model import Batches, Export, Rows
 
 BATCH = 10_000
 """Rows on their way at once, unless a caller says otherwise."""
+
+Asker: TypeAlias = Callable[..., list[dict[str, Any]]]
+"""Takes Arrow tables by name, and answers with at most as many rows as they have together."""
 
 
 class Workspace(ABC):
@@ -117,6 +120,19 @@ class Workspace(ABC):
         with self._told():
             found: list[dict[str, Any]] = rows.limit(limit).to_pyarrow().to_pylist()
         return found
+
+    def asker(self, about: Callable[..., Rows]) -> Asker:
+        """A question about small tables that is asked again and again, of other rows each time.
+
+        Args:
+            about: makes the question of the tables, by their names.
+        """
+
+        def ask(**tables: pa.Table) -> list[dict[str, Any]]:
+            stored = {name: self.store(name, table) for name, table in tables.items()}
+            return self.dicts(about(**stored), limit=sum(map(len, tables.values())))
+
+        return ask
 
     def one(self, rows: Rows) -> dict[str, Any]:
         """The only row of an aggregate."""

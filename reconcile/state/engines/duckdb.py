@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import ibis
@@ -15,7 +16,7 @@ from reconcile.state import capacity, disk
 from reconcile.state.capacity import MIB, Capacity
 from reconcile.state.engines import records
 from reconcile.state.model import Batches, Export, Rows
-from reconcile.state.workspace import BATCH, FormulaRefused, Workspace
+from reconcile.state.workspace import BATCH, Asker, FormulaRefused, Workspace
 
 LONGEST_LINE = 4 * 2**20
 """Bytes of a line of JSON: the engine keeps room for some of them for every thread, and its own default is 16 MiB."""
@@ -168,6 +169,26 @@ class DuckDB(Workspace):
                 yield from cursor.execute(self._engine.compile(rows)).to_arrow_reader(size)
         finally:
             cursor.close()
+
+    def asker(self, about: Callable[..., Rows]) -> Asker:
+        """Compiled once, which takes longer than to answer it; the tables are not taken in."""
+        statement = ""
+
+        def ask(**tables: pa.Table) -> list[dict[str, Any]]:
+            nonlocal statement
+            statement = statement or self._compiled(about, tables)
+            with self._told(), closing(self._engine.con.cursor()) as cursor:  # what it registers is nobody else's
+                for name, table in tables.items():
+                    cursor.register(name, table)
+                found: list[dict[str, Any]] = cursor.execute(statement).to_arrow_table().to_pylist()
+                return found
+
+        return ask
+
+    def _compiled(self, about: Callable[..., Rows], tables: Mapping[str, pa.Table]) -> str:
+        schemas = {name: ibis.Schema.from_pyarrow(table.schema) for name, table in tables.items()}
+        statement: str = self._engine.compile(about(**{name: ibis.table(one, name) for name, one in schemas.items()}))
+        return statement
 
 
 class _Carried:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -173,7 +174,8 @@ from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.workspace import arrow
 
 with DuckDB() as workspace:
-    rows = workspace.store("texts", arrow({"text": ["2026-07-01 12:00:00", "2026-07-01T14:00:00+02:00"]}, {"text": "string"}))
+    texts = ["2026-07-01 12:00:00", "2026-07-01T14:00:00+02:00"]
+    rows = workspace.store("texts", arrow({"text": texts}, {"text": "string"}))
     [batch] = workspace.stream(rows.select(text=values.canonical(rows.text, ValueType.DATETIME)))
     print(batch.to_pylist())
 """
@@ -183,6 +185,21 @@ def test_naive_times_are_utc_in_a_stream_too_wherever_the_machine_stands() -> No
     environ = os.environ | {"TZ": "America/New_York"}
     done = subprocess.run([sys.executable, "-c", ELSEWHERE], env=environ, capture_output=True, text=True, check=True)
     assert done.stdout.count("2026-07-01T12:00:00Z") == 2, done.stdout
+
+
+@pytest.mark.parametrize("ask", [DuckDB.asker, Workspace.asker])
+def test_a_question_is_asked_again_of_other_rows(workspace: Workspace, ask: Any) -> None:
+    def about(left: Any, right: Any) -> Any:
+        return left.anti_join(right, "name").order_by("name")
+
+    def table(*names: str | None) -> pa.Table:
+        return arrow({"name": names}, {"name": "string"})
+
+    asked = ask(workspace, about)
+    assert asked(left=table("a", "b", "c"), right=table("b")) == [{"name": "a"}, {"name": "c"}]
+    assert asked(left=table("d"), right=table()) == [{"name": "d"}]
+    assert asked(left=table(None), right=table(None, "d")) == [{"name": None}]
+    assert asked(left=table(), right=table("d")) == []
 
 
 def test_only_so_many_dicts_are_made(workspace: Workspace) -> None:
