@@ -43,8 +43,12 @@ class Doer(Protocol):
         """How many chunks may be under way at once."""
         ...
 
-    async def do(self, chunk: Sequence[Item[Any]]) -> Sequence[Receipt | None]:
-        """A receipt for each, in their order; None for those that the end of the run left undone, or in doubt."""
+    async def do(self, chunk: Sequence[Item[Any]], begun: Callable[[], None]) -> Sequence[Receipt | None]:
+        """A receipt for each, in their order; None for those that the end of the run left undone, or in doubt.
+
+        Args:
+            begun: called once, when all of the chunk is under way or done, and the next may be begun.
+        """
         ...
 
 
@@ -97,15 +101,7 @@ class Applier:
         if by_job and not self.brake.pulled:
             items = await self._in_bulk(plan, items, clocked)
         left = (item for item in items if not self.past.is_settled(item.number))
-
-        async def work(_: int) -> None:
-            while not self.brake.pulled and (chunk := list(islice(left, CHUNK))):
-                for receipt in await self._chunk(doer, chunk):
-                    clocked.add(receipt)
-                clocked.tell()
-
-        # Chunks are taken in order by whoever is free; what a chunk waits for, the other may use.
-        await abreast.each(range(doer.side_by_side), work, at_once=doer.side_by_side)
+        await self._chunks(doer, left, clocked)
         clocked.tell(finished=True)
         if stage is Stage.LISTS and any(tally.outcomes[bad] for bad in BAD):
             raise ListsUnfit(
@@ -113,9 +109,28 @@ class Applier:
                 hint="See the receipts; apply the same plan again when it is mended.",
             )
 
-    async def _chunk(self, doer: Doer, chunk: Sequence[Item[Any]]) -> list[Receipt]:
+    async def _chunks(self, doer: Doer, left: Iterator[Item[Any]], clocked: _Clocked) -> None:
+        """Chunk after chunk without a gap: the next is begun when nothing of those before waits to be begun.
+
+        So no intent is written long before it is carried out, and what a chunk still waits for holds up nobody.
+        """
+        turn = asyncio.Lock()
+
+        async def work(_: int) -> None:
+            while True:
+                await turn.acquire()
+                chunk = [] if self.brake.pulled else list(islice(left, CHUNK))
+                if not chunk:
+                    return turn.release()
+                for receipt in await self._chunk(doer, chunk, turn.release):
+                    clocked.add(receipt)
+                clocked.tell()
+
+        await abreast.each(range(doer.side_by_side), work, at_once=doer.side_by_side)
+
+    async def _chunk(self, doer: Doer, chunk: Sequence[Item[Any]], begun: Callable[[], None]) -> list[Receipt]:
         entry = self.journal.intend("actions", (item.number for item in chunk))
-        receipts = await doer.do(chunk)
+        receipts = await doer.do(chunk, begun)
         outcomes: dict[Outcome, list[int]] = {}
         for item, receipt in zip(chunk, receipts, strict=True):
             if receipt is not None:
@@ -139,12 +154,14 @@ class Applier:
                 return Creation(self.account, self.brake)
             case Stage.UPSERTS | Stage.REMOVALS:
                 verifier = Verifier(plan.face.shape, self.workspace)
-                places = asyncio.Semaphore(self.at_once), asyncio.Semaphore(self.at_once)
-                return Upserts(self.account, self.masks, self.brake, verifier, stage, *places)
+                return Upserts(self.account, self.masks, self.brake, verifier, stage, self._places(), self._places())
             case Stage.DELETIONS:
-                return Erasure(self.account, self.masks, self.brake, plan.face.registry, self.at_once)
+                return Erasure(self.account, self.masks, self.brake, plan.face.registry, self._places())
             case _:
                 assert_never(stage)
+
+    def _places(self) -> asyncio.Semaphore:
+        return asyncio.Semaphore(self.at_once)
 
 
 @dataclass(slots=True)

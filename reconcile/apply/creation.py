@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,7 +24,7 @@ class Creation:
     account: Executor
     brake: Brake
 
-    async def do(self, chunk: Sequence[Item[CreateList]]) -> list[Receipt | None]:
+    async def do(self, chunk: Sequence[Item[CreateList]], begun: Callable[[], None]) -> list[Receipt | None]:
         """Create them, each looked up before, so that one that was made earlier is not made again.
 
         Raises:
@@ -32,6 +32,7 @@ class Creation:
         """
         made = [await self._create(item.action.list) for item in chunk]
         there = await self._there([one.who for one in made if one is not None])
+        begun()
         return [one and verdict(one, "" if one.who in there else "the list is not there") for one in made]
 
     async def _there(self, names: Sequence[str]) -> Collection[str]:

@@ -7,7 +7,8 @@ when it is no longer what the plan saw, it is left alone, and said so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -30,19 +31,21 @@ class Erasure:
 
     Args:
         registry: the list of those we manage; who is no longer on it is not ours to delete.
+        places: for deletions side by side.
     """
 
-    side_by_side: ClassVar[int] = 1
+    side_by_side: ClassVar[int] = 2
+    """While the last of a chunk are waited for, the next is begun."""
 
     account: Executor
     masks: Masks
     brake: Brake
     registry: str
-    at_once: int
+    places: asyncio.Semaphore
 
-    async def do(self, chunk: Sequence[Item[Delete]]) -> list[Receipt | None]:
+    async def do(self, chunk: Sequence[Item[Delete]], begun: Callable[[], None]) -> list[Receipt | None]:
         """Delete a chunk side by side; None for those that were never begun."""
-        return await abreast.each([item.action for item in chunk], self.of, at_once=self.at_once)
+        return await abreast.each([item.action for item in chunk], self.of, at_once=self.places, begun=begun)
 
     async def of(self, action: Delete) -> Receipt | None:
         """Delete one profile; None when the run ended before it was done and seen to be."""

@@ -6,7 +6,7 @@ Who may have been written before (a run that was killed) is looked at first: wha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,7 +32,9 @@ class Upserts:
             §5), and while one chunk is looked at the next is written.
     """
 
-    side_by_side: ClassVar[int] = 2
+    side_by_side: ClassVar[int] = 6
+    """One that is written, one that is looked at, and those that wait to be looked at again: up to 7 s (`REREADS`),
+    while at the published limits a chunk is written in two."""
 
     account: Executor
     masks: Masks
@@ -42,11 +44,11 @@ class Upserts:
     writing: asyncio.Semaphore
     looking: asyncio.Semaphore
 
-    async def do(self, chunk: Sequence[Item[Upsert]]) -> list[Receipt | None]:
+    async def do(self, chunk: Sequence[Item[Upsert]], begun: Callable[[], None]) -> list[Receipt | None]:
         """Write a chunk, then look at it; None for those that the end of the run left unwritten, or unseen."""
         right = await self._already([item.action for item in chunk if item.doubtful])
         actions = [item.action for item in chunk]
-        errors = await abreast.each(actions, lambda one: self._written(one, right), at_once=self.writing)
+        errors = await abreast.each(actions, lambda one: self._written(one, right), at_once=self.writing, begun=begun)
         written = [one for one, error in zip(actions, errors, strict=True) if error is None and one.hash not in right]
         try:
             wrong = await self._verify(written)
@@ -64,8 +66,11 @@ class Upserts:
         return verdict(receipt(self.stage, who, "upsert", error), wrong.get(action.hash, ""))
 
     async def _already(self, doubtful: Sequence[Upsert]) -> frozenset[str]:
-        """Hashes of those that are as wanted before anything is written."""
-        wrong = await self._differing(doubtful)
+        """Hashes of those that are as wanted before anything is written; of none when the run is to end."""
+        try:
+            wrong = await self._differing(doubtful)
+        except Ended:  # nothing will be written, and what other chunks have under way is to be finished
+            return frozenset()
         return frozenset(one.hash for one in doubtful if one.hash not in wrong)
 
     async def _written(self, action: Upsert, right: frozenset[str]) -> ReconcileError | None:

@@ -13,6 +13,8 @@ from plans import MASKS, REGISTRY, of
 import reconcile as rc
 from reconcile.apply.applier import Applier
 from reconcile.apply.brake import Brake
+from reconcile.apply.endings import Interrupted
+from reconcile.apply.journal import Journal, Past
 from reconcile.apply.model import Outcome, Receipt, Report, Tally, Unheard
 from reconcile.errors import AccountUnavailable, ApiRejected, CredentialsRefused, ReconcileError, TwinLists
 from reconcile.plan.model import Stage
@@ -44,11 +46,14 @@ class Heard(Unheard):
 class Run:
     """One apply of one plan."""
 
-    def __init__(self, plan: rc.Plan, account: FakeAccount, brake: Brake | None = None) -> None:
+    def __init__(
+        self, plan: rc.Plan, account: FakeAccount, brake: Brake | None = None, past: Past | None = None
+    ) -> None:
         self.heard, self.error = Heard(), None
         self.tally = Tally(plan.face.counts.total + len(plan.face.new_lists))
         with DuckDB() as workspace:
             applier = Applier(account, workspace, MASKS, self.heard, 20, brake or Brake())  # type: ignore[arg-type]
+            applier.past = past or Past()
             try:
                 asyncio.run(applier.apply(plan, self.tally))
             except ReconcileError as error:
@@ -210,3 +215,81 @@ def test_the_next_chunk_is_written_while_the_last_is_looked_at(
     assert told.index("look") < len(told) - 1 - told[::-1].index("upsert"), "all was written before anything was seen"
     assert told.count("upsert") == told.count("look") == 120
     assert account.most_at_once <= 40, "more than so many of a kind"
+
+
+def test_writing_never_waits_for_one_that_shows_late(
+    tmp_path: Path, account: FakeAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconcile.apply.applier.CHUNK", 25)
+    size, under_way, busy = 150, [0], []
+    rows = "".join(f"{number},person{number}@example.com,Rome,1\n" for number in range(size))
+    plan = of(tmp_path / "spec", f"id,email,city,spent\n{rows}", account)
+    upsert, look = account.upsert, account.look
+
+    async def written(write: Any) -> None:
+        under_way[0] += 1
+        if account.calls["upsert"] < size - 20:  # the last have nobody behind them
+            busy.append(under_way[0])
+        await ticks(10 + under_way[0] % 7)
+        await upsert(write)
+        under_way[0] -= 1
+
+    async def looked(ref: Any, vars_: Any) -> Any:
+        await ticks(15)
+        return await look(ref, vars_)
+
+    async def ticks(count: int) -> None:
+        for _ in range(count):
+            await asyncio.sleep(0)
+
+    account.upsert, account.look, account.sleep = written, looked, lambda seconds: ticks(int(10 * seconds))  # type: ignore[method-assign, assignment]
+    account.forgets = {"person3@example.com": {"var city"}}
+    assert Run(plan, account).outcomes() == {"verified": size + 1, "diverged": 1}
+    assert min(busy[20:]) > 10, "places stood empty although there was something to write"
+
+
+def test_no_chunk_is_announced_before_the_last_is_under_way(
+    tmp_path: Path, account: FakeAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconcile.apply.applier.CHUNK", 25)
+    rows = "".join(f"{number},person{number}@example.com,Rome,1\n" for number in range(150))
+    plan = of(tmp_path / "spec", f"id,email,city,spent\n{rows}", account)
+    ahead: list[int] = []
+    announced = Journal.intend
+
+    def intend(self: Journal, kind: str, numbers: Any = (), **facts: Any) -> int:
+        numbers = list(numbers)
+        ahead.append(numbers[0] - 2 - account.calls["upsert"])  # two lists come first
+        return announced(self, kind, numbers, **facts)
+
+    monkeypatch.setattr(Journal, "intend", intend)
+    assert Run(plan, account).outcomes() == {"verified": 152}
+    assert len(ahead) == 7
+    assert max(ahead[1:]) <= 1
+
+
+def test_an_end_while_one_chunk_is_in_doubt_cuts_off_no_write_of_another(
+    tmp_path: Path, account: FakeAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconcile.apply.applier.CHUNK", 20)
+    rows = "".join(f"{number},person{number}@example.com,Rome,1\n" for number in range(60))
+    plan = of(tmp_path / "spec", f"id,email,city,spent\n{rows}", account)
+    brake, begun, upsert = Brake(), [0], account.upsert
+    account.calls.clear()
+
+    async def written(write: Any) -> None:
+        begun[0] += 1
+        for _ in range(50):
+            await asyncio.sleep(0)
+        await upsert(write)
+
+    def trouble(name: str, _: Any) -> ReconcileError | None:
+        if name != "look" or account.calls["look"] <= 20:  # the first chunk is seen not to be there
+            return None
+        brake.pull(Interrupted())
+        return Interrupted()
+
+    account.upsert, account.trouble = written, trouble  # type: ignore[method-assign]
+    run = Run(plan, account, brake, Past(attempts=1))
+    assert isinstance(run.error, Interrupted)
+    assert begun[0] == account.calls["upsert"] == 20

@@ -26,7 +26,7 @@ def account() -> FakeAccount:
 
 
 def erased(account: FakeAccount, action: Delete = ADA) -> Receipt:
-    receipt = asyncio.run(Erasure(account, MASKS, Brake(), REGISTRY, 5).of(action))
+    receipt = asyncio.run(Erasure(account, MASKS, Brake(), REGISTRY, asyncio.Semaphore(5)).of(action))
     assert receipt is not None
     assert receipt.who == MASKS.person(action.email or action.sid or "")
     return receipt
@@ -95,5 +95,5 @@ def test_a_refused_key_ends_the_run(account: FakeAccount) -> None:
 def test_nothing_is_begun_once_the_run_is_to_end(account: FakeAccount) -> None:
     brake = Brake()
     brake.stop.set()
-    assert asyncio.run(Erasure(account, MASKS, brake, REGISTRY, 5).of(ADA)) is None
+    assert asyncio.run(Erasure(account, MASKS, brake, REGISTRY, asyncio.Semaphore(5)).of(ADA)) is None
     assert not account.calls

@@ -43,6 +43,15 @@ def test_nothing_to_do_is_done() -> None:
     assert asyncio.run(abreast.each([], Desk().work, at_once=3)) == []
 
 
+def test_it_is_told_once_when_nothing_waits_any_more() -> None:
+    async def run() -> list[tuple[int, int]]:
+        desk, told = Desk(), []
+        await abreast.each([9, 9, 0, 9, 9], desk.work, at_once=2, begun=lambda: told.append((desk.begun, desk.now)))
+        return told
+
+    assert asyncio.run(run()) == [(4, 1)]  # the last is about to begin, beside one that takes its time
+
+
 def test_the_first_error_is_raised_as_itself_and_nothing_goes_on() -> None:
     async def run() -> Desk:
         desk = Desk()
