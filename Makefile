@@ -5,7 +5,7 @@ SEEDS  := 2000
 FIRST  := 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test cover accept soak bench bench-large lint format docs lock clean
+.PHONY: help install demo test cover accept soak bench bench-large lint format docs lock spark clean
 
 help: ## show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ demo: install ## the main job, end to end, on a made-up shop and a simulated acc
 	$(BIN)/reconcile demo
 
 test: install ## all tests
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 soak: install ## thousands of seeds of the fault matrix (SEEDS=2000 FIRST=100000); prints those to repeat
 	PYTHONPATH=tests $(BIN)/python tests/stories/fault_matrix.py --seeds $(SEEDS) --first $(FIRST)
@@ -38,6 +38,9 @@ benchmarks/.venv/.installed: benchmarks/requirements.lock
 	$(PYTHON) -m venv benchmarks/.venv
 	benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
+
+spark: install ## install Spark too (450 MB), from a lock of its own: then `make test` tries it where Java is
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
 
 cover: install ## all tests, with branch coverage shown
 	$(BIN)/python -m coverage run -m pytest
@@ -60,9 +63,12 @@ docs: install ## write the spec reference and the schema anew from the code
 	$(BIN)/python -m reconcile.spec.schema docs
 	$(BIN)/python -c 'import json; from reconcile.simulator import faults; print(json.dumps(faults.schema(), indent=2, ensure_ascii=False))' > reconcile/simulator/faults.schema.json
 
-lock: install ## resolve the dependencies anew into requirements.lock (hashes, no hosts)
+lock: install ## resolve the dependencies anew into locks (hashes, no hosts)
 	$(BIN)/uv pip compile pyproject.toml --extra postgres --extra mysql --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra postgres --extra mysql --extra spark --group dev --universal \
+	  --python-version 3.11 --constraint requirements.lock \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade -o requirements-spark.lock
 	$(BIN)/uv pip compile benchmarks/requirements.in --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade -o benchmarks/requirements.lock
 

@@ -21,6 +21,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AccountUnavailable": "errors",
     "CredentialsRefused": "errors",
+    "EngineUnavailable": "errors",
     "GuardBreached": "errors",
     "Outcome": "apply.model",
     "Plan": "plan.model",
@@ -39,6 +40,7 @@ _HOMES = {
 __all__ = [
     "AccountUnavailable",
     "CredentialsRefused",
+    "EngineUnavailable",
     "GuardBreached",
     "Outcome",
     "Plan",
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from reconcile.errors import (
         AccountUnavailable,
         CredentialsRefused,
+        EngineUnavailable,
         GuardBreached,
         PlanUnusable,
         ReconcileError,

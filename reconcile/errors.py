@@ -6,6 +6,7 @@
     ├── SourceUnavailable            69   mend the database, the file, or the way to it
     │   ├── SourceEmpty              69   a source without rows is a broken source until somebody says otherwise
     │   └── SourceBroken             69   a source's rows are not what its contract says, and the spec says stop
+    ├── EngineUnavailable            69   the engine of the spec is not installed, or cannot be reached
     ├── AccountUnavailable           69   Sailthru cannot be reached, or is down: come back later
     ├── CredentialsRefused           77   a key, secret or address is missing or refused
     ├── AccountUnfit                  1   the account is in a state no plan can be right for (twin lists, smart list)
@@ -124,6 +125,12 @@ class SourceBroken(SourceUnavailable):
         told = "; ".join(self.violations)
         hint = "Mend the source, or the contract; with on_violation: hold_deletes all is planned but removals."
         super().__init__(f"{told[:1].upper()}{told[1:]}.", hint=hint)
+
+
+class EngineUnavailable(ReconcileError):
+    """The engine that a spec asks for is not installed, does not start, or does not answer."""
+
+    exit_status = 69
 
 
 class AccountUnavailable(ReconcileError):

@@ -25,11 +25,12 @@ from reconcile.sailthru.kept import Manifest, Whose, draft
 from reconcile.sailthru.model import Credentials
 from reconcile.spec import managed, templates
 from reconcile.spec.model import Account, Mode, Policy, Spec
-from reconcile.state import capacity, desired
+from reconcile.state import capacity, desired, engines
 from reconcile.state import observed as reading
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
 from reconcile.state.model import Observable, Progress, Silent
+from reconcile.state.workspace import Workspace
 
 APPLYING = 512 * 2**20
 """Bytes of memory that are enough for an apply: a million upserts by job fit in."""
@@ -122,11 +123,12 @@ class Reconciler:
             AllowanceUnfit: an allowance is about something that the spec does not have.
             ObservationUnusable: the observation is damaged, of another account, or lacks what is managed by now.
             SpecInvalid, SourceUnavailable, AccountUnavailable, CredentialsRefused, AccountUnfit: see `errors`.
+            EngineUnavailable: the spec asks for a Spark that is not to be had.
         """
         allowances.check(allowed, allowances.scopes_of_spec(spec))
         progress = progress or Silent()
         now = as_of or self.now()
-        with self._workspace() as workspace:
+        with self._planning(spec) as workspace:
             lookups = None if spec.policy.mode is Mode.ENRICH else spec.policy.lookups
             looked_at = (
                 self._fresh(spec, workspace.folder)
@@ -224,6 +226,12 @@ class Reconciler:
     def _workspace(self, *, most: int | None = None) -> DuckDB:
         """Where the tables of a run are, with the means it may use; `most` is enough where nobody said."""
         return DuckDB(capacity.of(self.memory_limit, most=most), within=self.workspace)
+
+    def _planning(self, spec: Spec) -> Workspace:
+        """Where the tables of a plan are: on the engine that the spec asks for."""
+        spark = spec.engine.spark
+        master = spark and templates.resolve(spark, self.environ, where=spec.where("engine", "spark"))
+        return engines.of(master, capacity.of(self.memory_limit), within=self.workspace)
 
     def _whose(self, account: Account, *, key_needed: bool = True) -> Whose:
         """Which account it is; with an empty fingerprint where its API key is not there, and need not be."""

@@ -18,6 +18,7 @@ from reconcile.state import desired, observed
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
 from reconcile.state.model import Source
+from reconcile.state.workspace import Workspace
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MASKS = Masks(b"cases")
@@ -39,10 +40,19 @@ policy: {mode: sync, on_leave: unlist}
 
 
 def planned(
-    spec: rc.Spec, account: FakeAccount, out: Path | None, given: Mapping[str, Source] | None = None
+    spec: rc.Spec,
+    account: FakeAccount,
+    out: Path | None,
+    given: Mapping[str, Source] | None = None,
+    *,
+    on: Workspace | None = None,
 ) -> rc.Plan:
-    """What differs between what a spec's sources (or those given instead) say and an account."""
-    with DuckDB() as workspace:
+    """What differs between what a spec's sources (or those given instead) say and an account.
+
+    Args:
+        on: an engine's workspace, not opened yet; DuckDB when None.
+    """
+    with on or DuckDB() as workspace:
         opened = given if given is not None else sources.open_all(spec, {})
         wanted = desired.build(spec, opened, workspace, as_of=NOW, masks=MASKS)
         lookups = None if spec.policy.mode is Mode.ENRICH else spec.policy.lookups

@@ -7,7 +7,7 @@ guess is only the candidate, checked against every value of the column (`_checke
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from reconcile.sources import columns, databases, storage, streams
 from reconcile.sources.columns import Kind
 from reconcile.sources.origin import Origin
-from reconcile.state.model import Batches, Demand
+from reconcile.state.model import Batches, Demand, Rows
 
 _NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-][0-9]+)?$"
 
@@ -39,6 +39,18 @@ def read(origin: Origin, demand: Demand) -> AbstractContextManager[Batches]:
         except BaseException:
             database.disconnect()
             raise
+
+
+def scan(origin: Origin, demand: Demand, parquet: Callable[[Sequence[str]], Rows | None]) -> Rows | None:
+    """Parquet files as an engine of its own reach reads them, in our types; None where it would type them otherwise."""
+    with streams.told(origin):
+        found = parquet([origin.file or ""] if storage.scheme(origin) else _paths(origin))
+        if found is None:
+            return None
+        kinds, rows = databases.projected(origin, demand, found)
+        # What has no such type comes as text, and each engine has its own text for a list, a struct or bytes.
+        plain = all(kind != "text" or found[name].type().is_string() for name, kind in kinds.items())
+        return rows if plain else None
 
 
 def _rows(origin: Origin, demand: Demand, database: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from reconcile.sources.origin import Origin
 from reconcile.spec import parameters, templates
 from reconcile.spec.model import Spec
 from reconcile.spec.source import WAYS
-from reconcile.state.model import Batches, Demand
+from reconcile.state.model import Batches, Demand, Rows
 
 KINDS = (
     "sqlite:///shop.db, duckdb:///shop.duckdb, postgresql://user@host/shop, mysql://user@host/shop, the URL of another"
@@ -42,6 +42,14 @@ class OpenSource:
         """Open the rows as a stream of Arrow batches; errors as `state.model.Source.read` says."""
         origin = dbt.located(self.origin) if self.origin.spec.dbt is not None else self.origin
         return _reader_of(origin)(origin, demand)
+
+    def scan(self, demand: Demand, parquet: Callable[[Sequence[str]], Rows | None]) -> Rows | None:
+        """Parquet files as another engine reads them; see `state.model.Scannable`."""
+        if self.origin.spec.dbt is not None or self.origin.engine != "parquet":
+            return None
+        from reconcile.sources import files
+
+        return files.scan(self.origin, demand, parquet)
 
 
 def open_all(spec: Spec, environ: Mapping[str, str]) -> dict[str, OpenSource]:

@@ -60,7 +60,7 @@ _STUBS: Mapping[str, Mapping[str, Any]] = {
 
 def sound(data: Mapping[str, Any], bad: Collection[Path]) -> dict[str, Any]:
     """The data without its bad parts: what must be there is replaced by a stub, so that the rest can be checked."""
-    known = _STUBS.keys() | {"properties", "vars", "groups", "policy"}
+    known = _STUBS.keys() | {"properties", "vars", "groups", "policy", "engine"}
     return {section: {**_STUBS.get(section, {}), **_kept(section, data.get(section), bad)} for section in sorted(known)}
 
 
@@ -86,6 +86,8 @@ def references(spec: Spec) -> Iterator[tuple[Path, str]]:
         for key, value in source.parameters.items():
             if isinstance(value, str):
                 yield ("sources", name, "parameters", key), value
+    if spec.engine.spark is not None:
+        yield ("engine", "spark"), spec.engine.spark
 
 
 def _secrets(desk: Desk) -> Iterator[Problem]:
@@ -97,6 +99,9 @@ def _secrets(desk: Desk) -> Iterator[Problem]:
                 yield Problem(f"{called(path)} must be a reference, never the secret itself", where, hint)
         elif path[-1] == "url" and not text.startswith(("http://", "https://", "{{")):
             yield Problem(f"{called(path)} is no web address", where, "It begins with https:// (or http:// here).")
+        elif path[-1] == "spark" and not text.startswith(("sc://", "local", "{{")):
+            hint = "Write sc://host of a Spark Connect server, or local[*] to try it on this machine."
+            yield Problem(f"{called(path)} is no Spark that we can reach", where, hint)
         elif _holds_password(text):
             yield Problem(f"{called(path)} holds a password", where, "Write {{ env('NAME') }} in its place.")
         else:

@@ -178,6 +178,7 @@ _PARTS: Mapping[str, type[BaseModel]] = {
     "vars": model.VarSpec,
     "groups": model.Group,
     "policy": model.Policy,
+    "engine": model.Engine,
 }
 
 _INNER: Mapping[str, type[BaseModel]] = {

@@ -268,6 +268,17 @@ class Policy(Part):
     taken."""
 
 
+class Engine(Part):
+    """Where the rows of a plan are worked on. `engine: duckdb`, embedded, is the default; see docs/engines.md."""
+
+    spark: str | None = None
+    """A Spark to plan on: `sc://host` (Spark Connect) or `local[*]` to try it; may use `env()`."""
+
+
+def _long_engine(short: Any) -> Any:
+    return {} if short == "duckdb" else short
+
+
 PropertyName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 """Properties are called by their ids in templates and SQL, so an id is a plain word there."""
 
@@ -295,6 +306,10 @@ class Spec(Part):
     """Audiences, by id."""
     policy: Policy = Policy()
     """What plans may do."""
+    engine: Annotated[Engine, BeforeValidator(_long_engine, json_schema_input_type=Literal["duckdb"] | Engine)] = (
+        Engine()
+    )
+    """Where the rows are worked on."""
 
     _places: Mapping[Path, Where] = PrivateAttr(default_factory=dict)
     _folder: str = PrivateAttr(default=".")

@@ -61,16 +61,16 @@ _HEAD = """# The spec, key by key
 
 A spec is a folder of YAML files (all `*.yaml` and `*.yml` below it; names that start with `.` or `_` are left out)
 or one file. Every file says `version: 1`. `sources`, `properties`, `vars` and `groups` may be spread over files and are
-merged by their ids; `account`, `profiles` and `policy` stand in one file. What is defined twice is an error that names
-both places, and a key that is not listed here is an error too. Editors read [spec.schema.json](spec.schema.json); put
-this on top of a file:
+merged by their ids; `account`, `profiles`, `policy` and `engine` stand in one file. What is defined twice is an error
+that names both places, and a key that is not listed here is an error too. Editors read
+[spec.schema.json](spec.schema.json); put this on top of a file:
 
 ```yaml
 # yaml-language-server: $schema=../docs/spec.schema.json
 ```
 
-Secrets are never written down: `api_key` and `api_secret` are references, `"{{ env('NAME') }}"`, and `url` and
-`connect` may use them in part. A text with braces stands in quotes, or YAML takes the braces for its own.
+Secrets are never written down: `api_key` and `api_secret` are references, `"{{ env('NAME') }}"`, and `url`,
+`connect` and `spark` may use them in part. A text with braces stands in quotes, or YAML takes the braces for its own.
 """
 
 _TAIL = """## Null
@@ -111,7 +111,7 @@ _MORE = {
 def _section(name: str, schema: Schema) -> str:
     part = schema["properties"][name]
     held = _HOLDS.get(name)
-    noun = held or part["$ref"].rpartition("/")[2]
+    noun = held or _noun(part)
     needed = "Must be there." if name in ("account", "sources", "profiles") else ""
     said = (needed, _said(part) if held else "", _said(schema["$defs"][noun]))
     lines = [f"## {name}", "", " ".join(filter(None, said)), ""]
@@ -122,6 +122,12 @@ def _section(name: str, schema: Schema) -> str:
         definition = schema["$defs"][inner]
         lines += ["", f"### {name}: {key}", "", _said(definition), "", *_table(definition, schema)]
     return "\n".join([*lines, ""])
+
+
+def _noun(part: Schema) -> str:
+    """The name of a section's definition: its own, or that of the last of its forms."""
+    reference: str = part["$ref"] if "$ref" in part else part["anyOf"][-1]["$ref"]
+    return reference.rpartition("/")[2]
 
 
 def _table(definition: Schema, schema: Schema) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from reconcile.spec.model import ValueType
 
@@ -100,6 +100,21 @@ class Source(Protocol):
         Raises:
             SourceUnavailable: unreachable, no such table or file, or refused.
             SpecInvalid: a demanded column is not there (with the columns that are, and what was meant).
+        """
+        ...
+
+
+@runtime_checkable
+class Scannable(Protocol):
+    """A source whose files an engine of some reach may read by itself: then its rows need not pass through here."""
+
+    def scan(self, demand: Demand, parquet: Callable[[Sequence[str]], Rows | None]) -> Rows | None:
+        """The demanded columns as `Source.read` would type them; None where the rows have to be streamed.
+
+        Args:
+            parquet: the engine's own reader, of paths or URLs of files; None where it cannot reach them.
+
+        Raises: as `Source.read`.
         """
         ...
 

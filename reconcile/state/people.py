@@ -154,8 +154,8 @@ def _require(columns: dict[str, str], name: str, where: object) -> None:
 
 
 def _read(source: Source, demand: Demand, workspace: Workspace, progress: Progress) -> Rows:
-    with steps.step(progress, f"reading {source.name}") as step, source.read(demand) as batches:
-        return workspace.store(f"source:{source.name}", step.counted(batches))
+    with steps.step(progress, f"reading {source.name}") as step:
+        return workspace.take(source, demand, step.counted)
 
 
 def _addressed(spec: Spec, rows: Rows) -> Rows:

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconcile.state import disk
-from reconcile.state.model import Batches, Export, Rows
+from reconcile.state.model import Batches, Demand, Export, Rows, Source
 
 BATCH = 10_000
 """Rows on their way at once, unless a caller says otherwise."""
@@ -76,6 +76,18 @@ class Workspace(ABC):
         Raises:
             whatever the stream raises: nothing of a stream that broke off is kept.
         """
+
+    def take(self, source: Source, demand: Demand, counted: Callable[[Batches], Batches]) -> Rows:
+        """The rows of a source as table `source:<id>`.
+
+        Args:
+            counted: has what is streamed pass through, so that its rows can be told.
+
+        Raises:
+            SourceUnavailable, SpecInvalid: see `Source.read`.
+        """
+        with source.read(demand) as batches:
+            return self.store(f"source:{source.name}", counted(batches))
 
     @abstractmethod
     def append(self, name: str, batches: Batches) -> None:

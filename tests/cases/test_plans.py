@@ -14,24 +14,33 @@ from typing import Any
 import plans
 import pytest
 from account import FakeAccount
+from spark_server import MARKS
 
 import reconcile as rc
 from reconcile.plan import archive, explain
 from reconcile.plan.model import Action, Stage
+from reconcile.state import engines
 from reconcile.state.model import RemoteList
 
 CASES = sorted(path.parent for path in (Path(__file__).parent / "plan").glob("*/spec.yaml"))
+ENGINES = ("duckdb", pytest.param("spark", marks=MARKS))
 ACCEPT = "RECONCILE_ACCEPT"
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_plan_is_the_expected_one(case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plan_is_the_expected_one(
+    case: Path, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    if engine == "spark":
+        request.getfixturevalue("spark_url")
     monkeypatch.chdir(case)  # places in the spec are told from here
-    plan = plans.planned(rc.load("spec.yaml"), account(case, tmp_path), tmp_path / "plan.rplan")
+    on = engines.of("local[2]" if engine == "spark" else None)
+    plan = plans.planned(rc.load("spec.yaml"), account(case, tmp_path), tmp_path / "plan.rplan", on=on)
     lines = [*explain.text(explain.view(plan)), "", *(told(*step) for step in archive.walk(plan))]
     found = "\n".join(lines).rstrip() + "\n"
     expected = case / "expected.txt"
-    if os.environ.get(ACCEPT):
+    if os.environ.get(ACCEPT) and engine == "duckdb":
         expected.write_text(found, encoding="utf-8")
     assert found == expected.read_text(encoding="utf-8")
 
