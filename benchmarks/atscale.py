@@ -9,6 +9,7 @@ import ground
 import peers
 import scale
 import shops
+import sparks
 import startup
 import unchanged
 
@@ -118,6 +119,28 @@ def _of_peers(asked: Mapping[int, tuple[tuple[str, ...], int]]) -> str:
         " is the script one writes: dicts by key, `deepdiff` for those that differ."
     )
     return f"{told} {HOW}\n\n" + table("profiles | who | wall s | times ours | CPU s | peak MiB", rows)
+
+
+def of_spark() -> str:
+    """The diff on Spark, up to a million."""
+    return _of_spark(1_000_000, scale.RUNS)
+
+
+def of_large_spark() -> str:
+    """The same at ten million; once, for it takes its time."""
+    return _of_spark(scale.LARGE, 1)
+
+
+def _of_spark(size: int, runs: int) -> str:
+    found = sparks.run(size, runs)
+    base = found["direct"]
+    rows = [[f"{size:,}", name, f"{one.wall:.1f}", f"{one.wall / base.wall:.2f}"] for name, one in found.items()]
+    told = (
+        "Which profiles differ between two prepared states, on a Spark in one machine; the reference is a full outer"
+        f" join of the same Parquet in PySpark that writes the rows that differ. Target: at most 1.5 times. Whole"
+        f" processes, medians of {runs}, the start of Java included."
+    )
+    return told + "\n\n" + table("profiles | who | wall s | wall, ratio", rows)
 
 
 def of_unchanged() -> str:

@@ -124,11 +124,13 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "startup": ("Start", atscale.of_startup),
     "scale": (SCALE, atscale.of_scale),
     "peers": ("Peers", atscale.of_peers),
+    "spark": ("Spark", atscale.of_spark),
     "unchanged": ("An unchanged account", atscale.of_unchanged),
 }
 LARGE: dict[str, tuple[str, Callable[[], str]]] = {
     "scale-10m": (SCALE, atscale.of_large),
     "peers-10m": ("Peers at ten million", atscale.of_large_peers),
+    "spark-10m": ("Spark at ten million", atscale.of_large_spark),
     "served-10m": ("Ten million over HTTP", atscale.of_served),
 }
 TITLES = tuple(dict.fromkeys(title for title, _ in (*PARTS.values(), *LARGE.values())))

@@ -19,35 +19,40 @@ import shops
 
 def diff(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
     """Our diff of the prepared states."""
-    from reconcile.spec import load
-    from reconcile.spec.model import ValueType
     from reconcile.state import capacity
     from reconcile.state import diff as ours
     from reconcile.state.engines.duckdb import DuckDB
+
+    with DuckDB(capacity.of(asked.memory_limit)) as workspace:
+        sides = [workspace._engine.read_parquet(folder / "states" / f"{name}.parquet") for name in SIDES]
+        changes = workspace.keep("changes", ours.between(*sides, shape_of(folder)))
+        return {"changes": workspace.count(changes)}
+
+
+def shape_of(folder: Path) -> Any:
+    """The shape of the prepared states."""
+    from reconcile.spec import load
+    from reconcile.spec.model import ValueType
     from reconcile.state.model import Membership, Shape, Var
 
     spec = load.load(folder / "spec.yaml")
     types = {"orders": "integer", "spent": "float", "vip": "boolean", "birthday": "date", "lastOrder": "datetime"}
     types |= {"customerId": "integer"}
-    shape = Shape(
+    return Shape(
         vars=tuple(Var(name, ValueType(types.get(name, "string"))) for name in sorted([*spec.vars, "customerId"])),
         lists=tuple(Membership(name) for name in sorted(shops.GROUPS)),
         registry=Membership(shops.REGISTRY),
         identity="customerId",
     )
-    with DuckDB(capacity.of(asked.memory_limit)) as workspace:
-        sides = [workspace._engine.read_parquet(folder / "states" / f"{name}.parquet") for name in _SIDES]
-        changes = workspace.keep("changes", ours.between(*sides, shape))
-        return {"changes": workspace.count(changes)}
 
 
-_SIDES = ("desired", "observed")
+SIDES = ("desired", "observed")
 
 
 def join(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
     """The reference of `diff`: a bare full outer join of the same files that selects the rows that differ."""
     with _bare(asked) as bare:
-        d, o = (f"read_parquet('{folder / 'states' / name}.parquet')" for name in _SIDES)
+        d, o = (f"read_parquet('{folder / 'states' / name}.parquet')" for name in SIDES)
         columns = [row[0] for row in bare.execute(f"DESCRIBE FROM {d}").fetchall()]
         fields = [f'"{name}"' for name in columns if name.startswith(("var:", "list:"))]
         differs = " OR ".join(f"d.{name} IS DISTINCT FROM o.{name}" for name in fields)
