@@ -111,6 +111,11 @@ def mixture(seed: int) -> tuple[str, tuple[str, ...], float]:
     return dice.choice(SCENES), names, dice.uniform(0.2, 1.0)
 
 
+SETTLED = 60.0
+"""Seconds that a scene rests before it is planned: a plan made within a read's lag of a write is one of the account
+before that write, and no reader can tell."""
+
+
 @dataclass(frozen=True)
 class Scene:
     """An account as it was when a plan was made, and what the plan is to make of it."""
@@ -141,6 +146,7 @@ def scene(name: str, folder: Path) -> Scene:
     if name.startswith("change"):
         assert made.apply().converged
         _change(made)
+    made.time.now += SETTLED
     plan = made.plan()
     store.save(made.account, folder / "account")
     return Scene(folder, made.text, made.customers, plan, made.time.now, strangers(made))
