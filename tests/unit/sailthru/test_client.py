@@ -13,10 +13,14 @@ from unit.sailthru.scripted import HTML, MASKS, PLANTED, SID, Clock, Script, a_c
 from reconcile.errors import AccountUnavailable, ApiRejected, CredentialsRefused, ReconcileError
 from reconcile.sailthru.client import Client, Patience
 from reconcile.sailthru.model import Call, Credentials, NotFound, Unsure
+from reconcile.simulator import Simulator
+from reconcile.simulator.engine import DEMO_KEYS
+from reconcile.simulator.server import running
 from reconcile.state.masks import Masks
 
 LOOK = Call("GET", "user", {"id": PLANTED, "key": "email"})
 WRITE = Call("POST", "user", {"id": PLANTED, "key": "email", "vars": {"city": "Zürich", "n": 12345}})
+DEMO = Credentials(*next(iter(DEMO_KEYS.items())))
 NEW_LIST = Call("POST", "list", {"list": "Main"})
 NEW_JOB = Call("POST", "job", {"job": "export_list_data", "list": "Main"})
 OK = yes({"ok": True})
@@ -267,12 +271,31 @@ def test_a_call_that_is_cancelled_gives_its_place_back():
     assert asyncio.run(go()).body == {"keys": {"sid": SID}}
 
 
-def test_httpx_logs_no_query(caplog):
-    with caplog.at_level(logging.DEBUG):
-        call(a_client(Script(KNOWN)), LOOK)
-    assert "GET https://api.sailthru.com/user" in caplog.text
+def test_no_log_at_any_level_holds_a_person_or_the_key(caplog):
+    sim = Simulator()
+    with running(sim) as url, caplog.at_level(logging.DEBUG):
+        client = Client(DEMO, masks=MASKS, url=url)
+        assert isinstance(error_of(client, LOOK), NotFound)
+    assert "httpcore" in caplog.text, "those below us do log"
     assert "planted" not in caplog.text
-    assert "demo-key" not in caplog.text
+    assert DEMO.key not in caplog.text
+
+
+def test_calls_go_through_the_proxy_that_the_environment_names(monkeypatch):
+    sim = Simulator()
+    with running(sim) as proxy:  # which knows nothing of proxies, and so says no to a whole URL as the path
+        monkeypatch.setenv("http_proxy", proxy)
+        assert isinstance(error_of(Client(DEMO, masks=MASKS, url="http://api.sailthru.test"), LOOK), ApiRejected)
+    assert sum(sim.calls_total.values()) == 1
+
+
+def test_no_proxy_is_heeded(monkeypatch):
+    sim = Simulator()
+    with running(sim) as url:
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        client = Client(DEMO, masks=MASKS, url=url, sleep=Clock().sleep)
+        assert isinstance(error_of(client, LOOK), NotFound)
 
 
 def test_a_file_goes_as_its_own_part_and_is_not_signed(tmp_path):
