@@ -54,6 +54,11 @@ def quoted(text: str) -> str:  # type: ignore[empty-body]  # the engine has the 
     """The engine's JSON string for a text, quotes and escapes included."""
 
 
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]  # Ibis ships no types
+def shortest(number: float) -> str:  # type: ignore[empty-body]  # the engine has the body
+    """The shortest text of a double that reads back as the same: not always what the engine's own cast to text gives."""
+
+
 def canonical(text: Rows, kind: ValueType) -> Rows:
     """The canonical text of a text column, for a var of this type. Idempotent."""
     text = text.nullif("")
@@ -86,7 +91,7 @@ def _shortest(number: Rows) -> Rows:
     return ibis.cases(
         (number.isnan() | number.isinf(), ibis.null(dt.string)),
         (whole, number.try_cast(dt.int64).cast(dt.string)),
-        else_=number.cast(dt.string),
+        else_=shortest(number),
     )
 
 
@@ -120,6 +125,8 @@ def text_of(column: Rows) -> Rows:
         return column.strftime("%Y-%m-%dT%H:%M:%SZ")
     if kind.is_date():
         return column.strftime("%Y-%m-%d")
+    if kind.is_floating():
+        return shortest(column.cast(dt.float64))
     return column.cast(dt.string)
 
 

@@ -76,6 +76,23 @@ def test_text_is_kept_but_for_its_unicode_form(workspace: Workspace, texts: list
     assert [normalize("NFC", text or "") for text in found] == [normalize("NFC", text) for text in texts]
 
 
+HUGE = [2.0**81, 2.0**91, -(2.0**91), 8.535058474086213e242, 2.0**63, 1e300, 5e-324, 0.1, -0.0, 1.5]
+
+
+@BOUNDED
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30))
+@example(HUGE)
+def test_a_number_is_sent_as_itself(workspace: Workspace, numbers: list[float]) -> None:
+    columns = {"at": list(map(str, range(len(numbers)))), "number": numbers}
+    rows = workspace.store("numbers", arrow(columns, {"at": "string", "number": "float64"}))
+    made = rows.mutate(
+        of=values.of(rows.number, ValueType.FLOAT), text=values.text_of(rows.number), at=rows["at"].cast("int64")
+    )
+    found = workspace.dicts(made.order_by("at"), limit=1000)
+    assert [values.typed(row["of"], ValueType.FLOAT) for row in found] == numbers
+    assert [float(row["text"]) for row in found] == numbers
+
+
 def _fits(value: object, kind: ValueType) -> bool:
     """What does not fit its type is sent as it is, and differs for ever: that is told, not hidden."""
     match kind:

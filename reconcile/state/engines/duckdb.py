@@ -21,6 +21,12 @@ from reconcile.state.workspace import BATCH, Asker, FormulaRefused, Workspace
 LONGEST_LINE = 4 * 2**20
 """Bytes of a line of JSON: the engine keeps room for some of them for every thread, and its own default is 16 MiB."""
 
+SHORTEST = """CREATE MACRO shortest(x) AS CASE
+    WHEN try_cast(cast(x AS varchar) AS double) IS NOT DISTINCT FROM x THEN cast(x AS varchar)
+    WHEN try_cast(printf('%.16g', x) AS double) = x THEN printf('%.16g', x)
+    ELSE printf('%.17g', x) END"""
+"""A few very large doubles come out of DuckDB 1.5's own cast as others: 2^81 doubled, 8.5e242 as `A.07e+242`."""
+
 _TABLES = "the tables of this run"
 _FULL = ("max_temp_directory_size", "No space left on device", "Disk quota exceeded")
 """It takes nine tenths of what is free, and calls it a lack of memory once they are used up; or the system speaks."""
@@ -51,6 +57,7 @@ class DuckDB(Workspace):
         # One clock for all: a naive text is UTC wherever the machine stands. The bar of the engine is not ours.
         # Global: a cursor would else go by the machine's clock again.
         self._engine.raw_sql("SET GLOBAL TimeZone = 'UTC'; SET enable_progress_bar = false")
+        self._engine.raw_sql(SHORTEST)
 
     def _close(self) -> None:
         self._engine.disconnect()

@@ -158,6 +158,8 @@ class Compiler(PySparkCompiler):  # type: ignore[misc]  # Ibis ships no types
     def visit_ScalarUDF(self, op: Any, **args: Tree) -> Tree:
         """Functions that are DuckDB's own by name."""
         template = self._FUNCTIONS.get(op.__func_name__)
+        if op.__func_name__ == "shortest":
+            return text_of_number(*args.values())
         if template is None:
             return super().visit_ScalarUDF(op, **args)
         (text,) = args.values()
