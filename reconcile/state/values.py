@@ -56,7 +56,7 @@ def quoted(text: str) -> str:  # type: ignore[empty-body]  # the engine has the 
 
 @ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]  # Ibis ships no types
 def shortest(number: float) -> str:  # type: ignore[empty-body]  # the engine has the body
-    """The shortest text of a double that reads back as the same: not always what the engine's own cast to text gives."""
+    """The shortest text that reads back as the same double: not always the engine's own cast to text."""
 
 
 def canonical(text: Rows, kind: ValueType) -> Rows:
