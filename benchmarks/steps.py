@@ -19,13 +19,12 @@ import shops
 
 def diff(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
     """Our diff of the prepared states."""
-    from reconcile.state import capacity
-    from reconcile.state import diff as ours
+    from reconcile.state import capacity, sieve
     from reconcile.state.engines.duckdb import DuckDB
 
     with DuckDB(capacity.of(asked.memory_limit)) as workspace:
         sides = [workspace._engine.read_parquet(folder / "states" / f"{name}.parquet") for name in SIDES]
-        changes = workspace.keep("changes", ours.between(*sides, shape_of(folder)))
+        changes = workspace.keep("changes", sieve.changes(*sides, shape_of(folder), workspace))
         return {"changes": workspace.count(changes)}
 
 

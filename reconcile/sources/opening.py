@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
 
-from reconcile.errors import Problem, Where
-from reconcile.sources import dbt, queries
+from reconcile.errors import Problem, ReconcileError, Where
+from reconcile.sources import dbt, failures, queries
 from reconcile.sources.origin import Origin
 from reconcile.spec import parameters, templates
 from reconcile.spec.model import Spec
@@ -50,6 +50,10 @@ class OpenSource:
         from reconcile.sources import files
 
         return files.scan(self.origin, demand, parquet)
+
+    def failure(self, error: Exception) -> ReconcileError:
+        """What an engine raised while it read our files; see `state.model.Scannable`."""
+        return failures.of(self.origin, error)
 
 
 def open_all(spec: Spec, environ: Mapping[str, str]) -> dict[str, OpenSource]:

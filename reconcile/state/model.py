@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+from reconcile.errors import ReconcileError
 from reconcile.spec.model import ValueType
 
 Rows: TypeAlias = Any
@@ -108,6 +109,11 @@ class Source(Protocol):
 class Scannable(Protocol):
     """A source whose files an engine of some reach may read by itself: then its rows need not pass through here."""
 
+    @property
+    def name(self) -> str:
+        """The id in the spec."""
+        ...
+
     def scan(self, demand: Demand, parquet: Callable[[Sequence[str]], Rows | None]) -> Rows | None:
         """The demanded columns as `Source.read` would type them; None where the rows have to be streamed.
 
@@ -116,6 +122,10 @@ class Scannable(Protocol):
 
         Raises: as `Source.read`.
         """
+        ...
+
+    def failure(self, error: Exception) -> ReconcileError:
+        """The error to raise for one of the engine's that came up while it read the files."""
         ...
 
 

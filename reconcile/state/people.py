@@ -155,7 +155,10 @@ def _require(columns: dict[str, str], name: str, where: object) -> None:
 
 def _read(source: Source, demand: Demand, workspace: Workspace, progress: Progress) -> Rows:
     with steps.step(progress, f"reading {source.name}") as step:
-        return workspace.take(source, demand, step.counted)
+        rows = workspace.take(source, demand, step.counted)
+        if not step.streamed:
+            step.advance(workspace.count(rows))
+        return rows
 
 
 def _addressed(spec: Spec, rows: Rows) -> Rows:

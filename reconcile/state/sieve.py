@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import ibis
 
-from reconcile.state import exported, values
+from reconcile.state import diff, exported, values
 from reconcile.state.model import Export, Rows, Shape
 from reconcile.state.workspace import Workspace, stacked
 
@@ -75,6 +75,18 @@ def marked(exports: Sequence[Export], among: Rows, shape: Shape, workspace: Work
     return (found := workspace.keep("marked", _paired(rows, shape))).select(*values.KEYS, **_flags(found, shape))
 
 
+def changes(desired: Rows, observed: Rows, shape: Shape, workspace: Workspace) -> Rows:
+    """The changes between two tables of this shape, as `diff.between` tells them, worked out for candidates alone."""
+    pairs = _paired([_wanted(desired, shape), _seen(observed, shape)], shape)
+    few = workspace.keep("candidates", pairs.filter(~_alike(pairs, shape)).select(*values.KEYS))
+
+    def kept(name: str, rows: Rows) -> Rows:
+        keyed = rows.mutate(**values.keys(rows["hash"]))
+        return workspace.keep(name, keyed.semi_join(few, list(values.KEYS)).drop(*values.KEYS))
+
+    return diff.between(kept("wanted", desired), kept("there", observed), shape)
+
+
 def _alike(pairs: Rows, shape: Shape) -> Rows:
     """Whether both sides say the same of somebody, for sure."""
     # Who is exported twice, such as a deleted profile beside its successor (SAILTHRU.md §15), is looked at in full.
@@ -85,9 +97,20 @@ def _alike(pairs: Rows, shape: Shape) -> Rows:
 
 
 def _wanted(rows: Rows, shape: Shape) -> Rows:
-    numbers = {"wants": values.fingerprint([rows[var.column] for var in shape.vars]), "has": _nobody()}
+    return _numbered(rows, shape, "want", wants=_fingerprint(rows, shape), has=_nobody())
+
+
+def _seen(rows: Rows, shape: Shape) -> Rows:
+    return _numbered(rows, shape, "on", wants=_nobody(), has=_fingerprint(rows, shape))
+
+
+def _fingerprint(rows: Rows, shape: Shape) -> Rows:
+    return values.fingerprint([rows[var.column] for var in shape.vars])
+
+
+def _numbered(rows: Rows, shape: Shape, side: str, **numbers: Rows) -> Rows:
     bits = _bits([rows[one.column] for one in shape.memberships])
-    return rows.select(**values.keys(rows["hash"]), **numbers, **_columns("want", bits, shape))
+    return rows.select(**values.keys(rows["hash"]), **numbers, **_columns(side, bits, shape))
 
 
 def _there(exports: Sequence[Export], shape: Shape, workspace: Workspace) -> Iterator[Rows]:

@@ -10,12 +10,14 @@ from typing import Any
 from reconcile.state.model import Batches, Progress
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
     """A step under way."""
 
     progress: Progress
     name: str
+    streamed: bool = False
+    """Whether rows are told as they pass."""
 
     def advance(self, by: int = 1, *, size: int = 0) -> None:
         """So much more is done: `by` in the step's own unit, `size` in bytes."""
@@ -25,6 +27,7 @@ class Step:
         """The same stream of Arrow batches, its rows and bytes told as they pass."""
         import pyarrow as pa
 
+        self.streamed = True
         return pa.RecordBatchReader.from_batches(batches.schema, self._passing(batches))
 
     def _passing(self, batches: Batches) -> Iterator[Any]:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from states import SHAPE, Person, table
 
-from reconcile.state import diff
+from reconcile.state import diff, sieve
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.workspace import Workspace
 
@@ -72,6 +72,16 @@ BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=[Health
 @given(people())
 def test_nothing_differs_from_itself(workspace: Workspace, state: dict[str, Person]) -> None:
     assert changed(workspace, state, state) == []
+
+
+@settings(BOUNDED, max_examples=20)
+@given(people(), people())
+def test_the_changes_of_candidates_are_all_changes(
+    workspace: Workspace, desired: dict[str, Person], observed: dict[str, Person]
+) -> None:
+    tables = table(workspace, "a", desired.values()), table(workspace, "b", observed.values())
+    sifted = workspace.dicts(sieve.changes(*tables, SHAPE, workspace), limit=100)
+    assert sorted(sifted, key=str) == sorted(changed(workspace, desired, observed), key=str)
 
 
 @BOUNDED

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from reconcile.errors import MemoryShort, ReconcileError
 from reconcile.state import capacity, disk
 from reconcile.state.capacity import MIB, Capacity
 from reconcile.state.engines import records
-from reconcile.state.model import Batches, Export, Rows
+from reconcile.state.engines.scans import Scans
+from reconcile.state.model import Batches, Demand, Export, Rows, Scannable, Source
 from reconcile.state.workspace import BATCH, Asker, FormulaRefused, Workspace
 
 LONGEST_LINE = 4 * 2**20
@@ -44,6 +46,7 @@ class DuckDB(Workspace):
         self.within = within
         self._means = means or capacity.of()
         self._exports: dict[str, str] = {}
+        self._scans = Scans()
 
     def _open(self) -> None:
         # In memory, although tables may spill: a database file would pay for durability that nobody needs here, and
@@ -66,9 +69,9 @@ class DuckDB(Workspace):
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except (duckdb.OutOfMemoryException, duckdb.IOException, pa.ArrowException, OSError) as error:
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
             # Arrow tells in words of its own what the engine raises in the middle of a stream.
-            if (ours := self._lacking(str(error))) is None:
+            if (ours := self._lacking(str(error)) or self._scans.failure(error, self._read_again)) is None:
                 raise
             raise ours from None
 
@@ -91,6 +94,29 @@ class DuckDB(Workspace):
         """As a table, filled from Arrow without a copy by Python."""
         self._take(f"CREATE OR REPLACE TABLE {_quoted(name)} AS FROM incoming", batches)
         return self._engine.table(name)
+
+    def take(self, source: Source, demand: Demand, counted: Callable[[Batches], Batches]) -> Rows:
+        """Parquet on a disk of this machine is read where it lies, as often as it takes; all else is streamed."""
+        found = source.scan(demand, partial(self._parquet, source)) if isinstance(source, Scannable) else None
+        if found is None:
+            return super().take(source, demand, counted)
+        name = f"source:{source.name}"
+        self._engine.con.execute(f"CREATE OR REPLACE VIEW {_quoted(name)} AS {self._engine.compile(found)}")
+        return self._engine.table(name)
+
+    def _parquet(self, source: Scannable, paths: Sequence[str]) -> Rows | None:
+        if any("://" in path for path in paths):
+            return None
+        self._scans.add(source, paths)
+        files = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+        return self._engine.sql(f"FROM read_parquet([{files}], union_by_name = true)", dialect="duckdb")
+
+    def _read_again(self, name: str) -> Exception | None:
+        try:
+            self._engine.con.execute(f"SELECT max(hash(rows)) FROM {_quoted(f'source:{name}')} AS rows")  # noqa: S608
+        except duckdb.Error as error:
+            return error
+        return None
 
     def append(self, name: str, batches: Batches) -> None:
         """By an insert from Arrow."""
@@ -122,6 +148,7 @@ class DuckDB(Workspace):
             if not records.reads(statement, self._exports):
                 raise
             self._read_in_order(statement, str(error))
+        self._scans.check()
         return self._engine.table(name)
 
     def _read_in_order(self, statement: str, said: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import socket
+import traceback
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -68,13 +69,49 @@ def test_parquet_is_read_by_the_engine_itself_in_the_same_types(
 ) -> None:
     source = lake(tmp_path)
     demand = Demand(("id", "email", "spent", "member", "born", "last"))
-    wanted = duck.take(source, demand, as_it_is)
+    wanted = Workspace.take(duck, source, demand, as_it_is)
     monkeypatch.setattr(OpenSource, "read", lambda *_: pytest.fail("streamed"))
     found = spark.take(source, demand, as_it_is)
     assert [values.kind_of(found[name]) for name in demand.columns] == [
         values.kind_of(wanted[name]) for name in demand.columns
     ]
     assert spark.dicts(found.order_by("id"), limit=9) == duck.dicts(wanted.order_by("id"), limit=9)
+
+
+def test_duckdb_reads_parquet_where_it_lies_as_the_same_rows(
+    tmp_path: Path, duck: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = lake(tmp_path)
+    demand = Demand(("id", "email", "spent", "member", "born", "last"))
+    streamed = Workspace.take(duck, source, demand, as_it_is)
+    wanted, schema = duck.dicts(streamed.order_by("id"), limit=9), streamed.schema()
+    monkeypatch.setattr(OpenSource, "read", lambda *_: pytest.fail("streamed"))
+    with DuckDB() as other:
+        found = other.take(source, demand, as_it_is)
+        assert found.schema() == schema
+        assert other.dicts(found.order_by("id"), limit=9) == wanted
+
+
+def test_parquet_that_is_replaced_while_it_is_read_is_an_error(tmp_path: Path) -> None:
+    source = lake(tmp_path)
+    with DuckDB() as duck:
+        rows = duck.take(source, Demand(("id", "email")), as_it_is)
+        assert duck.count(duck.keep("first", rows)) == 2
+        parquet.write_table(LAKE, tmp_path / "lake" / "1.parquet")
+        with pytest.raises(rc.SourceUnavailable, match=r"1\.parquet was changed while it was read"):
+            duck.keep("second", rows)
+
+
+@pytest.mark.parametrize("part", [slice(None, 2_000), slice(2_000, None)], ids=["cut off", "no beginning"])
+def test_parquet_that_is_broken_is_said_without_its_rows(tmp_path: Path, part: slice) -> None:
+    source, path = lake(tmp_path), tmp_path / "lake" / "0.parquet"
+    many = {"id": list(range(9_999)), "email": [f"planted{at}@example.com" for at in range(9_999)]}
+    parquet.write_table(pa.table(many), path, compression="none", use_dictionary=False)
+    path.write_bytes(path.read_bytes()[part])
+    (tmp_path / "lake" / "1.parquet").unlink()
+    with DuckDB() as duck, pytest.raises(rc.SourceUnavailable, match="Source `people`") as caught:
+        duck.keep("kept", duck.take(source, Demand(("id", "email")), as_it_is))
+    assert "planted" not in "".join(traceback.format_exception(caught.value))
 
 
 @on_spark
