@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconcile.errors import Problem, SpecInvalid, Where
-from reconcile.spec import conditions, links, origins, templates
-from reconcile.spec.model import Group, Path, Property, Spec, ValueType
+from reconcile.spec import conditions, kinds, links, origins, templates
+from reconcile.spec.group import Group
+from reconcile.spec.model import Path, Property, Spec, ValueType
 from reconcile.spec.places import Places, called, meant, spot
 
 LONGEST_LIST = 100
@@ -213,16 +214,18 @@ def _template(path: Path, text: str, desk: Desk) -> Iterator[Problem]:
 
 
 def _formula(path: Path, text: str, desk: Desk) -> Iterator[Problem]:
-    from reconcile.spec import rules
+    from reconcile.spec import fitting, rules
 
     try:
-        names = rules.parse(text).properties
+        formula = rules.parse(text)
     except SpecInvalid as error:
         for one in error.problems:
             where = desk.places.inside(path, text, one.where)
             yield Problem(f"{called(path)}: {one.message}", where, one.hint)
         return
-    yield from _exist(names, path, text, desk)
+    yield from _exist(formula.properties, path, text, desk)
+    if path[0] == "properties":
+        yield from fitting.expression(path, formula, kinds.declared(desk.spec), desk.places)
 
 
 def _exist(names: Iterable[str], path: Path, text: str, desk: Desk) -> Iterator[Problem]:
@@ -276,19 +279,19 @@ def _stands(name: str, section: str, desk: Desk) -> str:
 def _groups(desk: Desk) -> Iterator[Problem]:
     for name, group in desk.spec.groups.items():
         if group.where is not None:
-            yield from _formula(("groups", name, "where"), group.where, desk)
-        yield from _ruled(name, group, desk)
+            found = list(_formula(("groups", name, "where"), group.where, desk))
+            yield from found
+            if found:
+                continue
+        for path, condition in conditions.parts(group.rules) if group.rules is not None else ():
+            yield from desk.absent("properties", condition.property, ("groups", name, "rules", *path, "property"))
+        yield from _fits(name, group, desk)
 
 
-def _ruled(name: str, group: Group, desk: Desk) -> Iterator[Problem]:
-    if group.rules is None:
-        return
-    base: Path = ("groups", name, "rules")
-    for path, condition in conditions.parts(group.rules):
-        yield from desk.absent("properties", condition.property, (*base, *path, "property"))
-    for wrong in conditions.mismatches(group.rules):
-        where = desk.places.value(*base, *wrong.path)
-        yield Problem(f"{called(('groups', name))}: {wrong.message}", where, wrong.hint)
+def _fits(name: str, group: Group, desk: Desk) -> Iterator[Problem]:
+    from reconcile.spec import fitting
+
+    yield from fitting.group(name, group, kinds.declared(desk.spec), desk.places)
 
 
 def _lists(desk: Desk) -> Iterator[Problem]:

@@ -49,7 +49,7 @@ def load(path: str | FilePath, *, environ: Mapping[str, str] | None = None) -> S
     for file in files:
         book.read(file)
     spec = book.spec(alone=len(files) == 1)
-    spec._places, spec._folder = book.places.keys, str(root if root.is_dir() else root.parent)
+    spec._places, spec._folder = book.places, str(root if root.is_dir() else root.parent)
     if environ is not None:
         _require(spec, environ)
     return spec

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from reconcile.errors import Problem
-from reconcile.spec import conduct, guards, model
+from reconcile.spec import conduct, group, guards, model
 from reconcile.spec.model import Path
 from reconcile.spec.places import Places, called, meant
 from reconcile.spec.source import Contract, SourceSpec
@@ -66,7 +66,7 @@ def _path(detail: ErrorDetails, data: Mapping[str, Any]) -> tuple[Path, bool]:
 
 
 def _untagged(loc: Path) -> Path:
-    """Pydantic's path without the kinds of rules (`all`, `any`, `condition`) that it puts before each rule's keys."""
+    """Pydantic's path without the kinds of rules (`all`, `condition`, …) that it puts before each rule's keys."""
     if loc[:1] != ("groups",) or loc[2:3] != ("rules",):
         return loc
     path, before = list(loc[:3]), True
@@ -121,7 +121,7 @@ def _unknown(path: Path, data: Mapping[str, Any], places: Places) -> Problem:
     *parent, key = path
     known = [name for name in _known(tuple(parent), data) if name not in _keys(_value(data, tuple(parent)))]
     whole = f"there is no section {key}" if not parent else f'{called(tuple(parent))} knows no key "{key}"'
-    hint = "Put one inside the other." if {"all", "any"} <= _keys(_value(data, tuple(parent))) else None
+    hint = "Put one inside the other." if len(group.KINDS.keys() & _keys(_value(data, tuple(parent)))) > 1 else None
     return Problem(whole, places.key(*path), hint or meant(str(key), known))
 
 
@@ -176,7 +176,7 @@ _PARTS: Mapping[str, type[BaseModel]] = {
     "profiles": model.Profiles,
     "properties": model.Property,
     "vars": model.VarSpec,
-    "groups": model.Group,
+    "groups": group.Group,
     "policy": model.Policy,
     "engine": model.Engine,
 }
@@ -198,9 +198,7 @@ def _part(path: Path, data: Mapping[str, Any]) -> type[BaseModel]:
         case ("policy", "guards", *rest):
             return guards.PerList if rest and rest[0] in ("removals", "opted_out_joins") else guards.Guards
         case ("groups", _, "rules", *_):
-            rule = _value(data, path)
-            kinds: Mapping[str, type[BaseModel]] = {"all": model.All, "any": model.Any_}
-            return next((kind for key, kind in kinds.items() if key in _keys(rule)), model.Condition)
+            return group.KINDS.get(group.kind_of(_value(data, path)), group.Condition)
     return _PARTS[str(path[0])]
 
 

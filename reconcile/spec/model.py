@@ -6,26 +6,28 @@ import hashlib
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
     BeforeValidator,
-    Discriminator,
     Field,
     PrivateAttr,
     StrictBool,
     StrictFloat,
     StrictInt,
     StringConstraints,
-    Tag,
     model_validator,
 )
 
 from reconcile.errors import Where
 from reconcile.spec.conduct import GiveUp
+from reconcile.spec.group import Group
 from reconcile.spec.guards import Guards
 from reconcile.spec.part import Part, Scalar
 from reconcile.spec.source import SourceSpec
+
+if TYPE_CHECKING:
+    from reconcile.spec.places import Places
 
 Path: TypeAlias = tuple[str | int, ...]
 """Where in the merged spec: `("groups", "high_value", "where")`."""
@@ -134,82 +136,6 @@ class VarSpec(Part):
     """`clear` sends null; `skip` leaves what is there."""
 
 
-class Op(StrEnum):
-    """What a condition asks of a property."""
-
-    EXISTS = "exists"
-    EQ = "eq"
-    NE = "ne"
-    GT = "gt"
-    GTE = "gte"
-    LT = "lt"
-    LTE = "lte"
-    CONTAINS = "contains"
-    STARTS_WITH = "starts_with"
-    IN = "in"
-    BEFORE = "before"
-    AFTER = "after"
-
-
-class Condition(Part):
-    """One comparison. A property that is null fits no condition but `exists: false`, `ne` included, as in SQL."""
-
-    property: str
-    """The property that is asked about."""
-    op: Op
-    """What is asked, such as `gte`. Text is compared with
-    its case; `contains` and `starts_with` know no wildcards."""
-    value: Scalar | list[Scalar] = None
-    """What to compare with: a list for `in`; true (also when left out) or false for `exists`; for `before` and
-    `after` a date, a date and time, `90 days ago` (days, weeks, months, years), `today` or `now`, all in UTC. Dates and
-    `... ago` compare whole days."""
-
-
-class All(Part):
-    """Every one of these holds."""
-
-    all: list[Rule] = Field(min_length=1)
-    """Conditions, or further `all` and `any`."""
-
-
-class Any_(Part):  # noqa: N801 -- `Any` is typing's
-    """At least one of these holds."""
-
-    any: list[Rule] = Field(min_length=1)
-    """Conditions, or further `all` and `any`."""
-
-
-def _rule_kind(rule: Any) -> str:
-    keys = rule if isinstance(rule, Mapping) else getattr(rule, "model_fields_set", ())
-    return next((kind for kind in ("all", "any") if kind in keys), "condition")
-
-
-Rule: TypeAlias = Annotated[
-    Annotated[Condition, Tag("condition")] | Annotated[All, Tag("all")] | Annotated[Any_, Tag("any")],
-    Discriminator(_rule_kind),
-]
-"""`{all: [...]}`, `{any: [...]}`, or one condition."""
-
-
-class Group(Part):
-    """An audience: a rule over properties, mapped to a natural list. Exactly one of `where` and `rules`."""
-
-    list: str
-    """The Sailthru list."""
-    where: str | None = None
-    """A boolean SQL expression over properties."""
-    rules: Rule | None = None
-    """The same for people who do not write SQL: `all`, `any`, or one condition."""
-    description: str | None = None
-    """For people."""
-
-    @model_validator(mode="after")
-    def _one_rule(self) -> Self:
-        if (self.where is None) == (self.rules is None):
-            raise ValueError("needs exactly one of where, rules")
-        return self
-
-
 class Mode(StrEnum):
     """What a plan may do."""
 
@@ -311,14 +237,17 @@ class Spec(Part):
     )
     """Where the rows are worked on."""
 
-    _places: Mapping[Path, Where] = PrivateAttr(default_factory=dict)
+    _places: Places | None = PrivateAttr(default=None)
     _folder: str = PrivateAttr(default=".")
 
     def where(self, *path: str | int) -> Where | None:
         """The place of a part in its file, or of its nearest parent that has one."""
-        while path and path not in self._places:
-            path = path[:-1]
-        return self._places.get(path)
+        return self._places.key(*path) if self._places else None
+
+    @property
+    def places(self) -> Places | None:
+        """All places of a spec that was read from files."""
+        return self._places
 
     def content(self) -> dict[str, Any]:
         """What the spec says, as plain data without what is left at its default."""

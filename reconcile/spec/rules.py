@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -20,12 +20,11 @@ from sqlglot import Dialect, exp
 from sqlglot.errors import ParseError, SqlglotError, TokenError
 
 from reconcile.errors import Problem, SpecInvalid, Where
-from reconcile.spec import conditions, functions
-from reconcile.spec.model import All, Any_, Condition, Group, Op, Rule
-from reconcile.spec.part import Scalar
+from reconcile.spec import conditions, functions, operators
+from reconcile.spec.group import All, Any_, Condition, Group, None_, Rule
+from reconcile.spec.kinds import Kinds
 from reconcile.spec.places import spot
 
-Value: TypeAlias = Scalar | list[Scalar]
 Tree: TypeAlias = Any
 """A node of sqlglot's syntax tree, whose base class has changed its name between releases."""
 
@@ -40,7 +39,8 @@ class Formula:
     """As it was written; for structured rules, the SQL they mean."""
     properties: frozenset[str]
     """The properties it reads, as written."""
-    _tree: Tree = field(repr=False, compare=False)
+    tree: Tree = field(repr=False, compare=False)
+    """As sqlglot reads it; nobody may change it."""
 
     def sql(self, as_of: datetime) -> str:
         """Canonical DuckDB SQL: names in quotes, the clock as a literal in UTC.
@@ -49,7 +49,7 @@ class Formula:
             as_of: the run's one clock; without an offset it is taken for UTC.
         """
         moment = as_of.astimezone(UTC) if as_of.tzinfo else as_of
-        return _sql(self._tree.copy().transform(lambda node: _stop(node, moment)))
+        return _sql(self.tree.copy().transform(lambda node: _stop(node, moment)))
 
 
 @lru_cache(maxsize=1024)
@@ -67,8 +67,11 @@ def parse(text: str) -> Formula:
     return _formula(text, tree)
 
 
-def of(group: Group) -> Formula:
+def of(group: Group, known: Kinds | None = None) -> Formula:
     """The formula of a group, whichever way it is said.
+
+    Args:
+        known: the kinds of properties, as far as they are known.
 
     Raises:
         SpecInvalid: see `parse`.
@@ -77,20 +80,26 @@ def of(group: Group) -> Formula:
         return parse(group.where)
     if group.rules is None:
         raise SpecInvalid([Problem(f'the group of list "{group.list}" has no rule')])
-    return from_rules(group.rules)
+    return from_rules(group.rules, known)
 
 
-def from_rules(rule: Rule) -> Formula:
+def from_rules(rule: Rule, known: Kinds | None = None) -> Formula:
     """The formula that a structured rule means.
 
     Raises:
-        SpecInvalid: a value does not fit its operator.
+        SpecInvalid: something in it does not fit.
     """
-    wrong = [Problem(found.message, None, found.hint) for found in conditions.mismatches(rule)]
-    if wrong:
-        raise SpecInvalid(wrong)
-    tree = _ruled(rule)
+    known = known or {}
+    found = [one for _, condition in conditions.parts(rule) for one in _mismatches(condition, known)]
+    if found:
+        raise SpecInvalid(found)
+    tree = _ruled(rule, known)
     return _formula(_sql(tree), tree)
+
+
+def _mismatches(condition: Condition, known: Kinds) -> Iterator[Problem]:
+    for one in operators.mismatches(condition, known.get(condition.property.casefold())):
+        yield Problem(one.message, None, one.hint)
 
 
 def _formula(text: str, tree: Tree) -> Formula:
@@ -247,69 +256,22 @@ _NAME = re.compile(r"[^\W\d]\w*")
 # Structured rules
 
 
-def _ruled(rule: Rule) -> Tree:
+def _ruled(rule: Rule, known: Kinds) -> Tree:
     match rule:
         case Condition():
-            return _condition(rule)
+            return _condition(rule, known)
         case All(all=rules):
-            return exp.and_(*map(_ruled, rules), dialect=_DUCKDB)
+            return exp.and_(*_all(rules, known), dialect=_DUCKDB)
         case Any_(any=rules):
-            return exp.or_(*map(_ruled, rules), dialect=_DUCKDB)
+            return exp.or_(*_all(rules, known), dialect=_DUCKDB)
+        case None_(none=rules):
+            return exp.not_(exp.or_(*_all(rules, known), dialect=_DUCKDB), dialect=_DUCKDB)
 
 
-def _condition(condition: Condition) -> Tree:
-    column = exp.column(condition.property, quoted=True)
-    return _OPERATORS[condition.op](column, condition.value)
+def _all(rules: list[Rule], known: Kinds) -> Iterator[Tree]:
+    return (_ruled(rule, known) for rule in rules)
 
 
-def _exists(column: Tree, value: Value) -> Tree:
-    null = exp.Is(this=column, expression=exp.null())
-    return null if value is False else exp.Not(this=null)
-
-
-def _compared(kind: type[Tree], column: Tree, value: Value) -> Tree:
-    return kind(this=column, expression=exp.convert(value))
-
-
-def _contains(column: Tree, value: Value) -> Tree:
-    return exp.Anonymous(this="CONTAINS", expressions=[column, exp.convert(value)])
-
-
-def _among(column: Tree, value: Value) -> Tree:
-    return exp.In(this=column, expressions=[exp.convert(one) for one in conditions.scalars(value)])
-
-
-def _timed(compare: type[Tree], column: Tree, value: Value) -> Tree:
-    moment = conditions.moment(str(value))
-    match moment:
-        case conditions.Ago(0, _):
-            limit: Tree = exp.CurrentDate()
-        case conditions.Ago(count, unit):
-            span = exp.Interval(this=exp.Literal.string(str(count)), unit=exp.var(unit))
-            limit = exp.cast(exp.Sub(this=exp.CurrentDate(), expression=span), "date")
-        case conditions.Now():
-            limit = exp.CurrentTimestamp()
-        case datetime():
-            limit = _instant(moment)
-        case date():
-            limit = _day(moment)
-        case None:
-            raise SpecInvalid([Problem(f'"{value}" is no time')])
-    precise = "timestamp" if isinstance(moment, (datetime, conditions.Now)) else "date"
-    return compare(this=exp.TryCast(this=column, to=exp.DataType.build(precise)), expression=limit)
-
-
-_OPERATORS: dict[Op, Callable[[Tree, Value], Tree]] = {
-    Op.EXISTS: _exists,
-    Op.EQ: partial(_compared, exp.EQ),
-    Op.NE: partial(_compared, exp.NEQ),
-    Op.GT: partial(_compared, exp.GT),
-    Op.GTE: partial(_compared, exp.GTE),
-    Op.LT: partial(_compared, exp.LT),
-    Op.LTE: partial(_compared, exp.LTE),
-    Op.CONTAINS: _contains,
-    Op.STARTS_WITH: partial(_compared, exp.StartsWith),
-    Op.IN: _among,
-    Op.BEFORE: partial(_timed, exp.LT),
-    Op.AFTER: partial(_timed, exp.GT),
-}
+def _condition(condition: Condition, known: Kinds) -> Tree:
+    column = _sql(exp.column(condition.property, quoted=True))
+    return _DUCKDB.parse(operators.sql(condition, column, known.get(condition.property.casefold())))[0]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from reconcile.spec import handbook, operators
 from reconcile.spec.model import Spec
 from reconcile.spec.source import WAYS
 
@@ -40,6 +41,8 @@ def json_schema() -> Schema:
         made["$defs"][name]["oneOf"] = [{"required": [key]} for key in keys]
     for secret in ("api_key", "api_secret"):
         made["$defs"]["Account"]["properties"][secret]["pattern"] = _REFERENCE
+    # Editors show them beside the choices; to the schema they mean nothing.
+    made["$defs"]["Op"]["enumDescriptions"] = [f"It {one.meaning}." for one in operators.TABLE.values()]
     return made
 
 
@@ -76,22 +79,24 @@ Secrets are never written down: `api_key` and `api_secret` are references, `"{{ 
 _TAIL = """## Null
 
 * In SQL (`where`, `sql`) null is SQL's: a comparison with it is not true. A group's rule that comes out null says no.
-* In `rules`, a property that is null fits no condition but `exists: false`; `ne` does not match it either.
+* In `rules`, a property that is null fits no condition but `exists: false`; `ne`, `not_in` and `none` do not match it
+  either. Examples stand in [operators.md](operators.md#null).
 * In a template, `default` takes its place (`{{ first_name | default('there') }}`) and conditions may ask for it.
   Anything else that needs its value makes the whole result null, as in SQL: nobody is greeted with "Hi ,". The
   property's `default`, or the var's `nulls`, then decides.
 
 ## The clock
 
-`now()`, `today()`, `current_date` and `current_timestamp` in SQL, and `today`, `now` and `90 days ago` in `rules`, all
-mean the one moment of the run, in UTC. Dates, `today` and `… ago` compare whole days: `after: 90 days ago` is true on
-the days after that day. `now` and values with a time of day compare moments.
+`now()`, `today()`, `current_date` and `current_timestamp` in SQL, and `today`, `now`, `90 days ago`, `in_past` and
+`in_next` in `rules`, all mean the one moment of the run, in UTC. Whole days and moments:
+[operators.md](operators.md#times).
 
 ## SQL
 
 An expression is one scalar expression in DuckDB's dialect over properties, by their ids. Statements, queries inside,
 aggregates, windows, `*`, parameters and lambdas are refused, as are functions that are not on the list in
-`reconcile/spec/functions.py`: those on it give the same for the same input.
+`reconcile/spec/functions.py`: those on it give the same for the same input. Numbers, texts, dates and true or false
+are compared with their own kind only; what does not fit is told with its place inside the expression.
 
 ## Templates
 
@@ -184,8 +189,9 @@ def _any_of(choices: Sequence[Schema], schema: Schema) -> str:
 
 
 def main(folder: str) -> None:
-    """Write `spec.md` and `spec.schema.json` into a folder."""
+    """Write `spec.md`, `spec.schema.json` and `operators.md` into a folder."""
     Path(folder, "spec.md").write_text(reference(), encoding="utf-8")
+    Path(folder, "operators.md").write_text(handbook.text(), encoding="utf-8")
     Path(folder, "spec.schema.json").write_text(text(), encoding="utf-8")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from graphlib import TopologicalSorter
@@ -12,9 +12,11 @@ import ibis
 import pyarrow as pa
 
 from reconcile.errors import Problem, SpecInvalid, TemplateFailed, Where
-from reconcile.spec import conditions, links, rules, templates
+from reconcile.spec import conditions, fitting, kinds, links, rules, templates
+from reconcile.spec.kinds import Kind, Kinds
 from reconcile.spec.model import Property, Spec, ValueType
 from reconcile.spec.part import Scalar
+from reconcile.spec.places import Places
 from reconcile.state import people, values, wording
 from reconcile.state.model import Invalid, Rows
 from reconcile.state.workspace import FormulaRefused, Workspace
@@ -86,8 +88,7 @@ class _Desk:
         if prop.template is not None:
             rows = self._render(rows, name, prop.template)
         elif prop.sql is not None:
-            formula = _Formula(rules.parse(prop.sql).sql(self.as_of), ("properties", name, "sql"))
-            rows = self._derive(rows, {name: formula})
+            rows = self._derive(rows, {name: self._expression(name, prop.sql, rows)})
         elif prop.column is not None:
             source = prop.source or self.spec.profiles.from_
             rows = rows.mutate(**{name: rows[people.column(source, prop.column)]})
@@ -95,9 +96,21 @@ class _Desk:
             rows = rows.mutate(**{name: ibis.literal(prop.value)})
         return self._finish(rows, name, prop)
 
+    def _expression(self, name: str, text: str, rows: Rows) -> _Formula:
+        formula, path = rules.parse(text), ("properties", name, "sql")
+        known = _kinds(formula.properties & self.spec.properties.keys(), rows)
+        if misfits := list(fitting.expression(path, formula, known, self.places)):
+            raise SpecInvalid(misfits)
+        return _Formula(formula.sql(self.as_of), path)
+
+    @property
+    def places(self) -> Places:
+        return self.spec.places or Places()
+
     def decide(self, rows: Rows) -> Rows:
         """Whether each person belongs to each group; a rule that comes out null says no."""
-        formulas = {f"g:{name}": self._rule(name) for name in self.spec.groups}
+        known = _kinds(self.spec.properties, rows)
+        formulas = {f"g:{name}": self._rule(name, known) for name in self.spec.groups}
         derived = self._derive(rows, formulas) if formulas else rows
         for column, formula in formulas.items():
             if not derived[column].type().is_boolean():
@@ -107,10 +120,12 @@ class _Desk:
         decided = {column: derived[column].fill_null(False) for column in formulas}  # noqa: FBT003 -- Ibis's own signature
         return derived.mutate(**decided)
 
-    def _rule(self, name: str) -> _Formula:
+    def _rule(self, name: str, known: Kinds) -> _Formula:
         group = self.spec.groups[name]
+        if misfits := list(fitting.group(name, group, known, self.places)):
+            raise SpecInvalid(misfits)
         part = "where" if group.where is not None else "rules"
-        return _Formula(rules.of(group).sql(self.as_of), ("groups", name, part))
+        return _Formula(rules.of(group, known).sql(self.as_of), ("groups", name, part))
 
     def settle(self, name: str, rows: Rows) -> Rows:
         """See `Known.settle`."""
@@ -200,6 +215,21 @@ class _Desk:
 
     def _at(self, *path: str) -> Where | None:
         return self.spec.where(*path)
+
+
+def _kinds(names: Iterable[str], rows: Rows) -> Kinds:
+    """The kinds of columns, as far as they have one."""
+    found = {name.casefold(): _kind(rows[name]) for name in names}
+    return {name: kind for name, kind in found.items() if kind is not None}
+
+
+def _kind(column: Rows) -> Kind | None:
+    found, kind = column.type(), values.kind_of(column)
+    if found.is_null():
+        return None
+    if kind is None:
+        return Kind.LIST if found.is_array() and found.value_type.is_string() else None
+    return kinds.of_type(kind)
 
 
 def _refused(message: str, where: Where | None, hint: str | None = None) -> SpecInvalid:

@@ -118,12 +118,14 @@ FORMULAS = (
     "born >= cast(date '2024-03-31' - interval '1 month' as date)", "try_cast(city as integer)",
     "try_cast('1_0.5' as bigint)", "cast(spent as text)", "try_cast(spent as integer)", "cast(member as integer)",
     "cast(last as date)", "try_cast('2024-1-5x' as date)", "cast(orders as double)", "ceil(spent)",
+    "try_cast(last as date) < cast(date '2024-03-01' - interval '90' days as date)",
+    "city like 'a\\_b'", "city ilike '%ΣΑΣ'", "city ilike 'İ%'",
     "not member", "member and orders > 0", "orders is distinct from 3", "\"CITY\" = 'Rome'",
 )  # fmt: skip
 UNLIKE = (
     "round(spent, 2)", "log(spent)", "week(born)", "dayofweek(born)", "orders % member", "date_trunc('month', born)",
     "regexp_replace(city, 'a', 'b')", "strftime(last, '%H')", "substring(city, 0, 2)", "hash(city)", "orders // 2",
-    "cast(2.5 as integer)", "cast(orders * 2.5 as integer)", "city || 2.50", "last - last", "city like 'a\\_b'",
+    "cast(2.5 as integer)", "cast(orders * 2.5 as integer)", "city || 2.50", "last - last",
 )  # fmt: skip
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconcile.errors import Problem, SpecInvalid
-from reconcile.spec import load, problems
-from reconcile.spec.model import Spec
+from reconcile.spec import kinds, load, operators, problems
+from reconcile.spec.model import Spec, ValueType
 
 WORDS = st.from_regex(r"[a-z_][A-Za-z0-9_]{0,8}", fullmatch=True).map(lambda word: f"p{word}")
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0{}%#"), min_size=1, max_size=20)
@@ -28,22 +28,47 @@ PROPERTIES = (
 )
 
 
-def conditions(names: list[str]) -> st.SearchStrategy[dict[str, Any]]:
-    name = st.sampled_from(names)
-    return (
-        st.fixed_dictionaries({"property": name, "op": st.sampled_from(["eq", "ne"]), "value": VALUES})
-        | st.fixed_dictionaries({"property": name, "op": st.sampled_from(["gt", "lte"]), "value": NUMBERS | TEXTS})
-        | st.fixed_dictionaries({"property": name, "op": st.just("exists")}, optional={"value": st.booleans()})
-        | st.fixed_dictionaries({"property": name, "op": st.just("in"), "value": st.lists(VALUES, min_size=1)})
-        | st.fixed_dictionaries({"property": name, "op": st.just("before"), "value": st.just("3 weeks ago")})
+TIMES = st.sampled_from(["2026-01-31", "2026-01-31T09:00:00+02:00", "3 weeks ago", "1 day from now", "today", "now"])
+SPANS = st.sampled_from(["90 days", "1 week", "12 months", "3 years"])
+PATTERNS = st.sampled_from(["^a.b$", "[a-z]{2,}", "(?:a|b)+?", "\\d\\."])
+LENGTHS = st.integers(0, 99) | st.sampled_from([">= 3", "!= 0", "<5"])
+SCALARS = {
+    "string": TEXTS, "integer": NUMBERS, "float": NUMBERS, "boolean": st.booleans(), "date": TIMES, "datetime": TIMES,
+}  # fmt: skip
+
+
+def fitting(name: str, kind: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Conditions on a property of this type."""
+    one = SCALARS[kind]
+    values = {
+        "exists": st.booleans(), "eq": one, "ne": one, "gt": one, "gte": one, "lt": one, "lte": one,
+        "between": st.lists(one, min_size=2, max_size=2), "in": st.lists(one, min_size=1, max_size=4),
+        "not_in": st.lists(one, min_size=1, max_size=4), "contains": TEXTS, "starts_with": TEXTS, "ends_with": TEXTS,
+        "like": TEXTS, "ilike": TEXTS, "matches": PATTERNS, "before": TIMES, "after": TIMES, "in_past": SPANS,
+        "in_next": SPANS, "length": LENGTHS,
+    }  # fmt: skip
+    ops = [op for op, found in operators.TABLE.items() if kinds.of_type(ValueType(kind)) in found.kinds]
+    return st.one_of(
+        st.fixed_dictionaries({"property": st.just(name), "op": st.just(str(op)), "value": values[op]}) for op in ops
     )
 
 
-def rules(names: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+def conditions(properties: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.one_of(
+        fitting(name, prop["type"])
+        if "type" in prop
+        else st.fixed_dictionaries(
+            {"property": st.just(name), "op": st.just("exists")}, optional={"value": st.booleans()}
+        )
+        for name, prop in properties.items()
+    )
+
+
+def rules(properties: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.recursive(
-        conditions(names),
+        conditions(properties),
         lambda inner: st.dictionaries(
-            st.sampled_from(["all", "any"]), st.lists(inner, min_size=1, max_size=3), min_size=1, max_size=1
+            st.sampled_from(["all", "any", "none"]), st.lists(inner, min_size=1, max_size=3), min_size=1, max_size=1
         ),
         max_leaves=5,
     )
@@ -54,7 +79,6 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
     properties = draw(st.dictionaries(WORDS, PROPERTIES, min_size=1, max_size=4))
     properties = dict({name.lower(): (name, prop) for name, prop in properties.items()}.values())
     public = [name for name, prop in properties.items() if not prop.get("private")]
-    names = list(properties)
     sent = draw(st.lists(st.sampled_from(public), max_size=3)) if public else []
     lists = draw(st.lists(LISTS, max_size=3, unique_by=str.casefold))
     long = draw(st.booleans())
@@ -65,7 +89,7 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
         "profiles": {"from": "people", "email": draw(TEXTS)},
         "properties": properties,
         "vars": {f"v{i}": {"property": name, "nulls": "skip"} if long else name for i, name in enumerate(sent)},
-        "groups": {f"g{i}": {"list": name, "rules": draw(rules(names))} for i, name in enumerate(lists)},
+        "groups": {f"g{i}": {"list": name, "rules": draw(rules(properties))} for i, name in enumerate(lists)},
         "policy": draw(st.fixed_dictionaries({}, optional={"mode": st.sampled_from(["enrich", "observe"])})),
     }
 

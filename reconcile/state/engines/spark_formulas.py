@@ -6,6 +6,7 @@ known to give the same is refused before anything runs, and the error says what 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from ibis.backends.sql.datatypes import DuckDBType, PySparkType
 from sqlglot import expressions as sge
 from sqlglot.optimizer.annotate_types import annotate_types
 
+from reconcile.spec import patterns
 from reconcile.state.engines import spark_sql
 from reconcile.state.engines.spark_sql import Tree, said
 from reconcile.state.workspace import FormulaRefused
@@ -24,12 +26,14 @@ _WHOLE = sge.DataType.INTEGER_TYPES
 _BROKEN = {_Kind.DOUBLE, _Kind.FLOAT}
 _NUMERIC = sge.DataType.NUMERIC_TYPES
 _TIMES = {_Kind.DATE, _Kind.TIMESTAMP, _Kind.TIMESTAMPNTZ}
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?)?")
+"""A time that both engines read alike, written out: it need not be taken apart for every row."""
 
 _SAME = (
     sge.Column, sge.Identifier, sge.Literal, sge.Null, sge.Boolean, sge.Var, sge.DataType, sge.DataTypeParam, sge.Paren,
     sge.And, sge.Or, sge.Not, sge.Is, sge.EQ, sge.NEQ, sge.GT, sge.GTE, sge.LT, sge.LTE, sge.NullSafeEQ,
     sge.NullSafeNEQ, sge.In, sge.Between, sge.Tuple, sge.Case, sge.If, sge.Coalesce, sge.Nullif, sge.Greatest,
-    sge.Least, sge.Add, sge.Mul, sge.Neg, sge.Interval, sge.Abs, sge.Length, sge.Trim, sge.Replace, sge.Reverse,
+    sge.Least, sge.Add, sge.Mul, sge.Neg, sge.Interval, sge.Abs, sge.Trim, sge.Replace, sge.Reverse,
     sge.StartsWith, sge.EndsWith, sge.Contains, sge.Year, sge.Month, sge.Day, sge.Quarter,
 )  # fmt: skip
 """What means the same to both as it is."""
@@ -177,6 +181,8 @@ def _cast(node: Tree) -> Tree:
         raise _Unlike("a cast of something whose type cannot be told")
     if to.this in _TEXT:
         return _text(subject)
+    if isinstance(subject, sge.Literal) and to.this in _TIMES and _ISO.fullmatch(subject.name):
+        return node
     found = _translated(subject)
     if _is(subject, _TEXT):
         read = spark_sql.of_text(found, PySparkType.to_ibis(to))
@@ -192,18 +198,43 @@ def _cast(node: Tree) -> Tree:
 
 
 def _like(node: Tree) -> Tree:
-    """DuckDB's patterns have no escape unless one is given; Spark's is the backslash."""
+    """DuckDB's patterns have no escape unless one is given; Spark's is the backslash, unless another is given."""
     pattern = node.expression
-    if not (isinstance(pattern, sge.Literal) and pattern.is_string) or "\\" in pattern.name:
+    if not (isinstance(pattern, sge.Literal) and pattern.is_string):
         raise _Unlike("like with anything but a plain pattern")
-    return type(node)(this=_text(node.this), expression=pattern.copy())
+    text, pattern = _text(node.this), pattern.copy()
+    if isinstance(node, sge.ILike):  # Spark's has small letters of its own
+        text, pattern = spark_sql.small(text), spark_sql.small(pattern)
+    like = sge.Like(this=text, expression=pattern)
+    if "\\" not in node.expression.name:
+        return like
+    unused = next(sign for sign in map(chr, range(33, 127)) if sign not in f"%_\\{node.expression.name.lower()}")
+    return sge.Escape(this=like, expression=sge.Literal.string(unused))
 
 
 def _matches(node: Tree) -> Tree:
     pattern = node.expression
     if not (isinstance(pattern, sge.Literal) and pattern.is_string) or node.args.get("flag"):
         raise _Unlike("regexp_matches() with anything but a plain pattern")
-    return said("RLIKE(:x, :re)", x=_text(node.this), re=spark_sql.ended(pattern.name))
+    java = patterns.java(pattern.name)
+    if java is None:
+        raise _Unlike("a regular expression beyond those of docs/operators.md")
+    return said("RLIKE(:x, :re)", x=_text(node.this), re=java)
+
+
+def _length(node: Tree) -> Tree:
+    """Of a list: its members."""
+    if _is(node.this, {_Kind.ARRAY, _Kind.LIST}):
+        return said("IF(:x IS NULL, NULL, SIZE(:x))", x=_translated(node.this))
+    return said("LENGTH(:x)", x=_text(node.this))
+
+
+def _includes(node: Tree) -> Tree:
+    """A list that has nulls and not the value does not have it: Spark is not sure."""
+    member = _text(node.expression)
+    return said(
+        "IF(:x IS NULL, NULL, COALESCE(ARRAY_CONTAINS(:x, :member), FALSE))", x=_translated(node.this), member=member
+    )
 
 
 def _part(node: Tree) -> Tree:
@@ -228,6 +259,8 @@ _WAYS: Mapping[type, Callable[[Tree], Tree]] = {
     sge.ILike: _like,
     sge.RegexpLike: _matches,
     sge.Substring: _part,
+    sge.Length: _length,
+    sge.ArrayContains: _includes,
     sge.Lower: lambda node: spark_sql.small(_text(node.this)),
     sge.Upper: lambda node: said(_UPPER, x=_text(node.this)),
     # Spark's are whole numbers of 64 bits; what is larger is whole already.

@@ -11,6 +11,7 @@ import pytest
 from reconcile import sources
 from reconcile.errors import Where
 from reconcile.spec.model import Spec
+from reconcile.spec.places import Places
 from reconcile.state.model import Demand
 
 Open = Callable[..., sources.OpenSource]
@@ -27,10 +28,8 @@ def spec_of(folder: Path, **parts: Any) -> Spec:
         }
     )
     spec._folder = str(folder)
-    spec._places = {
-        ("sources", "shop"): Where("shop.yaml", 3, 3, "  shop:"),
-        ("properties", "town"): Where("shop.yaml", 9, 3),
-    }
+    shop, town = Where("shop.yaml", 3, 3, "  shop:"), Where("shop.yaml", 9, 3)
+    spec._places = Places(keys={("sources", "shop"): shop, ("properties", "town"): town})
     return spec
 
 

@@ -10,11 +10,12 @@ from reconcile.spec import conditions
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ("90 days ago", conditions.Ago(90, "day")),
-        ("1 Week  ago ", conditions.Ago(1, "week")),
-        ("3 months ago", conditions.Ago(3, "month")),
-        ("2 years ago", conditions.Ago(2, "year")),
-        ("today", conditions.Ago(0, "day")),
+        ("90 days ago", conditions.Day(conditions.Span(90, "day"))),
+        ("1 Week  ago ", conditions.Day(conditions.Span(1, "week"))),
+        ("3 months ago", conditions.Day(conditions.Span(3, "month"))),
+        ("2 years ago", conditions.Day(conditions.Span(2, "year"))),
+        ("2 weeks from now", conditions.Day(conditions.Span(2, "week"), ahead=True)),
+        ("today", conditions.Day(conditions.Span(0, "day"))),
         ("Now", conditions.Now()),
         ("2026-01-31", date(2026, 1, 31)),
         ("2026-01-31T09:00:00", datetime(2026, 1, 31, 9, tzinfo=UTC)),

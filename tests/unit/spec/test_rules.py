@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from reconcile.errors import SpecInvalid
 from reconcile.spec import functions, rules
-from reconcile.spec.model import Group, Rule
+from reconcile.spec.group import Group, Rule
 
 AS_OF = datetime(2026, 3, 31, 10, 5, 30, tzinfo=UTC)
 RULES: TypeAdapter[Rule] = TypeAdapter(Rule)

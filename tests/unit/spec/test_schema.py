@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from reconcile.spec import schema
+from reconcile.spec import handbook, load, operators, schema
+from reconcile.spec.group import Condition
 
 ROOT = Path(__file__).parents[3]
 
@@ -17,9 +19,35 @@ def test_the_schema_is_that_of_the_code() -> None:
     assert (ROOT / "docs/spec.schema.json").read_text("utf-8") == schema.text(), "run `make docs`"
 
 
-def test_main_writes_both(tmp_path: Path) -> None:
+def test_the_operators_are_those_of_the_code() -> None:
+    assert (ROOT / "docs/operators.md").read_text("utf-8") == handbook.text(), "run `make docs`"
+
+
+EXAMPLES = """\
+version: 1
+account: {name: shop, api_key: "{{ env('KEY') }}", api_secret: "{{ env('SECRET') }}"}
+sources: {people: {file: people.csv, key: id}}
+profiles: {from: people, email: email}
+properties:
+  city: {column: city, type: string}
+  spent: {column: spent, type: float}
+  last_order_at: {column: last, type: datetime}
+  genres: {column: genres}
+groups:
+"""
+
+
+def test_the_examples_of_operators_are_right(tmp_path: Path) -> None:
+    examples = re.findall(r"^\| `\w+` .*`(\{property.*\})` \|$", handbook.text(), re.MULTILINE)
+    groups = [f"  g{at}: {{list: L{at}, rules: {example}}}\n" for at, example in enumerate(examples)]
+    (tmp_path / "spec.yaml").write_text(EXAMPLES + "".join(groups), "utf-8")
+    rules = [group.rules for group in load.load(tmp_path).groups.values()]
+    assert [rule.op for rule in rules if isinstance(rule, Condition)] == list(operators.TABLE)
+
+
+def test_main_writes_them_all(tmp_path: Path) -> None:
     schema.main(str(tmp_path))
-    assert {file.name for file in tmp_path.iterdir()} == {"spec.md", "spec.schema.json"}
+    assert {file.name for file in tmp_path.iterdir()} == {"spec.md", "spec.schema.json", "operators.md"}
 
 
 def test_every_key_has_a_meaning() -> None:

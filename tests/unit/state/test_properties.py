@@ -186,13 +186,35 @@ groups:
 def test_a_group_that_is_no_yes_or_no_is_refused_with_its_place(desk: Desk) -> None:
     [problem] = desk.refused('  p: {column: x}\ngroups:\n  big: {list: Big, where: "p + 1"}\n', x=[1]).problems
     assert problem.message.startswith('group "big" is not a yes or no')
-    assert str(problem.where).endswith("spec.yaml:8:20")
+    assert str(problem.where).endswith("spec.yaml:8:28")
+
+
+@pytest.mark.parametrize(
+    ("rule", "told", "column"),
+    [
+        ("where: p > '5'", "where of group \"g\": p is a number, and '5' a text", 30),
+        (
+            "rules: {property: p, op: like, value: a}",
+            'operator "like" does not fit property "p", which is a number',
+            44,
+        ),
+        ("rules: {any: [{property: p, op: in, value: [1, a]}]}", "and the value is a text", 66),
+    ],
+)
+def test_a_type_that_only_the_source_tells_is_checked_alike(desk: Desk, rule: str, told: str, column: int) -> None:
+    """The same words and place as where the property declares its type."""
+    groups = f"groups:\n  g: {{list: Good, {rule}}}\n"
+    [late] = desk.refused(f"  p: {{column: x}}\n{groups}", x=[1]).problems
+    [early] = desk.refused(f"  p: {{column: x, type: integer}}\n{groups}", x=[1]).problems
+    assert told in late.message
+    assert str(late.where).endswith(f"spec.yaml:8:{column}")
+    assert late == early
 
 
 def test_an_expression_that_makes_no_sense_of_its_types_is_refused_with_its_place(desk: Desk) -> None:
     [problem] = desk.refused("  p: {column: x}\n  q: {sql: \"p + date '2020-01-01'\"}\n", x=["secret"]).problems
-    assert problem.message.startswith('properties "q": ')
-    assert str(problem.where).endswith("spec.yaml:7:7")
+    assert problem.message == 'sql of property "q": p is a text, where a number stands'
+    assert str(problem.where).endswith("spec.yaml:7:13")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,73 @@
+"""What kinds of values there are, as far as a comparison cares: a number is never compared with a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from reconcile.spec.model import Property, Spec, ValueType
+from reconcile.spec.part import Scalar
+
+
+class Kind(StrEnum):
+    """A kind of values, in the words in which it is told."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOLEAN = "true or false"
+    TIME = "date or time"
+    LIST = "list of texts"
+    JSON = "JSON"
+
+
+_KINDS: Mapping[str, Kind] = {
+    "string": Kind.TEXT,
+    "email": Kind.TEXT,
+    "phone": Kind.TEXT,
+    "url": Kind.TEXT,
+    "integer": Kind.NUMBER,
+    "float": Kind.NUMBER,
+    "boolean": Kind.BOOLEAN,
+    "date": Kind.TIME,
+    "datetime": Kind.TIME,
+    "list": Kind.LIST,
+    "json": Kind.JSON,
+}
+
+Kinds = Mapping[str, Kind]
+"""Properties, by their ids in small letters (SQL does not tell case apart), to their kinds where these are known."""
+
+
+def of_type(kind: ValueType) -> Kind:
+    """The kind of a property's type."""
+    return _KINDS[kind]
+
+
+def types(kind: Kind) -> tuple[ValueType, ...]:
+    """The types of a kind."""
+    return tuple(one for one in ValueType if _KINDS[one] is kind)
+
+
+def of_scalar(value: Scalar) -> Kind | None:
+    """The kind of a value as it is written in a spec; None for null."""
+    match value:
+        case None:
+            return None
+        case bool():
+            return Kind.BOOLEAN
+        case str():
+            return Kind.TEXT
+        case _:
+            return Kind.NUMBER
+
+
+def declared(spec: Spec) -> Kinds:
+    """What is known of properties before any data is read."""
+    found = {name.casefold(): _of(prop) for name, prop in spec.properties.items()}
+    return {name: kind for name, kind in found.items() if kind is not None}
+
+
+def _of(prop: Property) -> Kind | None:
+    if prop.type is not None:
+        return of_type(prop.type)
+    return Kind.TEXT if prop.template is not None else of_scalar(prop.value)
