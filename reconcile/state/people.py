@@ -101,11 +101,15 @@ def gather(
         name: _named(name, rows, spec.sources[name].key if name != home else _key(spec))
         for name, rows in tables.items()
     }
-    several = {name: _repeated(rows, KEY, workspace, f"several in {name}") for name, rows in keyed.items()}
-    judged = _judged(_addressed(spec, keyed[home]), several, home, workspace)
-    bad = workspace.keep("bad", judged.filter(judged[REASON].notnull()).select(KEY, EMAIL, REASON))
+    addressed = _addressed(spec, keyed[home])
+    with steps.step(progress, "checking rows") as step:
+        several = {name: _repeated(rows, KEY, workspace, f"several in {name}") for name, rows in keyed.items()}
+        judged = _judged(addressed, several, home, workspace)
+        bad = workspace.keep("bad", judged.filter(judged[REASON].notnull()).select(KEY, EMAIL, REASON))
+        step.advance(facts[0].rows)
     return People(
-        home=judged.filter(judged[REASON].isnull()).drop(REASON),
+        # Whose rows can be used is told by their keys from here on: to judge all rows anew would cost each pass more.
+        home=addressed.filter(addressed[KEY].notnull()).anti_join(bad, KEY),
         others=tuple(_once(rows, several[name]) for name, rows in keyed.items() if name != home),
         held=bad.select(hash=values.md5(bad[EMAIL]), identity=bad[KEY]),
         invalid=(*_invalid(bad, home, workspace, masks), *_misfits(sources[name] for name in tables)),

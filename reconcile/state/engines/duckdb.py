@@ -61,6 +61,9 @@ class DuckDB(Workspace):
         # Global: a cursor would else go by the machine's clock again.
         self._engine.raw_sql("SET GLOBAL TimeZone = 'UTC'; SET enable_progress_bar = false")
         self._engine.raw_sql(SHORTEST)
+        # Joins are written with the side to be held in memory on the right. The engine cannot know how many records an
+        # export has, took it for the smaller side, and held ten million rows to find a hundred thousand.
+        self._engine.raw_sql("SET GLOBAL disabled_optimizers = 'build_side_probe_side'")
 
     def _close(self) -> None:
         self._engine.disconnect()

@@ -13,7 +13,9 @@ from pathlib import Path
 from reconcile.errors import ExportBroken
 from reconcile.state.model import Export
 
-_OPTIONS = """auto_detect = FALSE, header = TRUE, delim = ',', quote = '"', escape = '"'"""
+_OPTIONS = """auto_detect = FALSE, header = TRUE, delim = ',', quote = '"', escape = '"', buffer_size = 4_000_000"""
+"""Buffers of the engine's own size, 32 MB and several a thread, are what a plan of ten million had no memory for; one
+is also the longest record."""
 _ABREAST, _IN_ORDER = "strict_mode = TRUE, parallel = TRUE)", "strict_mode = TRUE, parallel = FALSE)"
 _PIECE = 2**20
 _NUMBER = re.compile(r"CSV Error on Line: (\d+)")
@@ -21,7 +23,7 @@ _NO_SID, _NO_HASH = "a record has no profile id", "a record has an e-mail hash o
 _KINDS = (
     (r"unterminated quote|invalid state", "its quotes do not fit"),
     (r"Expected Number of Columns", "it has not as many fields as the header"),
-    (r"Maximum line size", "it is longer than 2 MB"),
+    (r"Maximum line size", "it is longer than 4 MB"),
     (r"unicode|utf-?8", "it is not UTF-8"),
     (_NO_SID, _NO_SID),
     (_NO_HASH, _NO_HASH),

@@ -35,7 +35,7 @@ def test_the_engine_gets_what_is_left_beside_ourselves(monkeypatch: pytest.Monke
     monkeypatch.setattr(capacity, "memory", lambda: 8 * GIB)
     monkeypatch.setattr(capacity, "processors", lambda: 16)
     assert capacity.of("25%").engine == 2 * GIB - capacity.OURS
-    assert [capacity.of(limit).threads for limit in ("384MiB", "512MiB", "1GiB", "4GiB")] == [1, 2, 8, 16]
+    assert [capacity.of(limit).threads for limit in ("384MiB", "512MiB", "1GiB", "4GiB")] == [1, 1, 5, 16]
 
 
 def test_without_a_limit_it_is_half_of_what_there_is_and_never_too_little(monkeypatch: pytest.MonkeyPatch) -> None:

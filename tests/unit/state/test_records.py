@@ -46,7 +46,7 @@ def text(records: str) -> bytes:
         (text(f"{GOOD},{HASH},{PLANTED}\n"), "a record has no profile id"),
         (text(f"{GOOD}s3,{HASH[:9]},{PLANTED}\n"), "a record has an e-mail hash of a wrong length"),
         (text(f"{GOOD}s3,{PLANTED},{HASH}\n"), "a record has an e-mail hash of a wrong length"),
-        (text(f"{GOOD}s3,{HASH},{PLANTED * 200_000}\n"), "it is longer than 2 MB"),
+        (text(f"{GOOD}s3,{HASH},{PLANTED * 400_000}\n"), "it is longer than 4 MB"),
         (text(f"{GOOD}s3,{HASH},{PLANTED}").replace(b"ville", b"\xff\xfe") + b"\n" + GOOD.encode(), "it is not UTF-8"),
         (text(GOOD) + b"s3," + HASH.encode() + b",\xff\xfe\n", "cannot be read as CSV|not UTF-8"),
         (b"<html>\n<body>Down for maintenance</body>\n</html>\n", "it has not as many fields as the header"),
