@@ -6,12 +6,12 @@ import sys
 
 from reconcile.cli.options import SPECS, SpecPath, load
 from reconcile.cli.telling import counted
-from reconcile.errors import SpecInvalid
 
 
 def validate(spec: SpecPath = SPECS) -> None:
     """Read the specs and report every problem; touches no database and no account."""
     from reconcile import screen, sources
+    from reconcile.errors import SpecInvalid
 
     loaded = load(spec)
     if problems := sources.check(loaded):

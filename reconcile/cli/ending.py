@@ -12,7 +12,6 @@ import typer
 from typer.exceptions import TyperException
 
 from reconcile.cli import telling
-from reconcile.errors import ReconcileError
 
 USAGE = 64
 BUG = 1
@@ -28,11 +27,6 @@ def run(command: Callable[..., Any]) -> NoReturn:
     except typer.Abort:
         telling.say("Nothing was done.")
         sys.exit(1)
-    except ReconcileError as error:
-        from reconcile import screen
-
-        screen.error(error, as_json="--json" in sys.argv)
-        sys.exit(error.exit_status)
     except KeyboardInterrupt:
         telling.say("Interrupted.")
         sys.exit(130)
@@ -40,9 +34,20 @@ def run(command: Callable[..., Any]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has left: nothing to say
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 -- the last line of defence: no person's value in a traceback
-        _unexpected(error)
-        sys.exit(BUG)
+        sys.exit(_failed(error))
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _failed(error: Exception) -> int:
+    from reconcile.errors import ReconcileError  # not needed for as long as nothing fails
+
+    if not isinstance(error, ReconcileError):
+        _unexpected(error)
+        return BUG
+    from reconcile import screen
+
+    screen.error(error, as_json="--json" in sys.argv)
+    return error.exit_status
 
 
 def _misused(usage: TyperException) -> None:

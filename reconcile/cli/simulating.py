@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from reconcile.cli import telling
-from reconcile.errors import ReconcileError
 
 
 class Limits(StrEnum):
@@ -50,7 +49,7 @@ def simulator(
                 seeds.load(played, people)
             serve(played, port=port, ready=lambda url: _ready(url, next(iter(keys)), faults))
     except (ValueError, OSError) as error:
-        raise ReconcileError(f"The simulator cannot run: {error}") from None
+        raise _told(f"The simulator cannot run: {error}") from None
 
 
 def seed(
@@ -65,8 +64,14 @@ def seed(
         with store.kept(kept, data):
             seeds.load(kept, people)
     except (ValueError, OSError) as error:
-        raise ReconcileError(f"Nothing was loaded: {error}") from None
+        raise _told(f"Nothing was loaded: {error}") from None
     telling.say(f"{data} holds {telling.counted(len(kept.account.profiles), 'profile')} now.")
+
+
+def _told(words: str) -> Exception:
+    from reconcile.errors import ReconcileError
+
+    return ReconcileError(words)
 
 
 def _ready(url: str, key: str, faults: str) -> None:

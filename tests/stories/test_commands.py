@@ -286,6 +286,7 @@ def test_a_log_says_what_every_step_did(desk: Desk) -> None:
     steps = [line.partition(":")[0] for line in told]
     assert steps == [
         "reading customers",
+        "checking rows",
         "evaluating properties",
         "exporting lists",
         "reading who may differ",
