@@ -127,7 +127,7 @@ async def held(
         if clock() >= until:
             raise AccountBusy(
                 f"Another apply is at work on this account: {other.told(clock())}.",
-                hint="Wait for it, or let this one wait: --lock-timeout SECONDS.",
+                hint="Wait for it, or let this one wait: --lock-timeout TIME.",
             )
         await sleep(min(_LOOK, until - clock()))
     lease = Lease(path, mine, clock, lost)

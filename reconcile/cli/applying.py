@@ -41,8 +41,11 @@ def apply(
     as_json: AsJson = False,
     state: State = STATE,
     lock_timeout: Annotated[
-        float, typer.Option(help="Seconds to wait for another apply to leave the account.", min=0)
-    ] = 0,
+        float | None,
+        typer.Option(
+            help="Wait so long for another apply to leave the account: 45s, 10m.", parser=duration, metavar="TIME"
+        ),
+    ] = None,
     max_duration: Annotated[
         float | None,
         typer.Option(help="End after so long, to be gone on with: 45s, 90m, 2h.", parser=duration, metavar="TIME"),
@@ -71,7 +74,7 @@ def apply(
             made = archive.read(what)
         with telling.steps(as_json=as_json, profile=profile) as steps:
             doing = functools.partial(ours.apply, made, allowed=allowed, events=steps)
-            report = asyncio.run(_heeding(doing, lock_timeout=lock_timeout, max_duration=max_duration))
+            report = asyncio.run(_heeding(doing, lock_timeout=lock_timeout or 0.0, max_duration=max_duration))
             steps.end()
     if as_json:
         screen.report_event(report)
