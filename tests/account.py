@@ -115,7 +115,7 @@ class FakeAccount:
         columns = tuple(f"c{index}" for index in range(len(vars) + 2))
         return Export(list_name, str(path), columns, dict(zip(vars, columns[2:], strict=True)))
 
-    async def create_list(self, name: str) -> None:
+    async def create_list(self, name: str, *, doubtful: bool = False) -> None:
         await self._called("create_list", name)
         if name not in {one.name for one in self.remote}:
             self.natural(name)

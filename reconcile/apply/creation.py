@@ -30,7 +30,7 @@ class Creation:
         Raises:
             TwinLists, AccountUnfit: a name is not one natural list.
         """
-        made = [await self._create(item.action.list) for item in chunk]
+        made = [await self._create(item) for item in chunk]
         there = await self._there([one.who for one in made if one is not None])
         begun()
         return [one and verdict(one, "" if one.who in there else "the list is not there") for one in made]
@@ -44,11 +44,12 @@ class Creation:
                 break
         return there
 
-    async def _create(self, name: str) -> Receipt | None:
+    async def _create(self, item: Item[CreateList]) -> Receipt | None:
+        name = item.action.list
         if self.brake.pulled:
             return None
         try:
-            error = await attempted(self.account.create_list(name))
+            error = await attempted(self.account.create_list(name, doubtful=item.doubtful))
         except Ended:
             return None
         self.brake.note(failed=error is not None)

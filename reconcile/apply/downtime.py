@@ -61,9 +61,9 @@ class Breaker:
         """All lists."""
         return await self._through(self._account.lists)
 
-    async def create_list(self, name: str) -> None:
+    async def create_list(self, name: str, *, doubtful: bool = False) -> None:
         """Make sure that a list exists."""
-        await self._through(lambda: self._account.create_list(name))
+        await self._through(lambda: self._account.create_list(name, doubtful=doubtful))
 
     async def upsert(self, write: Write) -> None:
         """One write."""

@@ -47,8 +47,12 @@ class Executor(Protocol):
         """All lists, twins included."""
         ...
 
-    async def create_list(self, name: str) -> None:
-        """Make sure that a natural list of this name exists: looked up first, and again after an unsure answer."""
+    async def create_list(self, name: str, *, doubtful: bool = False) -> None:
+        """Make sure that a natural list of this name exists: looked up first, and again after an unsure answer.
+
+        Args:
+            doubtful: an earlier attempt may have made it, so that it is to be looked for until it would show.
+        """
         ...
 
     async def upsert(self, write: Write) -> None:

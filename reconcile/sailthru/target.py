@@ -115,16 +115,19 @@ class Target:
             return None
         return _sighting(body, frozenset(vars))
 
-    async def create_list(self, name: str) -> None:
+    async def create_list(self, name: str, *, doubtful: bool = False) -> None:
         """Make sure that a list of this name exists.
 
         One at a time, looked up first and again when a call was unsure: else there are twins (SAILTHRU.md §14.8).
+
+        Args:
+            doubtful: an earlier attempt may have made it just now, and it may not show yet.
         """
         if "$" in name:
             raise ApiRejected(f'A list name may not hold "$": "{name}".', code=None, status=0)
         async with self._creating:
             attempt = 0
-            while not await self._has_list(name, () if attempt == 0 else _SETTLE):
+            while not await self._has_list(name, _SETTLE if doubtful or attempt else ()):
                 attempt += 1
                 try:
                     await self._call("POST", "list", {"list": name})

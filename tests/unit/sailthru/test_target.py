@@ -159,6 +159,13 @@ def test_an_unsure_list_that_does_not_show_is_made_again():
     assert sum(clock.slept) > 5  # a write may take so long to show
 
 
+def test_a_list_that_may_have_been_made_just_now_is_waited_for():
+    clock = Clock()
+    script = Script(NO_LIST, NO_LIST, A_LIST)  # a run was killed after its POST: it shows late
+    with_target(script, lambda t: t.create_list("Main", doubtful=True), clock=clock)
+    assert asked(script) == ["GET /list"] * 3
+
+
 def test_a_list_is_not_tried_for_ever():
     script = Script(otherwise=lambda method, *_: NO_LIST if method == "GET" else HTML)
     with pytest.raises(AccountUnavailable):
