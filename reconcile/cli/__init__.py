@@ -5,7 +5,7 @@ Heavy imports wait inside the commands, so that `--help` imports Typer and littl
 
 from __future__ import annotations
 
-from reconcile.cli import applying, describing, ending, observing, planning, simulating
+from reconcile.cli import applying, describing, ending, formatting, observing, planning, simulating
 from reconcile.cli.lazily import Commands
 
 _COMMANDS = (
@@ -15,6 +15,7 @@ _COMMANDS = (
     planning.plan,
     planning.show,
     applying.apply,
+    formatting.fmt,
     describing.schema,
     simulating.simulator,
     simulating.seed,

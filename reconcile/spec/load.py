@@ -1,4 +1,4 @@
-"""From YAML to a frozen `Spec`, or to every problem with its place. The only file that knows YAML."""
+"""From YAML to a frozen `Spec`, or to every problem with its place. The only file that reads YAML."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def load(path: str | FilePath, *, environ: Mapping[str, str] | None = None) -> S
     """
     root = FilePath(path)
     book = _Book()
-    files = _files(root)
-    for file in files:
+    found = files(root)
+    for file in found:
         book.read(file)
-    spec = book.spec(alone=len(files) == 1)
+    spec = book.spec(alone=len(found) == 1)
     spec._places, spec._folder = book.places, str(root if root.is_dir() else root.parent)
     if environ is not None:
         _require(spec, environ)
@@ -91,7 +91,12 @@ def _require(spec: Spec, environ: Mapping[str, str]) -> None:
 # Files
 
 
-def _files(root: FilePath) -> list[FilePath]:
+def files(root: FilePath) -> list[FilePath]:
+    """The files of a spec: that one, or all below the folder, in the order of their names.
+
+    Raises:
+        SpecInvalid: there is none.
+    """
     if not root.exists():
         raise SpecInvalid([Problem(f"there is no file or folder {root}")])
     if not root.is_dir():

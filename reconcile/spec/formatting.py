@@ -1,0 +1,188 @@
+"""The canonical form of a spec file: what it says and every comment stay, the rest is always written the same.
+
+Keys of a part stand in the order of the reference (docs/spec.md), but where a comment or an empty line stands between
+them; ids stay where their author put them. Two spaces a level, no quotes where none are needed and double ones where
+they are, no more than one empty line, exactly one before each section; lines are not wrapped. What is written in one
+line (`{property: city, nulls: skip}`) stays so.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, get_args, get_origin
+
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.emitter import Emitter
+from ruamel.yaml.tokens import CommentToken
+
+from reconcile.spec.model import Spec
+
+Tree: TypeAlias = Any
+"""What ruamel reads: maps and sequences that know their comments."""
+
+_OLD = frozenset({"yes", "no", "on", "off", "y", "n"})
+"""Words that older readers of YAML, editors among them, take for true or false."""
+_SECTION = re.compile(r"[^\s#-]")
+_TEXT = re.compile(r"(:|-)\s+[|>][-+\d]*(\s+#.*)?$")
+"""The head of a text of several lines."""
+
+
+def canonical(text: str) -> str:
+    """The canonical form of the text of a valid spec file: it says the same, and is its own canonical form.
+
+    Raises:
+        ValueError: it would not say the same: a bug of ours, told rather than written to a file.
+    """
+    made = _written(text)
+    if _said(made) != _said(text):
+        raise ValueError("the canonical form says something else")
+    return made
+
+
+def _said(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def _written(text: str) -> str:
+    yaml = YAML()
+    yaml.Emitter = _Emitter
+    yaml.width = 1_000_000
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.allow_unicode = True
+    tree = yaml.load(text)
+    _arrange(tree, Spec)
+    out = io.StringIO()
+    yaml.dump(tree, out)
+    return _spaced(out.getvalue())
+
+
+class _Emitter(Emitter):
+    """Double quotes where quotes are needed, as everywhere in our documentation."""
+
+    def choose_scalar_style(self) -> Any:
+        """Single ones only for what would need escapes in double ones."""
+        style = super().choose_scalar_style()
+        if style == "" and self.event.value.lower() in _OLD:
+            return '"'
+        return '"' if style == "'" and not set(self.event.value) & {'"', "\\"} else style
+
+
+# The order of keys
+
+
+def _arrange(tree: Tree, kind: Any) -> None:
+    """Put the keys of all parts in their order; `kind` is what the reference says stands here."""
+    if isinstance(tree, CommentedSeq):
+        for item in tree:
+            _arrange(item, _of_items(kind))
+    if not isinstance(tree, CommentedMap):
+        return
+    model = _model(kind, tree)
+    if model is None:
+        for value in tree.values():
+            _arrange(value, _of_values(kind))
+        return
+    fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+    for key, value in tree.items():
+        _arrange(value, fields.get(key))
+    if not any(_tokens(tree)):
+        for key in (key for key in fields if key in tree):
+            tree.move_to_end(key)
+
+
+def _model(kind: Any, tree: Mapping[str, Any]) -> type[BaseModel] | None:
+    """The part that these keys are of, of those that may stand here."""
+    keys = {*tree}
+    models = (one for one in _within(kind) if isinstance(one, type) and issubclass(one, BaseModel))
+    return next((one for one in models if keys <= {f.alias or n for n, f in one.model_fields.items()}), None)
+
+
+def _of_values(kind: Any) -> Any:
+    return next((get_args(one)[1] for one in _within(kind) if get_origin(one) in (Mapping, dict)), None)
+
+
+def _of_items(kind: Any) -> Any:
+    return next((get_args(one)[0] for one in _within(kind) if get_origin(one) in (Sequence, list, tuple)), None)
+
+
+def _within(kind: Any) -> Iterator[Any]:
+    """A kind, and those that it is one of."""
+    yield kind
+    if get_origin(kind) not in (Mapping, dict, Sequence, list, tuple):
+        for part in get_args(kind):
+            yield from _within(part)
+
+
+# Comments and empty lines
+
+
+def _tokens(tree: Tree) -> Iterator[CommentToken]:
+    """The comments and empty lines in a part, at any depth."""
+    if not isinstance(tree, (CommentedMap, CommentedSeq)):
+        return
+    yield from _flat([tree.ca.comment, tree.ca.end])
+    for held in tree.ca.items.values():
+        yield from _flat(held)
+    for value in tree.values() if isinstance(tree, CommentedMap) else tree:
+        yield from _tokens(value)
+
+
+def _flat(held: Any) -> Iterator[CommentToken]:
+    if isinstance(held, CommentToken):
+        yield held
+    elif isinstance(held, list):
+        for one in held:
+            yield from _flat(one)
+
+
+def _spaced(text: str) -> str:
+    """Empty lines and comments where they belong, outside of texts of several lines, which stay as they are."""
+    lines: list[str] = []
+    for line, free in _lines(text):
+        if not free:
+            lines.append(line)
+        elif line.strip():
+            _indent(lines, line)
+            if lines and _SECTION.match(line):
+                _part(lines)
+            lines.append(line)
+        elif lines and lines[-1].strip():
+            lines.append("")
+    return "\n".join(lines).strip("\n") + "\n"
+
+
+def _lines(text: str) -> Iterator[tuple[str, bool]]:
+    """Each line, and whether it is free: no part of a text of several lines."""
+    within: int | None = None
+    for line in text.splitlines():
+        if within is not None and line.strip() and _depth(line) <= within:
+            within = None
+        yield line, within is None
+        if within is None and _TEXT.search(line) and not line.lstrip().startswith("#"):
+            within = _depth(line)
+
+
+def _indent(lines: list[str], line: str) -> None:
+    """Comments between a key and the first of its parts stand as deep as that part."""
+    at = len(lines)
+    while at and lines[at - 1].lstrip().startswith("#"):
+        at -= 1
+    if at and lines[at - 1].endswith(":") and _depth(line) > _depth(lines[at - 1]):
+        lines[at:] = [" " * _depth(line) + one.lstrip() for one in lines[at:]]
+
+
+def _part(lines: list[str]) -> None:
+    """One empty line before a section and the comments on top of it."""
+    at = len(lines)
+    while at and lines[at - 1].startswith("#"):
+        at -= 1
+    if at and lines[at - 1].strip():
+        lines.insert(at, "")
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
