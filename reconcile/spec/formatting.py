@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, get_args, get_origin
+from types import SimpleNamespace
+from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 from ruamel.yaml import YAML
@@ -86,12 +88,22 @@ def _arrange(tree: Tree, kind: Any) -> None:
         for value in tree.values():
             _arrange(value, _of_values(kind))
         return
-    fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+    fields = _fields(model)
     for key, value in tree.items():
         _arrange(value, fields.get(key))
-    if not any(_tokens(tree)):
-        for key in (key for key in fields if key in tree):
+    ordered = [key for key in fields if key in tree]
+    after = _following(tree)
+    if ordered and not _keeps(tree, ordered[-1]):
+        for key in ordered:
             tree.move_to_end(key)
+    if after is not None:
+        tree.ca.items[[*tree][-1]] = after
+
+
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    """The keys of a part, and what may stand at each; some are names yet, known in the file of the part."""
+    named = SimpleNamespace(__annotations__={f.alias or n: f.annotation for n, f in model.model_fields.items()})
+    return get_type_hints(named, vars(sys.modules[model.__module__]), include_extras=True)
 
 
 def _model(kind: Any, tree: Mapping[str, Any]) -> type[BaseModel] | None:
@@ -120,15 +132,32 @@ def _within(kind: Any) -> Iterator[Any]:
 # Comments and empty lines
 
 
-def _tokens(tree: Tree) -> Iterator[CommentToken]:
-    """The comments and empty lines in a part, at any depth."""
+def _keeps(tree: CommentedMap, last: str | None) -> bool:
+    """Whether comments or empty lines stand between the keys, so that their order has to stay.
+
+    Args:
+        last: the key that would be the last: what follows a part at its end belongs to whatever comes next.
+    """
+    between = any(_flat([tree.ca.comment, *tree.ca.items.values()]))
+    return between or any(_trails(value) for key, value in tree.items() if key != last or key != [*tree][-1])
+
+
+def _following(tree: CommentedMap) -> list[Any] | None:
+    """Take off what follows the last key on lines of its own: it is to stay at the end, whichever key that will be."""
+    last = [*tree][-1] if tree else None
+    held = tree.ca.items.get(last)
+    if held is not None and all(token.value.startswith("\n") for token in _flat(held)):
+        taken: list[Any] = tree.ca.items.pop(last)
+        return taken
+    return None
+
+
+def _trails(tree: Tree) -> bool:
+    """Whether something follows a part at its end."""
     if not isinstance(tree, (CommentedMap, CommentedSeq)):
-        return
-    yield from _flat([tree.ca.comment, tree.ca.end])
-    for held in tree.ca.items.values():
-        yield from _flat(held)
-    for value in tree.values() if isinstance(tree, CommentedMap) else tree:
-        yield from _tokens(value)
+        return False
+    inner = [*tree.values()] if isinstance(tree, CommentedMap) else [*tree]
+    return any(_flat(tree.ca.end)) or (bool(inner) and _trails(inner[-1]))
 
 
 def _flat(held: Any) -> Iterator[CommentToken]:
@@ -167,12 +196,14 @@ def _lines(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _indent(lines: list[str], line: str) -> None:
-    """Comments between a key and the first of its parts stand as deep as that part."""
+    """Comments stand as deep as what follows them, but for those at the end of a deeper part."""
     at = len(lines)
     while at and lines[at - 1].lstrip().startswith("#"):
         at -= 1
-    if at and lines[at - 1].endswith(":") and _depth(line) > _depth(lines[at - 1]):
-        lines[at:] = [" " * _depth(line) + one.lstrip() for one in lines[at:]]
+    before = next((_depth(one) for one in reversed(lines[:at]) if one.strip()), 0)
+    for nth in range(at, len(lines)):
+        if not _depth(line) < _depth(lines[nth]) == before:
+            lines[nth] = " " * _depth(line) + lines[nth].lstrip()
 
 
 def _part(lines: list[str]) -> None:

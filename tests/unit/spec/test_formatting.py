@@ -90,14 +90,14 @@ properties:
 
 groups:
   g:
+    list: "G: x"
     rules:
       all:
         - {property: b, op: gt, value: 3}
         # kept
         - property: a
           op: eq
-          value: 'say "hi"'
-    list: "G: x"
+          value: say "hi"
 """
 
 
