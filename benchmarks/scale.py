@@ -67,10 +67,10 @@ def median(costs: Sequence[ground.Cost]) -> ground.Cost:
     return ground.Cost(*figures, said.pop())
 
 
-def run(sizes: Sequence[int], steps: Mapping[str, Step] | None = None) -> dict[int, dict[str, ground.Cost]]:
+def run(sizes: Sequence[int]) -> dict[int, dict[str, ground.Cost]]:
     """Measure these sizes and keep the figures; gives all that are kept."""
     for size in sizes:
-        keep(size, medians(size, steps or STEPS))
+        keep(size, medians(size, STEPS))
         print(f"  {size:,} done", flush=True)
     return kept()
 
