@@ -20,7 +20,8 @@ from reconcile.apply.model import Events, Report, Unheard
 from reconcile.errors import CredentialsRefused
 from reconcile.plan import allowances, guards, integrity, planner
 from reconcile.plan.model import AccountFace, Allowance, Face, Plan
-from reconcile.sailthru import limits, observation, target
+from reconcile.sailthru import inventory, limits, observation, target
+from reconcile.sailthru.inventory import Inventory
 from reconcile.sailthru.kept import Manifest, Whose, draft
 from reconcile.sailthru.model import Credentials
 from reconcile.spec import managed, templates
@@ -78,6 +79,16 @@ class Reconciler:
         with self._workspace() as workspace:
             async with self._account(spec.account, spec.policy, workspace.folder) as (account, _):
                 return await account.check()
+
+    async def inventory(self, account: Account) -> Inventory:
+        """What an account has before anybody manages it: lists, vars and their types. Nothing is written.
+
+        Raises:
+            CredentialsRefused, AccountUnavailable, AccountUnfit: see `errors`.
+        """
+        with self._workspace() as workspace:
+            async with self._account(account, Policy(), workspace.folder) as (connected, _):
+                return await inventory.take(connected)
 
     async def observe(self, spec: Spec, out: Path, *, progress: Progress | None = None) -> Manifest:
         """Keep what a plan would read of the account in bulk in the folder `out`, for `plan(observed=...)`.

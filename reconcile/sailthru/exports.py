@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -87,3 +88,17 @@ def _header(path: Path) -> list[str]:
 def unfit(list_name: str) -> ExportBroken:
     """What came as the export of a list is none: a page of words, an empty file, or a header that is cut."""
     return ExportBroken([list_name], f'its header has no columns "{SID}" and "{HASH}"')
+
+
+def vars_in(path: Path) -> tuple[str, ...]:
+    """The vars that an export without `fields` shows: all columns that are not native, or are so a second time."""
+    header = _header(path)
+    return tuple(name for at, name in enumerate(header) if name not in NATIVE or name in header[:at])
+
+
+def sids(export: Export, most: int) -> list[str]:
+    """The sids of the first members of an export."""
+    at = export.columns.index(export.sid_column)
+    with Path(export.path).open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        records = itertools.islice(csv.reader(file), 1, most + 1)
+        return [record[at] for record in records if len(record) > at]

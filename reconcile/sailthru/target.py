@@ -84,9 +84,13 @@ class Target:
 
     async def lists(self) -> Sequence[RemoteList]:
         """All lists, twins included. The account's cap is 2,000 and there are no pages (SAILTHRU.md §2, §8.4)."""
+        return [one for one, _ in await self.counted_lists()]
+
+    async def counted_lists(self) -> Sequence[tuple[RemoteList, int | None]]:
+        """All lists with how many members Sailthru counts: never too few, often too many (SAILTHRU.md §8.1)."""
         body = await self._call("GET", "list", {})
         try:
-            return [_remote_list(one) for one in body["lists"] or ()]
+            return [(_remote_list(one), _count(one)) for one in body["lists"] or ()]
         except (KeyError, TypeError):
             raise ApiRejected("Sailthru's answer to GET /list is not understood.", code=None, status=200) from None
 
@@ -244,6 +248,11 @@ def _named(ref: Ref) -> dict[str, Any]:
 def _remote_list(one: Mapping[str, Any]) -> RemoteList:
     kind = str(one["type"])
     return RemoteList(str(one["list_id"]), str(one["name"]), "natural" if kind == "normal" else kind)
+
+
+def _count(one: Mapping[str, Any]) -> int | None:
+    count = one.get("email_count")
+    return count if isinstance(count, int) else None
 
 
 def _sighting(body: Mapping[str, Any], wanted: frozenset[str]) -> Sighting:
