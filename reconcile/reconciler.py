@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from reconcile.sailthru.kept import Manifest, Whose, draft
 from reconcile.sailthru.model import Credentials
 from reconcile.spec import managed, templates
 from reconcile.spec.model import Account, Mode, Policy, Spec
-from reconcile.state import capacity, desired, engines
+from reconcile.state import capacity, desired, engines, verdicts
 from reconcile.state import observed as reading
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
@@ -35,6 +35,9 @@ from reconcile.state.workspace import Workspace
 
 APPLYING = 512 * 2**20
 """Bytes of memory that are enough for an apply: a million upserts by job fit in."""
+
+TESTING = 512 * 2**20
+"""The same for the rows of a spec's tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +236,12 @@ class Reconciler:
     async def verify(self, spec: Spec, *, progress: Progress | None = None) -> bool:
         """Whether the account is as the spec and the sources say, by a fresh plan that comes out empty."""
         return (await self.plan(spec, progress=progress)).face.empty
+
+    def test(self, spec: Spec) -> Iterator[verdicts.Verdict]:
+        """Run the spec's own tests, one after the other, on the rows that they give; nothing else is read."""
+        with self._workspace(most=TESTING) as workspace:
+            for name in spec.tests:
+                yield verdicts.run(spec, name, workspace, self.now())
 
     def _workspace(self, *, most: int | None = None) -> DuckDB:
         """Where the tables of a run are, with the means it may use; `most` is enough where nobody said."""

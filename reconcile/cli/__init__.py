@@ -5,13 +5,24 @@ Heavy imports wait inside the commands, so that `--help` imports Typer and littl
 
 from __future__ import annotations
 
-from reconcile.cli import applying, describing, ending, formatting, observing, planning, simulating, starting
+from reconcile.cli import (
+    applying,
+    describing,
+    ending,
+    formatting,
+    observing,
+    planning,
+    simulating,
+    starting,
+    testing,
+)
 from reconcile.cli.lazily import Commands
 
 _COMMANDS = (
     starting.init,
     starting.import_,
     describing.validate,
+    testing.test,
     describing.check,
     observing.observe,
     planning.plan,

@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from reconcile.screen.printing import error, event, lines, report, report_event
 from reconcile.screen.steps import Steps
+from reconcile.screen.verdicts import verdict, verdict_json
 
-__all__ = ["Steps", "error", "event", "lines", "report", "report_event"]
+__all__ = ["Steps", "error", "event", "lines", "report", "report_event", "verdict", "verdict_json"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconcile.errors import Problem, SpecInvalid, Where
-from reconcile.spec import conditions, kinds, links, origins, templates
+from reconcile.spec import cases, conditions, kinds, links, origins, templates
 from reconcile.spec.group import Group
 from reconcile.spec.model import Path, Property, Spec, ValueType
 from reconcile.spec.places import Places, called, meant, spot
@@ -45,7 +45,7 @@ def problems(spec: Spec, places: Places, declared: Mapping[str, Collection[str]]
         declared: section -> all ids that are there, also of parts that are not sound.
     """
     desk = Desk(spec, places, declared)
-    checks = (_secrets, _origins, _profiles, _properties, _circles, _vars, _groups, _lists, _guards)
+    checks = (_secrets, _origins, _profiles, _properties, _circles, _vars, _groups, _lists, _guards, cases.problems)
     return [problem for check in checks for problem in check(desk)]
 
 
@@ -61,7 +61,7 @@ _STUBS: Mapping[str, Mapping[str, Any]] = {
 
 def sound(data: Mapping[str, Any], bad: Collection[Path]) -> dict[str, Any]:
     """The data without its bad parts: what must be there is replaced by a stub, so that the rest can be checked."""
-    known = _STUBS.keys() | {"properties", "vars", "groups", "policy", "engine"}
+    known = _STUBS.keys() | {"properties", "vars", "groups", "policy", "engine", "tests"}
     return {section: {**_STUBS.get(section, {}), **_kept(section, data.get(section), bad)} for section in sorted(known)}
 
 

@@ -19,6 +19,8 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.emitter import Emitter
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.tokens import CommentToken
 
 from reconcile.spec.model import Spec
@@ -51,7 +53,7 @@ def _said(text: str) -> Any:
 
 def _written(text: str) -> str:
     yaml = YAML()
-    yaml.Emitter = _Emitter
+    yaml.Emitter, yaml.Representer = _Emitter, _Representer
     yaml.width = 1_000_000
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.allow_unicode = True
@@ -71,6 +73,18 @@ class _Emitter(Emitter):
         if style == "" and self.event.value.lower() in _OLD:
             return '"'
         return '"' if style == "'" and not set(self.event.value) & {'"', "\\"} else style
+
+
+class _Representer(RoundTripRepresenter):
+    """Writes null as a word: where a mapping stands in one line, nothing would become `!!null ""`."""
+
+    def null(self, _: None) -> ScalarNode:
+        """The word."""
+        node: ScalarNode = self.represent_scalar("tag:yaml.org,2002:null", "null")
+        return node
+
+
+_Representer.add_representer(type(None), _Representer.null)
 
 
 # The order of keys

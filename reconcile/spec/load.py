@@ -22,8 +22,8 @@ from reconcile.spec.model import Path, Spec
 from reconcile.spec.places import Page, Places, called
 
 DEEPEST, MOST_NODES = 40, 500_000
-_MERGED = {("version",), ("sources",), ("properties",), ("vars",), ("groups",)}
-_SECTIONS = ("sources", "properties", "vars", "groups", "account", "profiles", "policy", "engine")
+_MERGED = {("version",), ("sources",), ("properties",), ("vars",), ("groups",), ("tests",)}
+_SECTIONS = ("sources", "properties", "vars", "groups", "account", "profiles", "policy", "engine", "tests")
 _TAG = "tag:yaml.org,2002:"
 _START = "It starts with version: 1."
 Data: TypeAlias = dict[str, Any]

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from reconcile.errors import Problem
 from reconcile.spec import conduct, group, guards, model
+from reconcile.spec.case import Case, Expected
 from reconcile.spec.model import Path
 from reconcile.spec.places import Places, called, meant
 from reconcile.spec.source import Contract, SourceSpec
@@ -179,6 +180,7 @@ _PARTS: Mapping[str, type[BaseModel]] = {
     "groups": group.Group,
     "policy": model.Policy,
     "engine": model.Engine,
+    "tests": Case,
 }
 
 _INNER: Mapping[str, type[BaseModel]] = {
@@ -197,6 +199,8 @@ def _part(path: Path, data: Mapping[str, Any]) -> type[BaseModel]:
             return _INNER[inner]
         case ("policy", "guards", *rest):
             return guards.PerList if rest and rest[0] in ("removals", "opted_out_joins") else guards.Guards
+        case ("tests", _, "expect", _, *_):
+            return Expected
         case ("groups", _, "rules", *_):
             return group.KINDS.get(group.kind_of(_value(data, path)), group.Condition)
     return _PARTS[str(path[0])]

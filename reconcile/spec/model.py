@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from reconcile.errors import Where
+from reconcile.spec.case import Case
 from reconcile.spec.conduct import GiveUp
 from reconcile.spec.group import Group
 from reconcile.spec.guards import Guards
@@ -236,6 +237,8 @@ class Spec(Part):
         Engine()
     )
     """Where the rows are worked on."""
+    tests: Mapping[PartName, Case] = Field(default_factory=dict)
+    """Tests of this spec, by id, which `reconcile test` runs offline."""
 
     _places: Places | None = PrivateAttr(default=None)
     _folder: str = PrivateAttr(default=".")
@@ -255,8 +258,12 @@ class Spec(Part):
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of what the spec says: the same after reformatting, reordering, or moving between files."""
-        text = json.dumps(self.content(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        """SHA-256 (hex) of what the spec says: the same after reformatting, reordering, or moving between files.
+
+        What its tests say of it changes nothing.
+        """
+        said = {section: part for section, part in self.content().items() if section != "tests"}
+        text = json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def __eq__(self, other: object) -> bool:

@@ -63,9 +63,9 @@ _HEAD = """# The spec, key by key
 <!-- Made by `make docs`; edit `reconcile/spec/model.py` instead. -->
 
 A spec is a folder of YAML files (all `*.yaml` and `*.yml` below it; names that start with `.` or `_` are left out)
-or one file. Every file says `version: 1`. `sources`, `properties`, `vars` and `groups` may be spread over files and are
-merged by their ids; `account`, `profiles`, `policy` and `engine` stand in one file. What is defined twice is an error
-that names both places, and a key that is not listed here is an error too. Editors read
+or one file. Every file says `version: 1`. `sources`, `properties`, `vars`, `groups` and `tests` may be spread over
+files and are merged by their ids; `account`, `profiles`, `policy` and `engine` stand in one file. What is defined twice
+is an error that names both places, and a key that is not listed here is an error too. Editors read
 [spec.schema.json](spec.schema.json); put this on top of a file:
 
 ```yaml
@@ -104,12 +104,13 @@ Jinja, in its sandbox, over properties by their ids. There is no `random`, no ot
 function.
 """
 
-_HOLDS = {"sources": "SourceSpec", "properties": "Property", "vars": "VarSpec", "groups": "Group"}
+_HOLDS = {"sources": "SourceSpec", "properties": "Property", "vars": "VarSpec", "groups": "Group", "tests": "Case"}
 _MORE = {
     "sources": {"contract": "Contract"},
     "profiles": {"identity": "Identity"},
     "groups": {"rules": "Condition"},
     "policy": {"guards": "Guards", "guards.removals": "PerList", "give_up": "GiveUp"},
+    "tests": {"expect": "Expected"},
 }
 
 

@@ -87,10 +87,10 @@ def build(
     found = people.gather(spec, sources, workspace, masks, progress, as_of)
     with steps.step(progress, "evaluating properties") as step:
         known = properties.evaluate(spec, found.rows, workspace, as_of)
-        shape = _shape(spec, known.rows, found.key_column)
+        shape = shape_of(spec, known.rows, found.key_column)
         step.advance(found.total)
     return Desired(
-        rows=_table(spec, known.rows, shape),
+        rows=table(spec, known.rows, shape),
         shape=shape,
         held=found.held,
         invalid=(*found.invalid, *known.unconverted),
@@ -98,11 +98,20 @@ def build(
         total=found.total,
         settle=known.settle,
         violations=found.violations,
-        _among=lambda keys: _table(spec, known.over(found.among(keys)), shape),
+        _among=lambda keys: table(spec, known.over(found.among(keys)), shape),
     )
 
 
-def _shape(spec: Spec, rows: Rows, key: Rows) -> Shape:
+def shape_of(spec: Spec, rows: Rows, key: Rows) -> Shape:
+    """What is managed.
+
+    Args:
+        rows: people with their properties.
+        key: the column of the source's key, as it was read.
+
+    Raises:
+        SpecInvalid: a property has no type that a var can have.
+    """
     managed = [
         Var(name, _type(spec, name, rows[var.property]), var.nulls is Nulls.SKIP) for name, var in spec.vars.items()
     ]
@@ -125,7 +134,8 @@ def _type(spec: Spec, name: str, column: Rows) -> ValueType:
     return kind
 
 
-def _table(spec: Spec, rows: Rows, shape: Shape) -> Rows:
+def table(spec: Spec, rows: Rows, shape: Shape) -> Rows:
+    """A desired table, of people with their properties and groups."""
     email = rows[people.EMAIL]
     columns = {"hash": values.md5(email), "email": email}
     for var in shape.vars:

@@ -43,12 +43,14 @@ class People:
         home: a row a person: `k:id`, `k:email` and the columns of the source of profiles.
         others: further sources with a `k:id` each, at most one row a person.
         held: `hash, identity` of people whose rows cannot be used.
+        refused: the same people, with `k:id`, `k:email` and `k:reason`, why.
         total: people who can be used.
     """
 
     home: Rows
     others: tuple[Rows, ...]
     held: Rows
+    refused: Rows
     invalid: tuple[Invalid, ...]
     sources: tuple[SourceFacts, ...]
     key_column: Rows
@@ -112,6 +114,7 @@ def gather(
         home=addressed.filter(addressed[KEY].notnull()).anti_join(bad, KEY),
         others=tuple(_once(rows, several[name]) for name, rows in keyed.items() if name != home),
         held=bad.select(hash=values.md5(bad[EMAIL]), identity=bad[KEY]),
+        refused=bad,
         invalid=(*_invalid(bad, home, workspace, masks), *_misfits(sources[name] for name in tables)),
         sources=tuple(facts),
         key_column=tables[home][_key(spec)],

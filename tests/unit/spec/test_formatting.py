@@ -144,3 +144,7 @@ def test_a_formatted_spec_has_the_same_digest(tmp_path: Path) -> None:
     before.write_text(UNTIDY, encoding="utf-8")
     after.write_text(canonical(UNTIDY), encoding="utf-8")
     assert rc.load(before).digest == rc.load(after).digest
+
+
+def test_null_is_a_word() -> None:
+    assert canonical("version: 1\nvars: {a: null, b: ~}\n").endswith("vars: {a: null, b: null}\n")

@@ -1,0 +1,30 @@
+"""`test`: a spec's own tests."""
+
+from __future__ import annotations
+
+import typer
+
+from reconcile.cli.options import SPECS, STATE, AsJson, SpecPath, load, reconciler
+from reconcile.cli.telling import counted
+
+FAILED = 1
+
+
+def test(spec: SpecPath = SPECS, as_json: AsJson = False) -> None:  # noqa: PT028 -- a command, no test
+    """Run the specs' own tests on the rows that they give. Touches no database and no account."""
+    from reconcile import screen
+
+    passed = failed = 0
+    for one in reconciler(STATE, None, None).test(load(spec)):
+        if as_json:
+            screen.event("test", **screen.verdict_json(one))
+        else:
+            screen.lines(screen.verdict(one))
+        passed, failed = passed + one.passed, failed + (not one.passed)
+    if as_json:
+        screen.event("tests", passed=passed, failed=failed)
+    elif passed + failed:
+        screen.lines([f"{counted(passed + failed, 'test')}: {passed:,} passed, {failed:,} failed."])
+    else:
+        screen.lines([f"{spec} has no tests. Write some under tests:, see docs/testing.md."])
+    raise typer.Exit(FAILED if failed else 0)

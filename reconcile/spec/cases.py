@@ -1,0 +1,107 @@
+"""What must hold between a spec and its own tests, and the columns that a spec reads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from reconcile.errors import Problem
+from reconcile.spec.case import Case, Expected
+from reconcile.spec.model import Path, Spec
+from reconcile.spec.part import Scalar
+from reconcile.spec.places import Places, called, meant
+
+if TYPE_CHECKING:
+    from reconcile.spec.check import Desk
+
+
+def reads(spec: Spec, source: str) -> set[str]:
+    """The columns that a spec reads of a source."""
+    home = spec.profiles.from_
+    columns = {spec.sources[source].key}
+    if source == home:
+        columns |= {spec.profiles.email, spec.profiles.id or spec.sources[source].key}
+    columns |= {prop.column for prop in spec.properties.values() if prop.column and (prop.source or home) == source}
+    contract = spec.sources[source].contract
+    return columns | set(contract.columns if contract else ())
+
+
+def key(spec: Spec) -> str:
+    """The column of the source of profiles that tells people apart."""
+    return spec.profiles.id or spec.sources[spec.profiles.from_].key
+
+
+def clock(text: str) -> datetime | None:
+    """A day or a moment, in UTC where it does not say; None where the text is neither."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def names(spec: Spec, case: Case) -> set[str]:
+    """Everybody who is given, by key and by address, as `known_as` has them."""
+    rows = case.given.get(spec.profiles.from_, ())
+    columns = (key(spec), spec.profiles.email)
+    return {known_as(row[column]) for row in rows for column in columns if row.get(column) is not None}
+
+
+def known_as(value: Scalar | list[Scalar]) -> str:
+    """A key or address as it is looked for: `1.0` is `1`, and case and outer space mean nothing."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip().lower()
+
+
+def problems(desk: Desk) -> Iterator[Problem]:
+    """What does not fit between the tests and the rest of the spec."""
+    for name, case in desk.spec.tests.items():
+        if case.as_of is not None and clock(case.as_of) is None:
+            path: Path = ("tests", name, "as_of")
+            hint = "Write 2026-03-01, or 2026-03-01T12:00:00Z."
+            yield Problem(f"{called(path)} is no date or time", desk.places.value(*path), hint)
+        yield from _given(name, case, desk)
+        for person, expected in case.expect.items():
+            yield from _expected(("tests", name, "expect", person), expected, case, desk)
+
+
+def _given(name: str, case: Case, desk: Desk) -> Iterator[Problem]:
+    home, path = desk.spec.profiles.from_, ("tests", name, "given")
+    if home in desk.spec.sources and not case.given.get(home):
+        message = f'{called(path)} has no rows of source "{home}", and so nobody'
+        yield Problem(message, desk.places.key(*path), "Every person has a row there.")
+    for source, rows in case.given.items():
+        yield from desk.absent("sources", source, (*path, source), desk.places.key(*path, source))
+        if source not in desk.spec.sources:
+            continue
+        known = reads(desk.spec, source)
+        for at, row in enumerate(rows):
+            for column in row.keys() - known:
+                place = desk.places.key(*path, source, at, column)
+                message = f'{called((*path, source, at))}: nothing in the spec reads a column "{column}"'
+                yield Problem(message, place, meant(column, known))
+
+
+def _expected(path: Path, expected: Expected, case: Case, desk: Desk) -> Iterator[Problem]:
+    spec, person = desk.spec, str(path[-1])
+    known = names(spec, case) if spec.profiles.from_ in spec.sources else {known_as(person)}
+    if known_as(person) not in known:
+        message = f'{called(path[:2])} expects something of "{person}", and no row that is given is theirs'
+        yield Problem(message, desk.places.key(*path), meant(person, known))
+    vars_ = {*desk.declared.get("vars", ()), *((spec.profiles.identity.var,) if spec.profiles.identity else ())}
+    for var in expected.vars:
+        yield from _unknown("var", var, vars_, (*path, "vars", var), desk.places)
+    for part, groups in (("in", expected.in_), ("not_in", expected.not_in)):
+        for at, group in enumerate(groups):
+            yield from desk.absent("groups", group, (*path, part, at))
+    for at, group in enumerate(expected.not_in):
+        if group in expected.in_:
+            message = f'{called(path)} expects group "{group}" both in and not_in'
+            yield Problem(message, desk.places.value(*path, "not_in", at))
+
+
+def _unknown(thing: str, name: str, known: Collection[str], path: Path, places: Places) -> Iterator[Problem]:
+    if name not in known:
+        yield Problem(f'{called(path[:-1])}: there is no {thing} "{name}"', places.key(*path), meant(name, known))
