@@ -33,8 +33,6 @@ TableName = Annotated[str | None, typer.Option("--table", help="The table with o
 Email = Annotated[str | None, typer.Option("--email", help="Its column with the e-mail address.", metavar="COLUMN")]
 Key = Annotated[str | None, typer.Option("--key", help="Its column with your own id of a person.", metavar="COLUMN")]
 AccountName = Annotated[str | None, typer.Option("--account", help="A short name for the account.", metavar="NAME")]
-
-
 Vars = Annotated[
     str | None,
     typer.Option("--vars", help="Columns that may leave the house, as vars; none if nobody says.", metavar="A,B,..."),
@@ -106,12 +104,13 @@ def _vacant(out: Path) -> None:
 
 def _people(out: Path, connect: str, table: str | None, email: str | None, key: str | None) -> People:
     """Where the people are: what the options say, or the person, or what is the only way."""
-    from reconcile.sources.discovery import Place
+    from reconcile.sources.discovery import Place, of_people
     from reconcile.spec.drafting import People
 
     place = Place(connect, Path.cwd())
     if table is None and not place.is_file:
-        table = asking.one("the table with one row a person", "--table", None, (), place.tables())
+        tables = place.tables()
+        table = asking.one("the table with one row a person", "--table", None, of_people(tables), tables)
     found = place.look(None if place.is_file else table)
     names = _usable([one.name for one in found.columns])
     return People(
@@ -193,6 +192,9 @@ def _say_found(found: Inventory, matched: int) -> None:
 def _say_next(out: Path, people: People) -> None:
     from reconcile.spec import drafting
 
+    if people is not drafting.EXAMPLE:
+        told = f'the table "{people.table}"' if people.file is None else "the file"
+        telling.say(f'People: {told}, their addresses in "{people.email}", their ids in "{people.key}".')
     telling.say("Its mode is observe: it can be planned, and not applied. Next:")
     if people.file is None:
         telling.say(f"  export {drafting.CONNECT}=...  # the URL; it is not written down")

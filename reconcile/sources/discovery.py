@@ -6,7 +6,7 @@ Values stay here. What is told of them is how many look like an address, and whe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +38,10 @@ _CATALOG: Final = (
 )
 _HERE: Final = {"duckdb": "current_schema()", "postgres": "current_schema()", "mysql": "database()"}
 """How a database calls the schema whose tables need no schema before their name; elsewhere it is always written."""
+
+
+_PEOPLE: Final = ("customer", "user", "member", "subscriber", "contact", "client", "person", "people", "profile")
+"""What tables of people are called, in the singular or the plural; the likeliest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +187,9 @@ def _columns(rows: Any) -> Iterator[Column]:
 
 def _called_mail(column: Column) -> bool:
     return "mail" in naming.alike(column.name)
+
+
+def of_people(tables: Sequence[str]) -> tuple[str, ...]:
+    """Those of the tables that are called as tables of people are, the likeliest first."""
+    names = {table: naming.alike(table.rpartition(".")[2]).removesuffix("s") for table in tables}
+    return tuple(sorted((one for one in tables if names[one] in _PEOPLE), key=lambda one: _PEOPLE.index(names[one])))

@@ -151,7 +151,7 @@ def _profiles(draft: Draft) -> Iterator[str]:
     ids = _properties(people)
     yield from _known(people, ids, {one.column: one for one in draft.sent})
     yield ""
-    yield from _leaving(draft.sent, ids)
+    yield from _leaving(draft.sent, ids, _ordinary(people, ids))
     yield from _unmatched(draft.unmatched or {})
 
 
@@ -159,6 +159,12 @@ def _properties(people: People) -> dict[str, str]:
     """Columns -> ids of their properties."""
     names = [name for name in people.columns if naming.writable(name)]
     return naming.ids(names, reserved=_RESERVED)
+
+
+def _ordinary(people: People, ids: Mapping[str, str]) -> str:
+    """A property for an example: neither the key nor the address, where there is another."""
+    others = [name for column, name in ids.items() if column not in (people.key, people.email)]
+    return next(iter([*others, *ids.values()]), "first_name")
 
 
 def _known(people: People, ids: Mapping[str, str], sent: Mapping[str, Sent]) -> Iterator[str]:
@@ -175,11 +181,11 @@ def _known(people: People, ids: Mapping[str, str], sent: Mapping[str, Sent]) -> 
             yield f"  # left out, as no spec can hold the name: {scalar(column)}"
 
 
-def _leaving(sent: Sequence[Sent], ids: Mapping[str, str]) -> Iterator[str]:
+def _leaving(sent: Sequence[Sent], ids: Mapping[str, str], ordinary: str) -> Iterator[str]:
     yield "# What leaves the house: Sailthru's var on the left, our property on the right. Nothing else is sent."
     if not sent:
         yield "# vars:"
-        yield f"#   firstName: {scalar(next(iter(ids.values()), 'first_name'))}"
+        yield f"#   {scalar(var_names([ordinary])[ordinary])}: {scalar(ordinary)}"
         return
     yield "vars:"
     for one in sent:
@@ -229,9 +235,7 @@ def _condition(people: People) -> str:
         for column, name in ids.items():
             if people.columns[column] == kind:
                 return f"{{property: {scalar(name)}, {test}}}"
-    known = [name for column, name in ids.items() if column not in (people.key, people.email)]
-    name = next(iter([*known, *ids.values()]), "first_name")
-    return f"{{property: {scalar(name)}, op: exists, value: true}}"
+    return f"{{property: {scalar(_ordinary(people, ids))}, op: exists, value: true}}"
 
 
 def _lists(listed: Sequence[Listed]) -> Iterator[str]:

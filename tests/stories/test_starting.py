@@ -123,6 +123,13 @@ def test_a_database_without_a_terminal(desk: Desk) -> None:
     assert "Ada" not in text + told
 
 
+def test_a_store_that_we_did_not_make(desk: Desk, chinook_sqlite: Path) -> None:
+    desk.environ["DATABASE_URL"] = f"sqlite:///{chinook_sqlite}"
+    told = desk.run("init", "--account", "store")
+    assert 'People: the table "Customer", their addresses in "Email", their ids in "CustomerId".' in told
+    assert "(mode observe)" in desk.run("plan")
+
+
 def test_nothing_leaves_the_house_unless_it_is_named(desk: Desk) -> None:
     desk.environ["DATABASE_URL"] = desk.shop()
     desk.run("init", "--email", "e_mail")

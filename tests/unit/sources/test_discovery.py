@@ -9,7 +9,7 @@ import pymysql
 import pytest
 
 from reconcile.errors import SourceUnavailable
-from reconcile.sources.discovery import ROWS, Place, Table
+from reconcile.sources.discovery import ROWS, Place, Table, of_people
 
 
 def sqlite(folder: Path, *statements: str) -> Place:
@@ -59,6 +59,10 @@ def test_the_tables_of_a_mysql_server(mariadb_url: str, tmp_path: Path) -> None:
         finally:
             cursor.execute("drop table discovered")
             cursor.execute("drop database elsewhere")
+
+
+def test_tables_that_are_called_like_people_are_likelier() -> None:
+    assert of_people(("orders", "shop.Users", "customer", "userdata")) == ("customer", "shop.Users")
 
 
 def people(folder: Path, columns: str, *rows: str, name: str = "customers") -> Table:
