@@ -15,6 +15,7 @@ from reconcile.cli import (
     simulating,
     starting,
     testing,
+    tracing,
 )
 from reconcile.cli.lazily import Commands
 
@@ -27,6 +28,7 @@ _COMMANDS = (
     observing.observe,
     planning.plan,
     planning.show,
+    tracing.explain,
     applying.apply,
     formatting.fmt,
     describing.schema,

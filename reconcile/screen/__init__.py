@@ -7,6 +7,18 @@ from __future__ import annotations
 
 from reconcile.screen.printing import error, event, lines, report, report_event
 from reconcile.screen.steps import Steps
+from reconcile.screen.tracing import explained, explained_json
 from reconcile.screen.verdicts import verdict, verdict_json
 
-__all__ = ["Steps", "error", "event", "lines", "report", "report_event", "verdict", "verdict_json"]
+__all__ = [
+    "Steps",
+    "error",
+    "event",
+    "explained",
+    "explained_json",
+    "lines",
+    "report",
+    "report_event",
+    "verdict",
+    "verdict_json",
+]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -13,66 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from world import REGISTRY, SPEC, shop
+from desk import PLANTED, Desk
+from world import REGISTRY, SPEC
 
 from reconcile.simulator import Faults, Simulator
 from reconcile.simulator.server import running
-
-PLANTED = ("planted.person@secretmail.example", "Plantedfirst", "Plantedville")
-
-
-class Desk:
-    """A folder with a spec and a shop, an account over HTTP, and a terminal."""
-
-    def __init__(self, folder: Path, url: str, simulator: Simulator) -> None:
-        self.folder, self.url, self.simulator = folder, url, simulator
-        self.environ = {"KEY": "demo-key", "SECRET": "demo-secret", "SHOP": "sqlite:///shop.db", "SAILTHRU_URL": url}
-        self.said = ""
-        self.spec(SPEC)
-        self.fill(30)
-
-    def spec(self, text: str) -> None:
-        settled = {"MODE": "sync", "ON_LEAVE": "delete", "NULLS": "clear", "http://sailthru.test": self.url}
-        for word, value in settled.items():
-            text = text.replace(word, value)
-        (self.folder / "specs").mkdir(exist_ok=True)
-        (self.folder / "specs" / "shop.yaml").write_text(text)
-
-    def fill(self, size: int) -> None:
-        with sqlite3.connect(self.folder / "shop.db") as database:
-            database.execute("drop table if exists customers")
-            database.execute(
-                "create table customers"
-                " (id integer primary key, email text, first_name text, city text, spent real, news integer)"
-            )
-            rows = [(c.id, c.email, c.first_name, c.city, c.spent, c.news) for c in shop(size)]
-            database.executemany("insert into customers values (?, ?, ?, ?, ?, ?)", rows)
-            database.execute("insert into customers values (900, ?, ?, ?, 1, 1)", PLANTED)
-        database.close()
-
-    def sql(self, statement: str) -> None:
-        with sqlite3.connect(self.folder / "shop.db") as database:
-            database.execute(statement)
-        database.close()
-
-    def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "reconcile.cli", *words],
-            cwd=self.folder,
-            env={**os.environ, **self.environ},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        self.said += done.stdout + done.stderr
-        assert "Traceback" not in done.stderr, done.stderr
-        return done
-
-    def writes(self) -> int:
-        total = self.simulator.calls_total
-        return sum(count for (method, endpoint), count in total.items() if method != "GET" and "job" not in endpoint)
 
 
 @pytest.fixture

@@ -1,0 +1,196 @@
+"""One person, from the rows of the sources through properties and rules to what is desired, and what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from reconcile.spec import cases, clauses, kinds, rules
+from reconcile.spec.clauses import Clause
+from reconcile.spec.model import Nulls, Property, Spec
+from reconcile.state import desired, people, properties, values
+from reconcile.state.masks import Masks
+from reconcile.state.model import Progress, Rows, Shape, Sighting, Source
+from reconcile.state.people import People
+from reconcile.state.properties import Known
+from reconcile.state.workspace import Workspace
+
+SEVERAL = 10
+"""Rows that one address or key may have before it is enough of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A value, and how it came about.
+
+    Args:
+        how: in words: `column city of customers`.
+        type: the engine's; None where nobody needs it.
+        value: null is None.
+    """
+
+    name: str
+    how: str
+    type: str | None
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether the person is in a group, and what each clause of its rule comes to: true, false or null, in order."""
+
+    group: str
+    list: str | None
+    member: bool
+    rule: Clause
+    truths: tuple[bool | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What is known of one person.
+
+    Args:
+        key, email: null where the row has none.
+        refused: why the row cannot be used; all else is empty then.
+        vars: var -> canonical text.
+        lists: list -> whether the person belongs on it.
+    """
+
+    key: str | None
+    email: str | None
+    refused: str | None = None
+    columns: tuple[Fact, ...] = ()
+    properties: tuple[Fact, ...] = ()
+    groups: tuple[Decision, ...] = ()
+    shape: Shape | None = None
+    vars: Mapping[str, str | None] | None = None
+    lists: Mapping[str, bool] | None = None
+
+
+def trace(
+    spec: Spec,
+    sources: Mapping[str, Source],
+    workspace: Workspace,
+    name: str,
+    *,
+    as_of: datetime,
+    masks: Masks,
+    progress: Progress,
+) -> list[Trace]:
+    """Everybody of this key or address, those whose rows cannot be used among them; empty where there is nobody.
+
+    Raises:
+        see `desired.build`.
+    """
+    found = people.gather(spec, sources, workspace, masks, progress, as_of)
+    held = workspace.dicts(found.refused.filter(_is(found.refused, name)), limit=SEVERAL)
+    refused = [Trace(row[people.KEY], row[people.EMAIL], row[people.REASON]) for row in held]
+    known = properties.evaluate(spec, found.rows, workspace, as_of)
+    rows = known.settle("traced", _rows(found, known, name, workspace))
+    if workspace.count(rows) == 0:
+        return refused
+    return [*refused, _traced(spec, found, known, rows, workspace, as_of)]
+
+
+def _is(rows: Rows, name: str) -> Rows:
+    return (rows[people.KEY] == name.strip()) | (rows[people.EMAIL] == cases.known_as(name))
+
+
+def _rows(found: People, known: Known, name: str, workspace: Workspace) -> Rows:
+    """Their row of the table of people. Found by the address first, so that only one row is worked on."""
+    addresses = found.home.filter(_is(found.home, name)).select(people.EMAIL)
+    keys = workspace.keep("traced keys", addresses.select(**values.keys(values.md5(addresses[people.EMAIL]))))
+    return known.over(found.among(keys)).limit(1)
+
+
+def _traced(spec: Spec, found: People, known: Known, rows: Rows, workspace: Workspace, as_of: datetime) -> Trace:
+    row = workspace.one(rows)
+    shape = desired.shape_of(spec, rows, found.key_column)
+    wanted = workspace.one(known.settle("traced desired", desired.table(spec, rows, shape)))
+    return Trace(
+        row[people.KEY],
+        row[people.EMAIL],
+        columns=tuple(_columns(row, rows)),
+        properties=tuple(Fact(name, _how(spec, prop, row, name), str(rows[name].type()), row[name])
+                         for name, prop in spec.properties.items()),
+        groups=tuple(_decisions(spec, known, rows, row, workspace, as_of)),
+        shape=shape,
+        vars={var.name: wanted[var.column] for var in shape.vars},
+        lists={one.list: wanted[one.column] for one in shape.memberships},
+    )  # fmt: skip
+
+
+def _columns(row: Mapping[str, Any], rows: Rows) -> Iterator[Fact]:
+    for name, value in row.items():
+        if name.startswith("c:"):
+            _, source, column = name.split(":", 2)
+            yield Fact(column, source, str(rows[name].type()), value)
+
+
+def _how(spec: Spec, prop: Property, row: Mapping[str, Any], name: str) -> str:
+    """How a property came to its value, in words."""
+    if prop.column is None:
+        way = "template" if prop.template is not None else "sql" if prop.sql is not None else "value"
+        return f"{way}: {getattr(prop, way)}"
+    source = prop.source or spec.profiles.from_
+    raw, told = row.get(people.column(source, prop.column)), f"column {prop.column} of {source}"
+    if raw is None and prop.default is not None:
+        return f"{told} is null: the default"
+    if raw is not None and prop.type is not None and row[name] is None:
+        return f"{told} does not fit type {prop.type}: null"
+    return told
+
+
+def _decisions(
+    spec: Spec, known: Known, rows: Rows, row: Mapping[str, Any], workspace: Workspace, as_of: datetime
+) -> Iterator[Decision]:
+    found = {name.casefold(): values.kind_of(rows[name]) for name in spec.properties}
+    kinds_ = {name: kinds.of_type(kind) for name, kind in found.items() if kind is not None}
+    for name, group in spec.groups.items():
+        rule = clauses.of(rules.of(group, kinds_), as_of)
+        asked = {f"t:{at}": clause.sql for at, clause in enumerate(rule.walk())}
+        answers = workspace.one(known.settle("clauses", workspace.derive(rows, asked).select(*asked)))
+        yield Decision(name, group.list, bool(row[f"g:{name}"]), rule, tuple(answers.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that a plan would do about one person: a glyph, what, and the values where there are some."""
+
+    glyph: str
+    what: str
+    old: str | None = None
+    new: str | None = None
+
+
+def steps(spec: Spec, traced: Trace, seen: Sighting | None, workspace: Workspace) -> list[Step]:
+    """What differs between what is desired of a person and what the account has."""
+    shape, wanted, lists = traced.shape, traced.vars or {}, traced.lists or {}
+    if shape is None:
+        return []
+    there = _there(shape, seen, workspace)
+    found = [Step("+", "create the profile")] if seen is None else []
+    for var in shape.vars:
+        old, new = there.get(var.name), wanted.get(var.name)
+        skipped = new is None and var.name in spec.vars and spec.vars[var.name].nulls is Nulls.SKIP
+        if old != new and not skipped:
+            found.append(Step("~" if old is not None else "+", f"var {var.name}", old, new))
+    on = seen.lists if seen else frozenset()
+    for name, member in lists.items():
+        if member != (name in on):
+            found.append(Step("+" if member else "-", f"{'onto' if member else 'off'} list {name}"))
+    return found
+
+
+def _there(shape: Shape, seen: Sighting | None, workspace: Workspace) -> Mapping[str, str | None]:
+    """What the account has, in canonical form."""
+    if seen is None or not shape.vars:
+        return {}
+    texts = {var.name: pa.array([values.seen(seen.vars.get(var.name), var.type)], pa.string()) for var in shape.vars}
+    table = workspace.store("seen", pa.table(texts))
+    return workspace.one(table.select(**{var.name: values.canonical(table[var.name], var.type) for var in shape.vars}))

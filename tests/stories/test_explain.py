@@ -1,0 +1,84 @@
+"""One person explained, through the command: every step that leads to what a plan would do, and nobody shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from desk import PLANTED, Desk
+from world import SPEC
+
+from reconcile.simulator import Faults, Simulator
+from reconcile.simulator.server import running
+
+RULES = SPEC.replace(
+    'groups:\n  big: {list: Big Spenders, where: "spent >= 1000"}\n',
+    "groups:\n  big: {list: Big Spenders, where: \"spent >= 1000 or (city = 'Nowhere' and not news)\"}\n",
+)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    simulator = Simulator(seed=1, faults=Faults.named("none"))
+    with running(simulator) as url:
+        made = Desk(tmp_path, url, simulator)
+        made.spec(RULES)
+        yield made
+
+
+def test_a_person_is_traced_from_source_to_account(desk: Desk) -> None:
+    desk.sql("update customers set city = null, spent = null where id = 900")
+    told = desk.run("explain", "900", "--no-account").stdout
+    assert "customers  city        string   null" in told
+    assert "column spent of customers is null: the default" in told
+    clauses = told[told.index("Groups\n") : told.index("  news: ")].splitlines()[1:]
+    assert clauses == [
+        "  big: not in",
+        "    false  any of",
+        "      false  spent >= 1000",
+        "      false  all of",
+        "        null   city = 'Nowhere'",
+        "        false  not",
+        "          true   news",
+    ]
+    assert "Observed" not in told
+    assert sum(desk.simulator.calls_total.values()) == 0
+    assert not any(word.lower() in desk.said.lower() for word in PLANTED)
+
+
+def test_the_account_is_looked_at_and_what_a_plan_would_do_is_told(desk: Desk) -> None:
+    address = PLANTED[0]
+    told = desk.run("explain", f" {address.upper()} ").stdout
+    assert "The account has no such profile." in told
+    assert "  + create the profile" in told
+    desk.run("apply", "--yes")
+    assert desk.run("explain", address).stdout.rstrip().endswith("do nothing: the account is as desired.")
+    desk.sql("update customers set first_name = 'Plantedsecond', news = 0 where id = 900")
+    writes = desk.writes()
+    told = desk.run("explain", address).stdout
+    assert told[told.index("A plan would") :].splitlines() == [
+        "A plan would",
+        "  ~ var firstName: *** -> ***",
+        "  ~ var greeting: *** -> ***",
+        "  - off list News",
+    ]
+    event = json.loads(desk.run("explain", "900", "--json").stdout)
+    assert (event["event"], event["there"], event["planned"][0]["what"]) == ("explanation", True, "var firstName")
+    assert not any(word.lower() in desk.said.lower() for word in (*PLANTED, "Plantedsecond"))
+    revealed = desk.run("explain", "900", "--reveal").stdout
+    assert "~ var firstName: Plantedfirst -> Plantedsecond" in revealed
+    assert desk.writes() == writes
+
+
+def test_who_is_not_there_and_whose_row_cannot_be_used(desk: Desk) -> None:
+    nobody = desk.run("explain", "nobody@secretmail.example")
+    assert nobody.returncode == 1
+    assert nobody.stdout == "Nobody has this key or address: looked for in id and email of customers.\n"
+    desk.sql("insert into customers values (901, 'planted@person@secretmail.example', 'Plantedfirst', null, 1, 1)")
+    held = desk.run("explain", "901")
+    assert "The row cannot be used: malformed e-mail address." in held.stdout
+    assert sum(desk.simulator.calls_total.values()) == 0
+    assert desk.run("explain", "900", "--as-of", "soon").returncode == 64
+    assert not any(word.lower() in desk.said.lower() for word in PLANTED)
