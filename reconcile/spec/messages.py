@@ -111,7 +111,9 @@ def _unfit(detail: ErrorDetails, value: Any, *, single: bool) -> tuple[str, str 
     if kind in ("too_short", "string_too_short"):
         return "is empty", None
     if kind in ("greater_than_equal", "less_than_equal"):
-        return f"must be {'at least' if 'ge' in context else 'at most'} {context.get('ge', context.get('le'))}", None
+        return f"must be {'at least' if 'ge' in context else 'at most'} {context.get('ge', context.get('le')):g}", None
+    if kind == "greater_than":
+        return f"must be more than {context['gt']:g}", None
     wanted = _SINGLE if single and kind in _SINGLES else _KINDS.get(kind, "something else")
     hint = "Put it in quotes." if kind == "string_type" and isinstance(value, int | float) else None
     return f"must be {wanted}, not {_kind(value)}", hint
@@ -197,6 +199,8 @@ def _part(path: Path, data: Mapping[str, Any]) -> type[BaseModel]:
             return _INNER[inner]
         case ("policy", "guards", *rest):
             return guards.PerList if rest and rest[0] in ("removals", "opted_out_joins") else guards.Guards
+        case ("groups", _, ("members" | "sample" | "holdout" as inner)):
+            return group.Members if inner == "members" else group.Sample
         case ("groups", _, "rules", *_):
             return group.KINDS.get(group.kind_of(_value(data, path)), group.Condition)
     return _PARTS[str(path[0])]
