@@ -76,9 +76,7 @@ def _row(size: int, ours: ground.Cost, reference: ground.Cost) -> list[str]:
 def _limited(figures: Mapping[int, Mapping[str, ground.Cost]]) -> list[str]:
     taken = figures.get(scale.LARGE, {})
     rows = [[name, f"{taken[name].wall:.1f}", f"{taken[name].peak:,.0f}"] for name in scale.LIMITS if name in taken]
-    told = (
-        f"The plan of {scale.LARGE:,} with memory limited, once each. Target: at most 1,024 MiB at that limit,"
-    )
+    told = f"The plan of {scale.LARGE:,} with memory limited, once each. Target: at most 1,024 MiB at that limit,"
     return [f"{told} and no failure at 512 MiB.", table("limit | wall s | peak MiB", rows)] if rows else []
 
 

@@ -9,21 +9,29 @@ from reconcile.cli.telling import counted
 
 
 def validate(spec: SpecPath = SPECS) -> None:
-    """Read the specs and report every problem; touches no database and no account."""
+    """Read the specs and report every problem, and what may not be meant; touches no database and no account."""
+    from dataclasses import replace
+
     from reconcile import screen, sources
     from reconcile.errors import SpecInvalid
+    from reconcile.spec import notes, problems
 
     loaded = load(spec)
-    if problems := sources.check(loaded):
-        raise SpecInvalid(problems)
+    if wrong := sources.check(loaded):
+        raise SpecInvalid(wrong)
 
+    found = notes.of(loaded)
+    screen.lines(
+        line for one in found for line in problems.render(replace(one, message=f"note: {one.message}")).split("\n")
+    )
     told = (
         (loaded.sources, "source"),
         (loaded.properties, "propert"),
         (loaded.vars, "var"),
         (loaded.groups, "group"),
     )
-    screen.lines([f"{spec} is valid: " + ", ".join(counted(len(parts), name) for parts, name in told) + "."])
+    noted = f" {counted(len(found), 'note')} above." if found else ""
+    screen.lines([f"{spec} is valid: " + ", ".join(counted(len(parts), name) for parts, name in told) + f".{noted}"])
 
 
 def check(spec: SpecPath = SPECS) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,6 +43,23 @@ WorkFolder = Annotated[
     ),
 ]
 Profile = Annotated[bool, typer.Option("--profile", help="Say at the end where time and memory went, step by step.")]
+
+
+def moment(text: str) -> datetime:
+    """`2026-01-31`, its first moment, or `2026-01-31T09:00:00`, in UTC unless it says otherwise."""
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r} is no time: 2026-01-31, 2026-01-31T09:00:00.") from None
+
+
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of", help="What now and today are in rules and SQL, in UTC: 2026-01-31.", parser=moment, metavar="TIME"
+    ),
+]
 SPECS, STATE = Path("specs"), Path(".reconcile")
 
 

@@ -15,6 +15,7 @@ from reconcile.cli.options import (
     STATE,
     Allow,
     AsJson,
+    AsOf,
     Format,
     MemoryLimit,
     Profile,
@@ -28,6 +29,8 @@ from reconcile.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconcile import Reconciler
     from reconcile.plan.model import Allowance, Plan
     from reconcile.spec.model import Spec
@@ -42,6 +45,7 @@ def plan(
     observed: Annotated[
         Path | None, typer.Option("--observed", help="Plan on an observation that `observe` kept in this folder.")
     ] = None,
+    as_of: AsOf = None,
     as_json: AsJson = False,
     reveal: Reveal = False,
     allow: Allow = None,
@@ -57,7 +61,9 @@ def plan(
     ours = reconciler(state, memory_limit, workspace)
     with scratch(workspace) as folder:
         path = out or folder / "plan.rplan"
-        made = planned(ours, load(spec), path, allowances(allow), observed=observed, as_json=as_json, profile=profile)
+        made = planned(
+            ours, load(spec), path, allowances(allow), observed=observed, as_of=as_of, as_json=as_json, profile=profile
+        )
         telling.show(made, Format.JSON if as_json else format, reveal=reveal, event="plan" if as_json else None)
         if out is not None and not as_json and format is Format.TEXT:
             apply_it = f"Apply exactly this with: reconcile apply {out}"
@@ -85,12 +91,13 @@ def planned(
     as_json: bool,
     profile: bool,
     observed: Path | None = None,
+    as_of: datetime | None = None,
 ) -> Plan:
     """A plan, with its steps shown on the way."""
     import asyncio
 
     with telling.steps(as_json=as_json, profile=profile) as steps:
-        return asyncio.run(ours.plan(spec, out=out, observed=observed, allowed=allowed, progress=steps))
+        return asyncio.run(ours.plan(spec, out=out, observed=observed, as_of=as_of, allowed=allowed, progress=steps))
 
 
 @contextmanager

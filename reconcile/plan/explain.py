@@ -154,6 +154,16 @@ def _blocked(face: Face) -> Iterator[str]:
     yield from (guards.sentence(one) for one in face.breaches)
 
 
+def _times(face: Face) -> Iterator[str]:
+    if face.as_of[:10] != face.created_at[:10]:
+        yield f"Relative dates count from {face.as_of} (--as-of), and not from the day it was made."
+    if face.observation is not None:
+        yield (
+            f"Made from a kept observation of {face.observation.taken_at}, {_age(face.observation.age)} old: what "
+            "happened at the account since is not in this plan."
+        )
+
+
 def _notes(face: Face) -> Iterator[str]:
     counts = face.counts
     if counts.delete:
@@ -161,11 +171,7 @@ def _notes(face: Face) -> Iterator[str]:
     yield from _consent(face)
     if face.allowed:
         yield f"Allowed for this plan: {', '.join(str(one) for one in face.allowed)}."
-    if face.observation is not None:
-        yield (
-            f"Made from a kept observation of {face.observation.taken_at}, {_age(face.observation.age)} old: what "
-            "happened at the account since is not in this plan."
-        )
+    yield from _times(face)
     if face.mode is Mode.OBSERVE:
         yield "The spec only observes (policy.mode: observe): this plan cannot be applied."
     if face.held_by_mode:

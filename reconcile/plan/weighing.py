@@ -50,7 +50,7 @@ def heads(face: Face, known: Rows, spec: Spec, workspace: Workspace, last_good: 
         last_good=last_good,
         invalid=_invalid(face, spec),
         opted_out={name: Part(count, joins[name]) for name, count in face.consent.joins.items()},
-        groups={group.list: name for name, group in spec.groups.items()},
+        groups=spec.lists,
         observation_hours=face.observation.hours if face.observation else None,
     )
 

@@ -62,7 +62,11 @@ _STUBS: Mapping[str, Mapping[str, Any]] = {
 def sound(data: Mapping[str, Any], bad: Collection[Path]) -> dict[str, Any]:
     """The data without its bad parts: what must be there is replaced by a stub, so that the rest can be checked."""
     known = _STUBS.keys() | {"properties", "vars", "groups", "policy", "engine", "tests"}
-    return {section: {**_STUBS.get(section, {}), **_kept(section, data.get(section), bad)} for section in sorted(known)}
+    kept = {section: {**_STUBS.get(section, {}), **_kept(section, data.get(section), bad)} for section in sorted(known)}
+    whole = {
+        key: data[key] for key in ("exclude_from_all",) if key in data and (key,) not in {path[:1] for path in bad}
+    }
+    return kept | whole
 
 
 def _kept(section: str, part: Any, bad: Collection[Path]) -> dict[str, Any]:
@@ -286,6 +290,26 @@ def _groups(desk: Desk) -> Iterator[Problem]:
         for path, condition in conditions.parts(group.rules) if group.rules is not None else ():
             yield from desk.absent("properties", condition.property, ("groups", name, "rules", *path, "property"))
         yield from _fits(name, group, desk)
+    yield from _kin(desk)
+
+
+def _kin(desk: Desk) -> Iterator[Problem]:
+    """Groups that are named, and the sources of members."""
+    spec, home = desk.spec, desk.spec.profiles.from_
+    for name, group in spec.groups.items():
+        for path, other in conditions.groups(group):
+            yield from desk.absent("groups", other, ("groups", name, *path))
+        if group.members is not None:
+            path = ("groups", name, "members", "source")
+            yield from desk.absent("sources", group.members.source, path)
+            if group.members.source == home:
+                yield Problem(f'{called(path)}: "{home}" is the source of everybody', desk.places.value(*path))
+    for at, name in enumerate(spec.exclude_from_all or ()):
+        yield from desk.absent("groups", name, ("exclude_from_all", at))
+    for way in links.cycles(links.kin(spec)):
+        stand = ", ".join(f"{name} at {desk.places.key('groups', name)}" for name in way[:-1])
+        message = f"groups go in a circle: {' -> '.join(way)}"
+        yield Problem(message, desk.places.key("groups", way[0]), f"One of them must stand on its own: {stand}.")
 
 
 def _fits(name: str, group: Group, desk: Desk) -> Iterator[Problem]:
@@ -297,7 +321,9 @@ def _fits(name: str, group: Group, desk: Desk) -> Iterator[Problem]:
 def _lists(desk: Desk) -> Iterator[Problem]:
     """Sailthru's rules for list names, and no two that it or a person could take for one (SAILTHRU.md §8.4, §15)."""
     named: list[tuple[Path, str]] = [(("account", "registry"), desk.spec.account.registry)]
-    named += [(("groups", name, "list"), group.list) for name, group in desk.spec.groups.items()]
+    named += [
+        (("groups", name, "list"), group.list) for name, group in desk.spec.groups.items() if group.list is not None
+    ]
     exact: dict[str, Path] = {}
     near: dict[str, Path] = {}
     for path, name in named:
@@ -328,7 +354,7 @@ def _misnamed(name: str) -> Iterator[str]:
 def _guards(desk: Desk) -> Iterator[Problem]:
     """Limits for single lists name lists that there are, by group or by name."""
     spec = desk.spec
-    known = {*desk.declared.get("groups", ()), *(group.list for group in spec.groups.values()), spec.account.registry}
+    known = {*desk.declared.get("groups", ()), *spec.lists, spec.account.registry}
     for rule in ("removals", "opted_out_joins"):
         for name in getattr(spec.policy.guards, rule).lists:
             if name not in known:

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import TypeAlias
 
-from reconcile.spec.group import All, Any_, Condition, None_, Rule
+from reconcile.spec.group import All, Any_, Condition, Group, In, None_, NotIn, Rule
 from reconcile.spec.model import Path
 
 _SPAN = re.compile(r"(\d{1,5})\s+(day|week|month|year)s?", re.IGNORECASE)
@@ -89,20 +90,40 @@ def is_iso(text: str) -> bool:
     return _iso(text) is not None
 
 
+Leaf: TypeAlias = Condition | In | NotIn
+
+
+def leaves(rule: Rule) -> Iterator[tuple[Path, Leaf]]:
+    """What a rule is made of in the end, each with its path inside the rule."""
+    match rule:
+        case All(all=rules):
+            yield from _leaves("all", rules)
+        case Any_(any=rules):
+            yield from _leaves("any", rules)
+        case None_(none=rules):
+            yield from _leaves("none", rules)
+        case _:
+            yield (), rule
+
+
+def _leaves(kind: str, rules: list[Rule]) -> Iterator[tuple[Path, Leaf]]:
+    for index, rule in enumerate(rules):
+        for path, leaf in leaves(rule):
+            yield (kind, index, *path), leaf
+
+
 def parts(rule: Rule) -> Iterator[tuple[Path, Condition]]:
     """Every condition of a rule, with its path inside the rule."""
-    match rule:
-        case Condition():
-            yield (), rule
-        case All(all=rules):
-            yield from _parts("all", rules)
-        case Any_(any=rules):
-            yield from _parts("any", rules)
-        case None_(none=rules):
-            yield from _parts("none", rules)
+    return ((path, leaf) for path, leaf in leaves(rule) if isinstance(leaf, Condition))
 
 
-def _parts(kind: str, rules: list[Rule]) -> Iterator[tuple[Path, Condition]]:
-    for index, rule in enumerate(rules):
-        for path, condition in parts(rule):
-            yield (kind, index, *path), condition
+def groups(group: Group) -> Iterator[tuple[Path, str]]:
+    """Every other group that a group names, with its path inside the group."""
+    for key, names in (("in", group.in_), ("not_in", group.not_in)):
+        yield from (((key, at), name) for at, name in enumerate(names or ()))
+    for path, leaf in leaves(group.rules) if group.rules is not None else ():
+        match leaf:
+            case In(in_=names):
+                yield from ((("rules", *path, "in", at), name) for at, name in enumerate(names))
+            case NotIn(not_in=names):
+                yield from ((("rules", *path, "not_in", at), name) for at, name in enumerate(names))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, StrictFloat, Tag, model_validator
 
 from reconcile.spec.part import Part, Scalar
 
@@ -54,26 +54,50 @@ class All(Part):
     """Every one of these holds."""
 
     all: list[Rule] = Field(min_length=1)
-    """Conditions, or further `all`, `any` and `none`."""
+    """Conditions, `in` and `not_in`, or further `all`, `any` and `none`."""
 
 
 class Any_(Part):  # noqa: N801 -- `Any` is typing's
     """At least one of these holds."""
 
     any: list[Rule] = Field(min_length=1)
-    """Conditions, or further `all`, `any` and `none`."""
+    """Conditions, `in` and `not_in`, or further `all`, `any` and `none`."""
 
 
 class None_(Part):  # noqa: N801 -- `None` is Python's
     """Not one of these holds, and of each it is known that it does not: null is neither."""
 
     none: list[Rule] = Field(min_length=1)
-    """Conditions, or further `all`, `any` and `none`."""
+    """Conditions, `in` and `not_in`, or further `all`, `any` and `none`."""
+
+
+def _several(short: Any) -> Any:
+    return [short] if isinstance(short, str) else short
+
+
+Names: TypeAlias = Annotated[
+    list[str], BeforeValidator(_several, json_schema_input_type=str | list[str]), Field(min_length=1)
+]
+"""One id, or several."""
+
+
+class In(Part):
+    """Somebody is in another group."""
+
+    in_: Names = Field(alias="in")
+    """The id of a group; of several: at least one of them."""
+
+
+class NotIn(Part):
+    """Somebody is in no such group. It is always known who is in a group."""
+
+    not_in: Names
+    """The id of a group; of several: none of them."""
 
 
 def kind_of(rule: Any) -> str:
     """Which kind of rule something is that was written as one."""
-    keys = rule if isinstance(rule, Mapping) else getattr(rule, "model_fields_set", ())
+    keys = rule if isinstance(rule, Mapping) else [key.rstrip("_") for key in getattr(rule, "model_fields_set", ())]
     return next((kind for kind in KINDS if kind in keys), "condition")
 
 
@@ -81,29 +105,70 @@ Rule: TypeAlias = Annotated[
     Annotated[Condition, Tag("condition")]
     | Annotated[All, Tag("all")]
     | Annotated[Any_, Tag("any")]
-    | Annotated[None_, Tag("none")],
+    | Annotated[None_, Tag("none")]
+    | Annotated[In, Tag("in")]
+    | Annotated[NotIn, Tag("not_in")],
     Discriminator(kind_of),
 ]
-"""`{all: [...]}`, `{any: [...]}`, `{none: [...]}`, or one condition."""
+"""`{all: [...]}`, `{any: [...]}`, `{none: [...]}`, `{in: group}`, `{not_in: group}`, or one condition."""
 
-KINDS: Mapping[str, type[Part]] = {"all": All, "any": Any_, "none": None_}
+KINDS: Mapping[str, type[Part]] = {"all": All, "any": Any_, "none": None_, "in": In, "not_in": NotIn}
 """The kinds of rules but the condition, by the key that tells them."""
 
 
-class Group(Part):
-    """An audience: a rule over properties, mapped to a natural list. Exactly one of `where` and `rules`."""
+class Sample(Part):
+    """A share of all people, drawn by a hash of the source's own id and a salt: see [groups.md](groups.md#samples)."""
 
-    list: str
-    """The Sailthru list."""
+    percent: Annotated[StrictFloat, Field(gt=0, le=100)]
+    """How many of a hundred people, on average. Growing it only adds people."""
+    salt: str
+    """Any text. The same salt draws the same people, in every group; another one draws anew."""
+
+
+class Members(Part):
+    """People by a list of their own."""
+
+    source: str
+    """The source whose keys are the members; a key may come more than once."""
+
+
+WAYS = ("where", "rules", "members")
+"""What says who belongs to a group; at most one of these."""
+BASES = (*WAYS, "in", "not_in", "sample")
+"""What a group may rest on; at least one of these."""
+
+
+class Group(Part):
+    """An audience: whoever fits all that is said here, mapped to a natural list.
+
+    It has at most one of `where`, `rules` and `members`, and at least one of these, `in`, `not_in` and `sample`.
+    """
+
+    list: str | None = None
+    """The Sailthru list. Without one the group is there for other groups only."""
     where: str | None = None
     """A boolean SQL expression over properties."""
     rules: Rule | None = None
-    """The same for people who do not write SQL: `all`, `any`, `none`, or one condition."""
+    """The same for people who do not write SQL: `all`, `any`, `none`, `in`, `not_in`, or one condition."""
+    members: Members | None = None
+    """The keys of a source, in place of a rule."""
+    in_: Names | None = Field(default=None, alias="in")
+    """Only who is in this other group; of several: in at least one of them."""
+    not_in: Names | None = None
+    """Nobody who is in this other group, or in one of several."""
+    sample: Sample | None = None
+    """Only this share of the people."""
+    holdout: Sample | None = None
+    """All but this share of the people."""
     description: str | None = None
     """For people."""
 
     @model_validator(mode="after")
-    def _one_rule(self) -> Self:
-        if (self.where is None) == (self.rules is None):
-            raise ValueError("needs exactly one of where, rules")
+    def _one_way(self) -> Self:
+        said = {key for key in BASES if getattr(self, "in_" if key == "in" else key) is not None}
+        ways = [way for way in WAYS if way in said]
+        if len(ways) > 1:
+            raise ValueError(f"needs at most one of {', '.join(WAYS)}; found {' and '.join(ways)}")
+        if not said:
+            raise ValueError(f"says nobody: it needs one of {', '.join(BASES)}")
         return self

@@ -46,7 +46,8 @@ combining accent has two.
 
 ## Times
 
-* All in UTC unless a value says otherwise (`2026-01-31T09:00:00+02:00`), and all by the run's one clock.
+* All in UTC unless a value says otherwise (`2026-01-31T09:00:00+02:00`), and all by the run's one clock, which
+  `plan --as-of` sets.
 * A date, `today`, `… ago` and `… from now` compare whole days, whatever the time of day: `eq: 2026-01-31` is true all
   day, and `after: 90 days ago` is true on the days after that day. `now` and values with a time of day compare moments;
   a property without a time of day counts as midnight.

@@ -1,4 +1,4 @@
-"""How properties hang together: what each is made of, where they go in circles, and where private ones would leak."""
+"""How properties and groups hang together: what each is made of, circles, and where private properties would leak."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from reconcile.errors import SpecInvalid
-from reconcile.spec import templates
+from reconcile.spec import conditions, templates
 from reconcile.spec.model import Property, Spec
 
 Links = Mapping[str, tuple[str, ...]]
@@ -30,6 +30,14 @@ def needs(prop: Property) -> frozenset[str]:
 def links(spec: Spec) -> Links:
     """Each property's own properties, sorted; those that cannot be read are made of nothing."""
     return {name: _links(prop, spec) for name, prop in spec.properties.items()}
+
+
+def kin(spec: Spec) -> Links:
+    """Each group's own groups, sorted."""
+    return {
+        name: tuple(sorted({other for _, other in conditions.groups(group)} & spec.groups.keys()))
+        for name, group in spec.groups.items()
+    }
 
 
 def flows(spec: Spec) -> Links:

@@ -7,7 +7,7 @@ from reconcile.spec.model import Spec
 
 def lists(spec: Spec) -> tuple[str, ...]:
     """The names of all managed lists, the registry's among them, sorted."""
-    return tuple(sorted({spec.account.registry, *(group.list for group in spec.groups.values())}))
+    return tuple(sorted({spec.account.registry, *spec.lists}))
 
 
 def vars(spec: Spec) -> tuple[str, ...]:

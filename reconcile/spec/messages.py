@@ -112,7 +112,9 @@ def _unfit(detail: ErrorDetails, value: Any, *, single: bool) -> tuple[str, str 
     if kind in ("too_short", "string_too_short"):
         return "is empty", None
     if kind in ("greater_than_equal", "less_than_equal"):
-        return f"must be {'at least' if 'ge' in context else 'at most'} {context.get('ge', context.get('le'))}", None
+        return f"must be {'at least' if 'ge' in context else 'at most'} {context.get('ge', context.get('le')):g}", None
+    if kind == "greater_than":
+        return f"must be more than {context['gt']:g}", None
     wanted = _SINGLE if single and kind in _SINGLES else _KINDS.get(kind, "something else")
     hint = "Put it in quotes." if kind == "string_type" and isinstance(value, int | float) else None
     return f"must be {wanted}, not {_kind(value)}", hint
@@ -187,6 +189,9 @@ _INNER: Mapping[str, type[BaseModel]] = {
     "contract": Contract,
     "give_up": conduct.GiveUp,
     "identity": model.Identity,
+    "members": group.Members,
+    "sample": group.Sample,
+    "holdout": group.Sample,
 }
 
 
@@ -195,7 +200,11 @@ def _part(path: Path, data: Mapping[str, Any]) -> type[BaseModel]:
     match path:
         case ():
             return model.Spec
-        case ("sources", _, ("contract" as inner), *_) | ("policy" | "profiles", ("give_up" | "identity" as inner), *_):
+        case (
+            ("sources", _, ("contract" as inner), *_)
+            | ("policy" | "profiles", ("give_up" | "identity" as inner), *_)
+            | ("groups", _, ("members" | "sample" | "holdout" as inner))
+        ):
             return _INNER[inner]
         case ("policy", "guards", *rest):
             return guards.PerList if rest and rest[0] in ("removals", "opted_out_joins") else guards.Guards

@@ -22,7 +22,7 @@ from pydantic import (
 from reconcile.errors import Where
 from reconcile.spec.case import Case
 from reconcile.spec.conduct import GiveUp
-from reconcile.spec.group import Group
+from reconcile.spec.group import Group, Names
 from reconcile.spec.guards import Guards
 from reconcile.spec.part import Part, Scalar
 from reconcile.spec.source import SourceSpec
@@ -231,6 +231,8 @@ class Spec(Part):
     """What leaves the house: Sailthru var <- property. Short form `firstName: first_name`."""
     groups: Mapping[PartName, Group] = Field(default_factory=dict)
     """Audiences, by id."""
+    exclude_from_all: Names | None = None
+    """Groups whose people are on none of our lists but the registry and the lists of these very groups."""
     policy: Policy = Policy()
     """What plans may do."""
     engine: Annotated[Engine, BeforeValidator(_long_engine, json_schema_input_type=Literal["duckdb"] | Engine)] = (
@@ -251,6 +253,11 @@ class Spec(Part):
     def places(self) -> Places | None:
         """All places of a spec that was read from files."""
         return self._places
+
+    @property
+    def lists(self) -> Mapping[str, str]:
+        """List -> the group that is mapped to it."""
+        return {group.list: name for name, group in self.groups.items() if group.list is not None}
 
     def content(self) -> dict[str, Any]:
         """What the spec says, as plain data without what is left at its default."""

@@ -21,7 +21,7 @@ from sqlglot.errors import ParseError, SqlglotError, TokenError
 
 from reconcile.errors import Problem, SpecInvalid, Where
 from reconcile.spec import conditions, functions, operators
-from reconcile.spec.group import All, Any_, Condition, Group, None_, Rule
+from reconcile.spec.group import All, Any_, Condition, Group, In, None_, NotIn, Rule
 from reconcile.spec.kinds import Kinds
 from reconcile.spec.places import spot
 
@@ -67,8 +67,13 @@ def parse(text: str) -> Formula:
     return _formula(text, tree)
 
 
+def member(group: str) -> str:
+    """The column that tells who is in a group."""
+    return f"g:{group}"
+
+
 def of(group: Group, known: Kinds | None = None) -> Formula:
-    """The formula of a group, whichever way it is said.
+    """The formula of a group's `where` or `rules`.
 
     Args:
         known: the kinds of properties, as far as they are known.
@@ -79,7 +84,7 @@ def of(group: Group, known: Kinds | None = None) -> Formula:
     if group.where is not None:
         return parse(group.where)
     if group.rules is None:
-        raise SpecInvalid([Problem(f'the group of list "{group.list}" has no rule')])
+        return parse("true")
     return from_rules(group.rules, known)
 
 
@@ -94,7 +99,8 @@ def from_rules(rule: Rule, known: Kinds | None = None) -> Formula:
     if found:
         raise SpecInvalid(found)
     tree = _ruled(rule, known)
-    return _formula(_sql(tree), tree)
+    asked = frozenset(condition.property for _, condition in conditions.parts(rule))
+    return Formula(_sql(tree), asked, tree)
 
 
 def _mismatches(condition: Condition, known: Kinds) -> Iterator[Problem]:
@@ -266,10 +272,18 @@ def _ruled(rule: Rule, known: Kinds) -> Tree:
             return exp.or_(*_all(rules, known), dialect=_DUCKDB)
         case None_(none=rules):
             return exp.not_(exp.or_(*_all(rules, known), dialect=_DUCKDB), dialect=_DUCKDB)
+        case In(in_=names):
+            return _any_of(names)
+        case NotIn(not_in=names):
+            return exp.not_(_any_of(names), dialect=_DUCKDB)
 
 
 def _all(rules: list[Rule], known: Kinds) -> Iterator[Tree]:
     return (_ruled(rule, known) for rule in rules)
+
+
+def _any_of(groups: list[str]) -> Tree:
+    return exp.or_(*(exp.column(member(name), quoted=True) for name in groups), dialect=_DUCKDB)
 
 
 def _condition(condition: Condition, known: Kinds) -> Tree:

@@ -5,23 +5,23 @@ Run as a program it writes them: `python -m reconcile.spec.schema docs`.
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from reconcile.spec import handbook, operators
+from reconcile.spec import handbook, operators, source
+from reconcile.spec.group import BASES, WAYS
 from reconcile.spec.model import Spec
-from reconcile.spec.source import WAYS
 
 ID = "urn:sailthru-reconcile:spec:1"
 Schema: TypeAlias = dict[str, Any]
 
 _ONE_OF = {
     "Property": ("column", "template", "value", "sql"),
-    "Group": ("where", "rules"),
-    "SourceSpec": WAYS,
+    "SourceSpec": source.WAYS,
 }
 """Parts that need exactly one of these keys."""
 _REFERENCE = r"^\s*\{\{-?\s*env\("
@@ -39,6 +39,8 @@ def json_schema() -> Schema:
         made["properties"][name]["additionalProperties"] = False
     for name, keys in _ONE_OF.items():
         made["$defs"][name]["oneOf"] = [{"required": [key]} for key in keys]
+    made["$defs"]["Group"]["anyOf"] = [{"required": [key]} for key in BASES]
+    made["$defs"]["Group"]["not"] = {"anyOf": [{"required": list(two)} for two in itertools.combinations(WAYS, 2)]}
     for secret in ("api_key", "api_secret"):
         made["$defs"]["Account"]["properties"][secret]["pattern"] = _REFERENCE
     # Editors show them beside the choices; to the schema they mean nothing.
@@ -88,8 +90,8 @@ _TAIL = """## Null
 ## The clock
 
 `now()`, `today()`, `current_date` and `current_timestamp` in SQL, and `today`, `now`, `90 days ago`, `in_past` and
-`in_next` in `rules`, all mean the one moment of the run, in UTC. Whole days and moments:
-[operators.md](operators.md#times).
+`in_next` in `rules`, all mean the one moment of the run, in UTC: when the plan is made, or what `plan --as-of` says. It
+stands in the plan. Whole days and moments: [operators.md](operators.md#times).
 
 ## SQL
 
@@ -108,7 +110,7 @@ _HOLDS = {"sources": "SourceSpec", "properties": "Property", "vars": "VarSpec", 
 _MORE = {
     "sources": {"contract": "Contract"},
     "profiles": {"identity": "Identity"},
-    "groups": {"rules": "Condition"},
+    "groups": {"rules": "Condition", "members": "Members", "sample": "Sample"},
     "policy": {"guards": "Guards", "guards.removals": "PerList", "give_up": "GiveUp"},
     "tests": {"expect": "Expected"},
 }
@@ -117,6 +119,8 @@ _MORE = {
 def _section(name: str, schema: Schema) -> str:
     part = schema["properties"][name]
     held = _HOLDS.get(name)
+    if held is None and not _refers(part):
+        return "\n".join([f"## {name}", "", _said(part), "", f"`{name}: {_type(part, schema)}`", ""])
     noun = held or _noun(part)
     needed = "Must be there." if name in ("account", "sources", "profiles") else ""
     said = (needed, _said(part) if held else "", _said(schema["$defs"][noun]))
@@ -128,6 +132,10 @@ def _section(name: str, schema: Schema) -> str:
         definition = schema["$defs"][inner]
         lines += ["", f"### {name}: {key}", "", _said(definition), "", *_table(definition, schema)]
     return "\n".join([*lines, ""])
+
+
+def _refers(part: Schema) -> bool:
+    return "$ref" in part or "$ref" in part.get("anyOf", [{}])[-1]
 
 
 def _noun(part: Schema) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 import ibis
 
 from reconcile.errors import Problem, SpecInvalid
+from reconcile.spec import rules
 from reconcile.spec.model import Nulls, Spec, ValueType
 from reconcile.state import people, properties, steps, values
 from reconcile.state.masks import Masks
@@ -120,7 +121,7 @@ def shape_of(spec: Spec, rows: Rows, key: Rows) -> Shape:
         managed.append(Var(identity.var, values.kind_of(key) or ValueType.STRING))
     return Shape(
         vars=tuple(sorted(managed, key=lambda var: var.name)),
-        lists=tuple(sorted((Membership(group.list) for group in spec.groups.values()), key=lambda one: one.list)),
+        lists=tuple(Membership(name) for name in sorted(spec.lists)),
         registry=Membership(spec.account.registry),
         identity=identity.var if identity else None,
     )
@@ -141,8 +142,7 @@ def table(spec: Spec, rows: Rows, shape: Shape) -> Rows:
     for var in shape.vars:
         identity = var.name == shape.identity  # the key is in canonical form already
         columns[var.column] = rows[people.KEY] if identity else values.of(rows[spec.vars[var.name].property], var.type)
-    groups = {group.list: name for name, group in spec.groups.items()}
     for membership in shape.lists:
-        columns[membership.column] = rows[f"g:{groups[membership.list]}"]
+        columns[membership.column] = rows[rules.member(spec.lists[membership.list])]
     columns[shape.registry.column] = ibis.literal(value=True)
     return rows.select(**columns)

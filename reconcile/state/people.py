@@ -17,7 +17,7 @@ import ibis
 
 from reconcile.errors import SourceEmpty
 from reconcile.spec.model import Spec, ValueType
-from reconcile.state import contracts, steps, values
+from reconcile.state import contracts, groups, steps, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import Demand, Invalid, Progress, Rows, Source, SourceFacts, Violation
 from reconcile.state.workspace import Workspace
@@ -99,10 +99,13 @@ def gather(
     _not_empty(facts)
     violations = contracts.check(spec, tables, workspace, as_of)
     home = spec.profiles.from_
+    one_each = {home, *(prop.source for prop in spec.properties.values() if prop.source)}
     keyed = {
         name: _named(name, rows, spec.sources[name].key if name != home else _key(spec))
         for name, rows in tables.items()
+        if name in one_each
     }
+    members = {name: _members(name, spec, tables[name], workspace) for name in _lists_of_members(spec)}
     addressed = _addressed(spec, keyed[home])
     with steps.step(progress, "checking rows") as step:
         several = {name: _repeated(rows, KEY, workspace, f"several in {name}") for name, rows in keyed.items()}
@@ -112,10 +115,17 @@ def gather(
     return People(
         # Whose rows can be used is told by their keys from here on: to judge all rows anew would cost each pass more.
         home=addressed.filter(addressed[KEY].notnull()).anti_join(bad, KEY),
-        others=tuple(_once(rows, several[name]) for name, rows in keyed.items() if name != home),
+        others=(
+            *(_once(rows, several[name]) for name, rows in keyed.items() if name != home),
+            *(rows.mutate(**{groups.listed(name): True}) for name, rows in members.items()),
+        ),
         held=bad.select(hash=values.md5(bad[EMAIL]), identity=bad[KEY]),
         refused=bad,
-        invalid=(*_invalid(bad, home, workspace, masks), *_misfits(sources[name] for name in tables)),
+        invalid=(
+            *_invalid(bad, home, workspace, masks),
+            *_strangers(members, keyed[home], workspace, masks),
+            *_misfits(sources[name] for name in tables),
+        ),
         sources=tuple(facts),
         key_column=tables[home][_key(spec)],
         total=facts[0].rows - workspace.count(bad),
@@ -149,6 +159,8 @@ def _demands(spec: Spec) -> dict[str, Demand]:
             if source != home:
                 _require(columns, spec.sources[source].key, spec.where("sources", source, "key"))
             _require(columns, prop.column, spec.where("properties", name, "column"))
+    for source in _lists_of_members(spec):
+        _require(wanted.setdefault(source, {}), spec.sources[source].key, spec.where("sources", source, "key"))
     for source, columns in wanted.items():
         contract = spec.sources[source].contract
         for name, path in (contract.columns if contract else {}).items():
@@ -186,6 +198,27 @@ def _named(source: str, rows: Rows, key: str) -> Rows:
     kind = values.kind_of(own) or ValueType.STRING
     key = values.canonical(values.text_of(own).strip(), kind) if kind is ValueType.STRING else values.of(own, kind)
     return named.mutate(**{KEY: key})
+
+
+def _lists_of_members(spec: Spec) -> list[str]:
+    """The sources whose keys are the members of groups."""
+    return sorted({group.members.source for group in spec.groups.values() if group.members is not None})
+
+
+def _members(source: str, spec: Spec, rows: Rows, workspace: Workspace) -> Rows:
+    """The keys of a source, each once."""
+    keyed = _named(source, rows, spec.sources[source].key)
+    return workspace.keep(f"members of {source}", keyed.filter(keyed[KEY].notnull()).select(KEY).distinct())
+
+
+def _strangers(members: Mapping[str, Rows], home: Rows, workspace: Workspace, masks: Masks) -> Iterator[Invalid]:
+    """Members whom the source of profiles does not have: they can be on no list."""
+    for source, keys in members.items():
+        unknown = workspace.keep(f"strangers of {source}", keys.anti_join(home, KEY))
+        if count := workspace.count(unknown):
+            some = workspace.dicts(unknown.order_by(KEY), limit=SAMPLES)
+            shown = tuple(masks.person(row[KEY]) for row in some)
+            yield Invalid("member whom the source of profiles does not have", source, count, shown)
 
 
 def _judged(rows: Rows, several: Mapping[str, Rows], home: str, workspace: Workspace) -> Rows:

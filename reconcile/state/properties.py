@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from graphlib import TopologicalSorter
@@ -17,7 +17,7 @@ from reconcile.spec.kinds import Kind, Kinds
 from reconcile.spec.model import Property, Spec, ValueType
 from reconcile.spec.part import Scalar
 from reconcile.spec.places import Places
-from reconcile.state import people, values, wording
+from reconcile.state import groups, people, values, wording
 from reconcile.state.model import Invalid, Rows
 from reconcile.state.workspace import FormulaRefused, Workspace
 
@@ -110,15 +110,28 @@ class _Desk:
     def decide(self, rows: Rows) -> Rows:
         """Whether each person belongs to each group; a rule that comes out null says no."""
         known = _kinds(self.spec.properties, rows)
-        formulas = {f"g:{name}": self._rule(name, known) for name in self.spec.groups}
-        derived = self._derive(rows, formulas) if formulas else rows
+        order = TopologicalSorter(links.kin(self.spec))
+        order.prepare()
+        while ready := sorted(order.get_ready()):
+            rows = self._decide(rows, ready, known)
+            order.done(*ready)
+        suppressed = groups.suppressed(rows, self.spec)
+        return rows.mutate(**suppressed) if suppressed else rows
+
+    def _decide(self, rows: Rows, names: Sequence[str], known: Kinds) -> Rows:
+        """The same for groups none of which asks for another."""
+        formulas = {rules.member(name): self._rule(name, known) for name in names}
+        derived = self._derive(rows, formulas)
         for column, formula in formulas.items():
             if not derived[column].type().is_boolean():
                 kind = str(derived[column].type())
                 told = f'group "{formula.path[1]}" is not a yes or no: its rule gives {kind}'
                 raise _refused(told, self._at(*formula.path))
-        decided = {column: derived[column].fill_null(False) for column in formulas}  # noqa: FBT003 -- Ibis's own signature
+        decided = {rules.member(name): self._belongs(derived, name) for name in names}
         return derived.mutate(**decided)
+
+    def _belongs(self, rows: Rows, name: str) -> Rows:
+        return groups.belongs(rows, self.spec.groups[name], rows[rules.member(name)], rows[people.KEY])
 
     def _rule(self, name: str, known: Kinds) -> _Formula:
         group = self.spec.groups[name]

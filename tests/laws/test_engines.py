@@ -119,7 +119,7 @@ FORMULAS = (
     "try_cast('1_0.5' as bigint)", "cast(spent as text)", "try_cast(spent as integer)", "cast(member as integer)",
     "cast(last as date)", "try_cast('2024-1-5x' as date)", "cast(orders as double)", "ceil(spent)",
     "try_cast(last as date) < cast(date '2024-03-01' - interval '90' days as date)",
-    "city like 'a\\_b'", "city ilike '%ΣΑΣ'", "city ilike 'İ%'",
+    "city like 'a\\_b'", "city not like 'R_m%'", "city not ilike '%\\%'", "city ilike '%ΣΑΣ'", "city ilike 'İ%'",
     "not member", "member and orders > 0", "orders is distinct from 3", "\"CITY\" = 'Rome'",
 )  # fmt: skip
 UNLIKE = (

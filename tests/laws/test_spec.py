@@ -64,9 +64,20 @@ def conditions(properties: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+NAMES = st.sampled_from(["other", "others"])
+OF_GROUPS = st.fixed_dictionaries({}, optional={"in": NAMES, "not_in": st.lists(NAMES, min_size=1, max_size=2)})
+SAMPLES = st.fixed_dictionaries({"percent": st.floats(0.01, 100) | st.integers(1, 100), "salt": TEXTS})
+
+
+def asking(rule: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """A group with this rule, and whatever else it may ask for."""
+    more = st.fixed_dictionaries({}, optional={"sample": SAMPLES, "holdout": SAMPLES})
+    return st.builds(lambda one, other: {"rules": rule} | one | other, OF_GROUPS, more)
+
+
 def rules(properties: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.recursive(
-        conditions(properties),
+        conditions(properties) | st.builds(lambda name: {"in": name}, NAMES),
         lambda inner: st.dictionaries(
             st.sampled_from(["all", "any", "none"]), st.lists(inner, min_size=1, max_size=3), min_size=1, max_size=1
         ),
@@ -85,11 +96,16 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "version": 1,
         "account": {"name": draw(TEXTS), "api_key": "{{ env('K') }}", "api_secret": "{{ env('S') }}"},
-        "sources": {"people": {"file": draw(TEXTS), "key": draw(TEXTS)}},
+        "sources": {"people": {"file": draw(TEXTS), "key": draw(TEXTS)}, "others": {"file": "o.csv", "key": "id"}},
         "profiles": {"from": "people", "email": draw(TEXTS)},
         "properties": properties,
         "vars": {f"v{i}": {"property": name, "nulls": "skip"} if long else name for i, name in enumerate(sent)},
-        "groups": {f"g{i}": {"list": name, "rules": draw(rules(properties))} for i, name in enumerate(lists)},
+        "groups": {
+            "other": {"members": {"source": "others"}},
+            "others": draw(OF_GROUPS.map(lambda one: {**one, "in": "other", "not_in": ["other"]})),
+            **{f"g{i}": {"list": name, **draw(rules(properties).flatmap(asking))} for i, name in enumerate(lists)},
+        },
+        "exclude_from_all": draw(NAMES),
         "policy": draw(st.fixed_dictionaries({}, optional={"mode": st.sampled_from(["enrich", "observe"])})),
     }
 

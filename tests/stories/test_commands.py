@@ -52,6 +52,32 @@ def test_the_main_job_by_hand(desk: Desk) -> None:
     assert "Found 3 Sailthru lists" in desk.run("check").stdout
 
 
+def test_relative_dates_count_from_as_of(desk: Desk) -> None:
+    later = """groups:\n  later: {list: Later, where: "today() >= date '2135-01-01'"}\n"""
+    desk.spec(SPEC.replace("groups:\n", later))
+
+    def joins(*options: str) -> int:
+        face = json.loads(desk.run("plan", "--format", "json", *options).stdout)
+        [found] = [one["join"] for one in face["lists"] if one["name"] == "Later"]
+        return int(found)
+
+    assert joins() == joins("--as-of", "2134-12-31T23:59:59") == joins("--as-of", "2135-01-01T00:00:00+01:00") == 0
+    assert joins("--as-of", "2135-01-01") == 31
+    told = desk.run("plan", "--as-of", "2135-01-01").stdout
+    assert "Relative dates count from 2135-01-01T00:00:00+00:00" in told
+    wrong = desk.run("plan", "--as-of", "soon")
+    assert wrong.returncode == 64
+    assert "'soon' is no time" in wrong.stderr
+
+
+def test_validate_notes_what_may_not_be_meant(desk: Desk) -> None:
+    desk.spec(SPEC.replace("groups:\n", "groups:\n  away: {list: Away, where: city <> 'Rome'}\n"))
+    found = desk.run("validate")
+    assert found.returncode == 0
+    assert 'note: group "away": whoever has no "city" is left out' in found.stdout
+    assert "1 note above." in found.stdout
+
+
 def test_apply_of_a_spec_plans_shows_asks_and_applies(desk: Desk) -> None:
     declined = desk.run("apply", "specs", stdin="n\n")
     assert "31 profiles to create" in declined.stdout

@@ -205,11 +205,11 @@ def _like(node: Tree) -> Tree:
     text, pattern = _text(node.this), pattern.copy()
     if isinstance(node, sge.ILike):  # Spark's has small letters of its own
         text, pattern = spark_sql.small(text), spark_sql.small(pattern)
-    like = sge.Like(this=text, expression=pattern)
-    if "\\" not in node.expression.name:
-        return like
-    unused = next(sign for sign in map(chr, range(33, 127)) if sign not in f"%_\\{node.expression.name.lower()}")
-    return sge.Escape(this=like, expression=sge.Literal.string(unused))
+    like: Tree = sge.Like(this=text, expression=pattern)
+    if "\\" in node.expression.name:
+        unused = next(sign for sign in map(chr, range(33, 127)) if sign not in f"%_\\{node.expression.name.lower()}")
+        like = sge.Escape(this=like, expression=sge.Literal.string(unused))
+    return sge.not_(like) if node.args.get("negate") else like
 
 
 def _matches(node: Tree) -> Tree:

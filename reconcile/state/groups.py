@@ -1,0 +1,74 @@
+"""Who is in which group, where that takes more than an expression over properties: samples, members, other groups.
+
+A sample is drawn by the MD5 of salt and id, which both engines make alike: the same person falls on the same side of a
+share for good, whatever else is known of them, and of their address nothing is asked.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import ibis
+
+from reconcile.spec import rules
+from reconcile.spec.group import Group, Sample
+from reconcile.spec.model import Spec
+from reconcile.state import values
+from reconcile.state.model import Rows
+
+
+def listed(source: str) -> str:
+    """The column that tells whose key a source of members has; null where it has not."""
+    return f"m:{source}"
+
+
+def belongs(rows: Rows, group: Group, fits: Rows, key: Rows) -> Rows:
+    """Whether people are in a group.
+
+    Args:
+        fits: whether they fit its rule.
+        key: the source's own id.
+    """
+    return functools.reduce(operator.and_, _terms(rows, group, key), fits.fill_null(False))  # noqa: FBT003 -- Ibis's own signature
+
+
+def _terms(rows: Rows, group: Group, key: Rows) -> Iterator[Rows]:
+    if group.members is not None:
+        yield rows[listed(group.members.source)].notnull()
+    if group.in_ is not None:
+        yield any_of(rows, group.in_)
+    if group.not_in is not None:
+        yield ~any_of(rows, group.not_in)
+    if group.sample is not None:
+        yield drawn(key, group.sample)
+    if group.holdout is not None:
+        yield ~drawn(key, group.holdout)
+
+
+def any_of(rows: Rows, groups: Sequence[str]) -> Rows:
+    """Whether people are in at least one of these groups."""
+    return functools.reduce(operator.or_, (rows[rules.member(name)] for name in groups))
+
+
+def drawn(key: Rows, sample: Sample) -> Rows:
+    """Whether people belong to a sample."""
+    return values.md5(ibis.literal(f"{sample.salt}:").concat(key)) < bound(sample.percent)
+
+
+def bound(percent: float) -> str:
+    """Of all texts of hexadecimal digits, so many of a hundred come before this one."""
+    share = Fraction(str(percent)) / 100
+    return "g" if share == 1 else f"{int(share * 2**64):016x}"
+
+
+def suppressed(rows: Rows, spec: Spec) -> dict[str, Rows]:
+    """The groups anew, without those whom `exclude_from_all` takes off every list but its groups' own."""
+    out = spec.exclude_from_all
+    if out is None:
+        return {}
+    return {
+        rules.member(name): rows[rules.member(name)] & ~any_of(rows, out) for name in spec.groups if name not in out
+    }
