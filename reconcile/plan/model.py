@@ -14,7 +14,8 @@ from typing import TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from reconcile.spec.guards import Guard
-from reconcile.spec.model import Mode, OnLeave, ValueType
+from reconcile.spec.model import Mode, OnLeave
+from reconcile.spec.property import ValueType
 from reconcile.state.model import Invalid, Membership, Shape, SourceFacts, Var, Violation
 
 FORMAT = 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ibis
 
 from reconcile.plan.actions import json_name, json_object
-from reconcile.spec.model import ValueType
+from reconcile.spec.property import ValueType
 from reconcile.state import values
 from reconcile.state.model import Rows, Shape, Var
 

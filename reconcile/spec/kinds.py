@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from reconcile.spec.model import Property, Spec, ValueType
+from reconcile.spec.model import Spec
 from reconcile.spec.part import Scalar
+from reconcile.spec.property import Property, ValueType
 
 
 class Kind(StrEnum):

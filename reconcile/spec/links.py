@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from reconcile.errors import SpecInvalid
 from reconcile.spec import templates
-from reconcile.spec.model import Property, Spec
+from reconcile.spec.model import Spec
+from reconcile.spec.property import Property
 
 Links = Mapping[str, tuple[str, ...]]
 

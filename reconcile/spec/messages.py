@@ -12,6 +12,7 @@ from reconcile.errors import Problem
 from reconcile.spec import conduct, group, guards, model
 from reconcile.spec.model import Path
 from reconcile.spec.places import Places, called, meant
+from reconcile.spec.property import Property
 from reconcile.spec.source import Contract, SourceSpec
 
 _KINDS = {
@@ -174,7 +175,7 @@ _PARTS: Mapping[str, type[BaseModel]] = {
     "account": model.Account,
     "sources": SourceSpec,
     "profiles": model.Profiles,
-    "properties": model.Property,
+    "properties": Property,
     "vars": model.VarSpec,
     "groups": group.Group,
     "policy": model.Policy,

@@ -9,7 +9,8 @@ from datetime import datetime
 import ibis
 
 from reconcile.errors import Problem, SpecInvalid
-from reconcile.spec.model import Nulls, Spec, ValueType
+from reconcile.spec.model import Nulls, Spec
+from reconcile.spec.property import ValueType
 from reconcile.state import people, properties, steps, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from reconcile.errors import ReconcileError
-from reconcile.spec.model import ValueType
+from reconcile.spec.property import ValueType
 
 Rows: TypeAlias = Any
 """An Ibis table expression. Ibis ships no types; the name says what is meant."""

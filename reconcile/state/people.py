@@ -16,7 +16,8 @@ from datetime import datetime
 import ibis
 
 from reconcile.errors import SourceEmpty
-from reconcile.spec.model import Spec, ValueType
+from reconcile.spec.model import Spec
+from reconcile.spec.property import ValueType
 from reconcile.state import contracts, steps, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import Demand, Invalid, Progress, Rows, Source, SourceFacts, Violation

@@ -14,9 +14,10 @@ import pyarrow as pa
 from reconcile.errors import Problem, SpecInvalid, TemplateFailed, Where
 from reconcile.spec import conditions, fitting, kinds, links, rules, templates
 from reconcile.spec.kinds import Kind, Kinds
-from reconcile.spec.model import Property, Spec, ValueType
+from reconcile.spec.model import Spec
 from reconcile.spec.part import Scalar
 from reconcile.spec.places import Places
+from reconcile.spec.property import Property, ValueType
 from reconcile.state import people, values, wording
 from reconcile.state.model import Invalid, Rows
 from reconcile.state.workspace import FormulaRefused, Workspace

@@ -24,7 +24,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import orjson
 
-from reconcile.spec.model import ValueType
+from reconcile.spec.property import ValueType
 from reconcile.state.model import Rows
 
 FOREIGN = "\ue000"

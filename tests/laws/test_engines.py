@@ -17,7 +17,7 @@ from rows import Rows
 from spark_server import on_spark
 
 import reconcile as rc
-from reconcile.spec.model import ValueType
+from reconcile.spec.property import ValueType
 from reconcile.state import capacity, engines, values
 from reconcile.state.capacity import Capacity
 from reconcile.state.engines import spark_formulas

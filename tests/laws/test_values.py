@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from reconcile.spec.model import ValueType
+from reconcile.spec.property import ValueType
 from reconcile.state import values
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.workspace import Workspace, arrow

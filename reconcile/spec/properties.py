@@ -1,0 +1,108 @@
+"""What must hold of the properties of a spec. Every finding is said, each with its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from reconcile.errors import Problem, SpecInvalid
+from reconcile.spec import conditions, kinds, links, templates
+from reconcile.spec.desk import Desk
+from reconcile.spec.model import Path
+from reconcile.spec.places import called, spot
+from reconcile.spec.property import Property, ValueType
+
+_RESERVED = frozenset({"and", "else", "false", "if", "in", "is", "loop", "none", "not", "null", "or", "self", "true"})
+"""Words of templates or SQL, where a property of this name could not be read."""
+
+
+def _properties(desk: Desk) -> Iterator[Problem]:
+    yield from desk.near("properties")
+    for name, prop in desk.spec.properties.items():
+        if name.lower() in _RESERVED:
+            yield Problem(f'property "{name}" is a word of templates or SQL', desk.places.key("properties", name))
+        yield from _column(name, prop, desk)
+        yield from _default(name, prop, desk)
+        if prop.template is not None:
+            yield from _template(("properties", name, "template"), prop.template, desk)
+        if prop.sql is not None:
+            yield from formula(("properties", name, "sql"), prop.sql, desk)
+
+
+def _column(name: str, prop: Property, desk: Desk) -> Iterator[Problem]:
+    if prop.source is None:
+        return
+    path = ("properties", name, "source")
+    where = desk.places.value(*path)
+    if prop.column is None:
+        yield Problem(f'property "{name}" has a source, but no column of it', where, "A source goes with a column.")
+    yield from desk.absent("sources", prop.source, path)
+    source = desk.spec.sources.get(prop.source)
+    if source is not None and source.many:
+        message = f'source "{prop.source}" holds many rows a person; aggregates over it are not supported yet'
+        yield Problem(f"{called(path)}: {message}", where, "Aggregate in the source's own query, and drop many.")
+
+
+_FITS: Mapping[ValueType, tuple[type, ...]] = {
+    ValueType.STRING: (str,),
+    ValueType.INTEGER: (int,),
+    ValueType.FLOAT: (int, float),
+    ValueType.BOOLEAN: (bool,),
+    ValueType.DATE: (str,),
+    ValueType.DATETIME: (str,),
+}
+
+
+def _default(name: str, prop: Property, desk: Desk) -> Iterator[Problem]:
+    if prop.default is None or prop.type is None:
+        return
+    fits = isinstance(prop.default, _FITS[prop.type])
+    fits &= isinstance(prop.default, bool) == (prop.type is ValueType.BOOLEAN)
+    if prop.type in (ValueType.DATE, ValueType.DATETIME):
+        fits = fits and conditions.is_iso(str(prop.default))
+    if not fits:
+        path = ("properties", name, "default")
+        yield Problem(f"{called(path)} is no {prop.type}", desk.places.value(*path))
+
+
+def _template(path: Path, text: str, desk: Desk) -> Iterator[Problem]:
+    try:
+        names = templates.variables(text)
+    except SpecInvalid as error:
+        where = desk.places.value(*path)
+        yield from (Problem(f"{called(path)}: {one.message}", where, one.hint) for one in error.problems)
+        return
+    yield from _exist(names, path, text, desk)
+
+
+def formula(path: Path, text: str, desk: Desk) -> Iterator[Problem]:
+    """What is wrong with an expression over properties."""
+    from reconcile.spec import fitting, rules
+
+    try:
+        formula = rules.parse(text)
+    except SpecInvalid as error:
+        for one in error.problems:
+            where = desk.places.inside(path, text, one.where)
+            yield Problem(f"{called(path)}: {one.message}", where, one.hint)
+        return
+    yield from _exist(formula.properties, path, text, desk)
+    if path[0] == "properties":
+        yield from fitting.expression(path, formula, kinds.declared(desk.spec), desk.places)
+
+
+def _exist(names: Iterable[str], path: Path, text: str, desk: Desk) -> Iterator[Problem]:
+    for name in sorted(names):
+        found = re.search(rf"\b{re.escape(name)}\b", text)
+        at = spot(text, found.start()) if found else None
+        yield from desk.absent("properties", name, path, desk.places.inside(path, text, at))
+
+
+def _circles(desk: Desk) -> Iterator[Problem]:
+    for way in links.cycles(links.links(desk.spec)):
+        message = f"properties go in a circle: {' -> '.join(way)}"
+        yield Problem(message, desk.places.key("properties", way[0]), "One of them must stand on its own.")
+
+
+CHECKS = (_properties, _circles)
+"""All of them."""
