@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from reconcile.errors import SpecInvalid
-from reconcile.spec import templates
+from reconcile.spec import aggregates, templates
 from reconcile.spec.model import Spec
 from reconcile.spec.property import Property
 
@@ -34,21 +34,31 @@ def links(spec: Spec) -> Links:
 
 
 def flows(spec: Spec) -> Links:
-    """`links`, and from each column to the private properties that read the same one: a value by another name."""
-    private = [(name, prop) for name, prop in sorted(spec.properties.items()) if prop.private and prop.column]
-    home = spec.profiles.from_
+    """`links`, and from each property to the private ones whose column it reads: a value by another name."""
+    hidden = {_column(prop, spec): name for name, prop in sorted(spec.properties.items()) if prop.private}
     return {
-        name: (*made_of, *(other for other, one in private if _same_column(spec.properties[name], one, home)))
+        name: (*made_of, *sorted({hidden[one] for one in _read(spec.properties[name], spec) if one in hidden}))
         for name, made_of in links(spec).items()
     }
 
 
-def _same_column(prop: Property, other: Property, home: str) -> bool:
-    if prop.private or prop.column is None or other.column is None:
-        return False
+def _read(prop: Property, spec: Spec) -> list[tuple[str, str]]:
+    """The columns whose values a property tells of. A filter only tells whether rows fit, as a group's rule does."""
+    if prop.private:
+        return []
+    own = _column(prop, spec)
+    return [*([own] if own else []), *([_named(prop.by, prop, spec)] if prop.by else [])]
+
+
+def _column(prop: Property, spec: Spec) -> tuple[str, str] | None:
+    """The column whose values a property has; None where it has none of its own."""
+    name = prop.column or (aggregates.ROWS if prop.aggregate else None)
+    return _named(name, prop, spec) if name else None
+
+
+def _named(name: str, prop: Property, spec: Spec) -> tuple[str, str]:
     # Databases differ on whether case tells columns apart; a secret does not.
-    here, there = ((one.source or home, str(one.column).casefold()) for one in (prop, other))
-    return here == there
+    return prop.source or spec.profiles.from_, name.casefold()
 
 
 def _links(prop: Property, spec: Spec) -> tuple[str, ...]:

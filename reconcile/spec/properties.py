@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from reconcile.errors import Problem, SpecInvalid
-from reconcile.spec import conditions, kinds, links, templates
+from reconcile.spec import aggregates, conditions, kinds, links, templates
 from reconcile.spec.desk import Desk
 from reconcile.spec.model import Path
 from reconcile.spec.places import called, spot
@@ -30,17 +30,14 @@ def _properties(desk: Desk) -> Iterator[Problem]:
 
 
 def _column(name: str, prop: Property, desk: Desk) -> Iterator[Problem]:
+    yield from aggregates.problems(name, prop, desk)
     if prop.source is None:
         return
     path = ("properties", name, "source")
-    where = desk.places.value(*path)
-    if prop.column is None:
+    if prop.column is None and prop.aggregate is None:
+        where = desk.places.value(*path)
         yield Problem(f'property "{name}" has a source, but no column of it', where, "A source goes with a column.")
     yield from desk.absent("sources", prop.source, path)
-    source = desk.spec.sources.get(prop.source)
-    if source is not None and source.many:
-        message = f'source "{prop.source}" holds many rows a person; aggregates over it are not supported yet'
-        yield Problem(f"{called(path)}: {message}", where, "Aggregate in the source's own query, and drop many.")
 
 
 _FITS: Mapping[ValueType, tuple[type, ...]] = {

@@ -19,7 +19,6 @@ ID = "urn:sailthru-reconcile:spec:1"
 Schema: TypeAlias = dict[str, Any]
 
 _ONE_OF = {
-    "Property": ("column", "template", "value", "sql"),
     "Group": ("where", "rules"),
     "SourceSpec": WAYS,
 }
@@ -39,6 +38,9 @@ def json_schema() -> Schema:
         made["properties"][name]["additionalProperties"] = False
     for name, keys in _ONE_OF.items():
         made["$defs"][name]["oneOf"] = [{"required": [key]} for key in keys]
+    ways = [{"required": [key]} for key in ("column", "template", "value", "sql")]
+    rows = {"required": ["aggregate"], "not": {"anyOf": ways}}
+    made["$defs"]["Property"]["oneOf"] = [*ways, rows]
     for secret in ("api_key", "api_secret"):
         made["$defs"]["Account"]["properties"][secret]["pattern"] = _REFERENCE
     # Editors show them beside the choices; to the schema they mean nothing.
@@ -93,10 +95,11 @@ _TAIL = """## Null
 
 ## SQL
 
-An expression is one scalar expression in DuckDB's dialect over properties, by their ids. Statements, queries inside,
-aggregates, windows, `*`, parameters and lambdas are refused, as are functions that are not on the list in
-`reconcile/spec/functions.py`: those on it give the same for the same input. Numbers, texts, dates and true or false
-are compared with their own kind only; what does not fit is told with its place inside the expression.
+An expression is one scalar expression in DuckDB's dialect over properties, by their ids; the `where` of an aggregate is
+one over columns of its source, see [values.md](values.md). Statements, queries inside, aggregates, windows, `*`,
+parameters and lambdas are refused, as are functions that are not on the list in `reconcile/spec/functions.py`: those on
+it give the same for the same input. Numbers, texts, dates and true or false are compared with their own
+kind only; what does not fit is told with its place inside the expression.
 
 ## Templates
 

@@ -16,9 +16,10 @@ from datetime import datetime
 import ibis
 
 from reconcile.errors import SourceEmpty
+from reconcile.spec import aggregates as aggregated
 from reconcile.spec.model import Spec
 from reconcile.spec.property import ValueType
-from reconcile.state import contracts, steps, values
+from reconcile.state import aggregates, contracts, steps, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import Demand, Invalid, Progress, Rows, Source, SourceFacts, Violation
 from reconcile.state.workspace import Workspace
@@ -42,7 +43,7 @@ class People:
 
     Args:
         home: a row a person: `k:id`, `k:email` and the columns of the source of profiles.
-        others: further sources with a `k:id` each, at most one row a person.
+        others: further sources with a `k:id` each, at most one row a person: of many rows, what they come to.
         held: `hash, identity` of people whose rows cannot be used.
         total: people who can be used.
     """
@@ -90,7 +91,7 @@ def gather(
     Raises:
         SourceBroken: a contract is violated that says stop.
         SourceEmpty: a source has no rows: a broken export looks just like that.
-        SourceUnavailable, SpecInvalid: see `Source.read`.
+        SourceUnavailable, SpecInvalid: see `Source.read`, `aggregates.of`.
     """
     demands = _demands(spec)
     tables = {name: _read(sources[name], demands[name], workspace, progress) for name in demands}
@@ -98,9 +99,11 @@ def gather(
     _not_empty(facts)
     violations = contracts.check(spec, tables, workspace, as_of)
     home = spec.profiles.from_
+    many = {name for name in tables if spec.sources[name].many}
     keyed = {
         name: _named(name, rows, spec.sources[name].key if name != home else _key(spec))
         for name, rows in tables.items()
+        if name not in many
     }
     addressed = _addressed(spec, keyed[home])
     with steps.step(progress, "checking rows") as step:
@@ -111,7 +114,10 @@ def gather(
     return People(
         # Whose rows can be used is told by their keys from here on: to judge all rows anew would cost each pass more.
         home=addressed.filter(addressed[KEY].notnull()).anti_join(bad, KEY),
-        others=tuple(_once(rows, several[name]) for name, rows in keyed.items() if name != home),
+        others=(
+            *(_once(rows, several[name]) for name, rows in keyed.items() if name != home),
+            *(_summed(spec, tables[name], name, workspace, as_of, progress) for name in sorted(many)),
+        ),
         held=bad.select(hash=values.md5(bad[EMAIL]), identity=bad[KEY]),
         invalid=(*_invalid(bad, home, workspace, masks), *_misfits(sources[name] for name in tables)),
         sources=tuple(facts),
@@ -141,12 +147,13 @@ def _demands(spec: Spec) -> dict[str, Demand]:
     _require(wanted[home], _key(spec), spec.where("profiles", "id"))
     _require(wanted[home], spec.profiles.email, spec.where("profiles", "email"))
     for name, prop in spec.properties.items():
-        if prop.column is not None:
+        if prop.column is not None or prop.aggregate is not None:
             source = prop.source or home
             columns = wanted.setdefault(source, {})
             if source != home:
                 _require(columns, spec.sources[source].key, spec.where("sources", source, "key"))
-            _require(columns, prop.column, spec.where("properties", name, "column"))
+            for read, key in aggregated.columns(prop).items():
+                _require(columns, read, spec.where("properties", name, key))
     for source, columns in wanted.items():
         contract = spec.sources[source].contract
         for name, path in (contract.columns if contract else {}).items():
@@ -177,13 +184,24 @@ def _once(rows: Rows, several: Rows) -> Rows:
     return rows.filter(rows[KEY].notnull()).anti_join(several, KEY)
 
 
+def _summed(spec: Spec, rows: Rows, source: str, workspace: Workspace, as_of: datetime, progress: Progress) -> Rows:
+    """A source of many rows a person, as one row each."""
+    with steps.step(progress, f"aggregating {source}") as step:
+        keyed = rows.mutate(**{KEY: _canonical(rows[spec.sources[source].key])})
+        found = aggregates.of(spec, source, keyed, KEY, workspace, as_of)
+        step.advance(workspace.count(found))
+    return found
+
+
 def _named(source: str, rows: Rows, key: str) -> Rows:
     named = rows.rename({column(source, name): name for name in rows.columns})
-    own = named[column(source, key)]
-    # In canonical form: sources are joined on it whatever number type each has, and people are held by it.
-    kind = values.kind_of(own) or ValueType.STRING
-    key = values.canonical(values.text_of(own).strip(), kind) if kind is ValueType.STRING else values.of(own, kind)
-    return named.mutate(**{KEY: key})
+    return named.mutate(**{KEY: _canonical(named[column(source, key)])})
+
+
+def _canonical(key: Rows) -> Rows:
+    """A source's key: sources are joined on it whatever number type each has, and people are held by it."""
+    kind = values.kind_of(key) or ValueType.STRING
+    return values.canonical(values.text_of(key).strip(), kind) if kind is ValueType.STRING else values.of(key, kind)
 
 
 def _judged(rows: Rows, several: Mapping[str, Rows], home: str, workspace: Workspace) -> Rows:

@@ -18,7 +18,7 @@ from reconcile.spec.model import Spec
 from reconcile.spec.part import Scalar
 from reconcile.spec.places import Places
 from reconcile.spec.property import Property, ValueType
-from reconcile.state import people, values, wording
+from reconcile.state import aggregates, people, values, wording
 from reconcile.state.model import Invalid, Rows
 from reconcile.state.workspace import FormulaRefused, Workspace
 
@@ -90,6 +90,8 @@ class _Desk:
             rows = self._render(rows, name, prop.template)
         elif prop.sql is not None:
             rows = self._derive(rows, {name: self._expression(name, prop.sql, rows)})
+        elif prop.aggregate is not None:
+            rows = rows.mutate(**{name: aggregates.value(rows, name, prop)})
         elif prop.column is not None:
             source = prop.source or self.spec.profiles.from_
             rows = rows.mutate(**{name: rows[people.column(source, prop.column)]})
@@ -159,7 +161,10 @@ class _Desk:
     def _finish(self, rows: Rows, name: str, prop: Property) -> Rows:
         raw, check = rows[name], f"x:{name}"
         typed = values.converted(raw, prop.type) if prop.type is not None else raw
-        if typed.type() != raw.type():
+        if aggregates.misfits(name) in rows.columns:
+            rows = rows.mutate(**{check: rows[aggregates.misfits(name)], name: typed})
+            self.checks[name] = check
+        elif typed.type() != raw.type():
             rows = rows.mutate(**{check: raw.notnull() & typed.isnull(), name: typed})
             self.checks[name] = check
         if prop.default is not None:
