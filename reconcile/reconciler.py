@@ -143,6 +143,7 @@ class Reconciler:
                     as_of=now,
                     masks=look.masks,
                     progress=progress,
+                    environ=self.environ,
                 )
                 wanted, there = await reading.build(
                     look.account,

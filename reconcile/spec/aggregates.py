@@ -7,7 +7,10 @@ from collections.abc import Iterator, Mapping
 from reconcile.errors import Problem, SpecInvalid
 from reconcile.spec.desk import Desk
 from reconcile.spec.places import called
-from reconcile.spec.property import BARE, ORDERED, Aggregate, Property
+from reconcile.spec.property import BARE, ORDERED, Aggregate, Property, ValueType
+
+_TYPES = {Aggregate.LIST: ValueType.LIST, Aggregate.EXISTS: ValueType.BOOLEAN}
+"""What some aggregates give, whatever they look at."""
 
 ROWS = "*"
 """Stands for the column of an aggregate that looks at no column, but at rows."""
@@ -60,6 +63,8 @@ def _aggregate(name: str, prop: Property, aggregate: Aggregate, desk: Desk) -> I
         yield _problem(name, "aggregate", f'{aggregate} needs "by"', desk, hint)
     if prop.by is not None and aggregate not in ORDERED:
         yield _problem(name, "by", f"{aggregate} does not depend on an order", desk, "Only first and last do.")
+    if aggregate in _TYPES and prop.type not in (None, _TYPES[aggregate]):
+        yield _problem(name, "type", f"{aggregate} gives a {_TYPES[aggregate]}", desk)
     yield from _filter(name, prop, desk)
 
 

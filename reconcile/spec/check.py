@@ -68,6 +68,9 @@ def references(spec: Spec) -> Iterator[tuple[Path, str]]:
         for key, value in source.parameters.items():
             if isinstance(value, str):
                 yield ("sources", name, "parameters", key), value
+    for name, prop in spec.properties.items():
+        if prop.salt is not None:
+            yield ("properties", name, "salt"), prop.salt
     if spec.engine.spark is not None:
         yield ("engine", "spark"), spec.engine.spark
 
@@ -79,6 +82,10 @@ def _secrets(desk: Desk) -> Iterator[Problem]:
             if not templates.is_reference(text):
                 hint = f"Write \"{{{{ env('SAILTHRU_{str(path[-1]).upper()}') }}}}\", and set that variable."
                 yield Problem(f"{called(path)} must be a reference, never the secret itself", where, hint)
+        elif path[0] == "properties":
+            if not templates.is_reference(text):
+                hint = "Write \"{{ env('SALT') }}\", and set that variable."
+                yield Problem(f"{called(path)} must be a reference, never the salt itself", where, hint)
         elif path[-1] == "url" and not text.startswith(("http://", "https://", "{{")):
             yield Problem(f"{called(path)} is no web address", where, "It begins with https:// (or http:// here).")
         elif path[-1] == "spark" and not text.startswith(("sc://", "local", "{{")):

@@ -69,6 +69,8 @@ def declared(spec: Spec) -> Kinds:
 
 
 def _of(prop: Property) -> Kind | None:
+    if prop.hash is not None:
+        return Kind.TEXT
     if prop.type is not None:
         return of_type(prop.type)
     return Kind.TEXT if prop.template is not None else of_scalar(prop.value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from reconcile.errors import SpecInvalid
 from reconcile.spec import aggregates, templates
@@ -35,17 +35,28 @@ def links(spec: Spec) -> Links:
 
 def flows(spec: Spec) -> Links:
     """`links`, and from each property to the private ones whose column it reads: a value by another name."""
-    hidden = {_column(prop, spec): name for name, prop in sorted(spec.properties.items()) if prop.private}
-    return {
-        name: (*made_of, *sorted({hidden[one] for one in _read(spec.properties[name], spec) if one in hidden}))
-        for name, made_of in links(spec).items()
-    }
+    return _flows(spec, {name for name, prop in spec.properties.items() if prop.private})
+
+
+def _flows(spec: Spec, marked: Collection[str]) -> Links:
+    """`links`, and from each property to the marked ones whose column it reads."""
+    hidden = {_column(spec.properties[name], spec): name for name in sorted(marked)}
+    found = {}
+    for name, made_of in links(spec).items():
+        read = () if name in marked else _read(spec.properties[name], spec)
+        found[name] = (*made_of, *sorted({hidden[one] for one in read if one in hidden}))
+    return found
+
+
+def pii(spec: Spec) -> frozenset[str]:
+    """The vars whose values are to be masked: those that a `pii` property reaches, through others or by its column."""
+    marked = {name for name, prop in spec.properties.items() if prop.pii}
+    graph = _flows(spec, marked)
+    return frozenset(name for name, var in spec.vars.items() if leak(graph, marked, var.property) is not None)
 
 
 def _read(prop: Property, spec: Spec) -> list[tuple[str, str]]:
     """The columns whose values a property tells of. A filter only tells whether rows fit, as a group's rule does."""
-    if prop.private:
-        return []
     own = _column(prop, spec)
     return [*([own] if own else []), *([_named(prop.by, prop, spec)] if prop.by else [])]
 

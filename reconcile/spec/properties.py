@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from reconcile.errors import Problem, SpecInvalid
-from reconcile.spec import aggregates, conditions, kinds, links, templates
+from reconcile.spec import aggregates, conditions, kinds, links, phones, scalars, templates
 from reconcile.spec.desk import Desk
 from reconcile.spec.model import Path
-from reconcile.spec.places import called, spot
+from reconcile.spec.places import called, meant, spot
 from reconcile.spec.property import Property, ValueType
 
 _RESERVED = frozenset({"and", "else", "false", "if", "in", "is", "loop", "none", "not", "null", "or", "self", "true"})
@@ -23,6 +23,8 @@ def _properties(desk: Desk) -> Iterator[Problem]:
             yield Problem(f'property "{name}" is a word of templates or SQL', desk.places.key("properties", name))
         yield from _column(name, prop, desk)
         yield from _default(name, prop, desk)
+        yield from _region(name, prop, desk)
+        yield from _needed(name, prop, desk)
         if prop.template is not None:
             yield from _template(("properties", name, "template"), prop.template, desk)
         if prop.sql is not None:
@@ -40,26 +42,57 @@ def _column(name: str, prop: Property, desk: Desk) -> Iterator[Problem]:
     yield from desk.absent("sources", prop.source, path)
 
 
-_FITS: Mapping[ValueType, tuple[type, ...]] = {
-    ValueType.STRING: (str,),
+_KINDS: Mapping[ValueType, tuple[type, ...]] = {
     ValueType.INTEGER: (int,),
     ValueType.FLOAT: (int, float),
     ValueType.BOOLEAN: (bool,),
-    ValueType.DATE: (str,),
-    ValueType.DATETIME: (str,),
+    ValueType.LIST: (list,),
 }
+"""What a default is in YAML, where it is no text."""
+
+_LOOKS: Mapping[ValueType, Callable[[str], bool]] = {
+    ValueType.DATE: conditions.is_iso,
+    ValueType.DATETIME: conditions.is_iso,
+    ValueType.EMAIL: lambda text: re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", text) is not None,
+    ValueType.URL: lambda text: re.fullmatch(r"https?://\S+", text, re.IGNORECASE) is not None,
+    ValueType.PHONE: phones.is_international,
+    ValueType.JSON: scalars.is_nested,
+}
+"""What a default that is a text has to look like."""
 
 
 def _default(name: str, prop: Property, desk: Desk) -> Iterator[Problem]:
     if prop.default is None or prop.type is None:
         return
-    fits = isinstance(prop.default, _FITS[prop.type])
+    fits = isinstance(prop.default, _KINDS.get(prop.type, (str,)))
     fits &= isinstance(prop.default, bool) == (prop.type is ValueType.BOOLEAN)
-    if prop.type in (ValueType.DATE, ValueType.DATETIME):
-        fits = fits and conditions.is_iso(str(prop.default))
+    if prop.type in _LOOKS:
+        fits = fits and _LOOKS[prop.type](str(prop.default))
     if not fits:
         path = ("properties", name, "default")
         yield Problem(f"{called(path)} is no {prop.type}", desk.places.value(*path))
+
+
+def _region(name: str, prop: Property, desk: Desk) -> Iterator[Problem]:
+    if prop.region is None:
+        return
+    path = ("properties", name, "region")
+    where = desk.places.value(*path)
+    if prop.type is not ValueType.PHONE:
+        yield Problem(f"{called(path)}: only phone numbers have one", where, "Say type: phone.")
+    elif prop.region not in (regions := phones.regions()):
+        hint = "Two letters by ISO 3166, such as GB." if len(prop.region) != 2 else meant(prop.region.upper(), regions)
+        yield Problem(f'{called(path)}: "{prop.region}" is no region with phone numbers', where, hint)
+
+
+def _needed(name: str, prop: Property, desk: Desk) -> Iterator[Problem]:
+    """Keys that mean nothing without another."""
+    pairs = (("hash", "salt"), ("salt", "hash"), ("strict", "type"))
+    for key, other in pairs:
+        if getattr(prop, key) and getattr(prop, other) is None:
+            path = ("properties", name, key)
+            hint = "By reference: salt: \"{{ env('SALT') }}\"" if other == "salt" else None
+            yield Problem(f'{called(path)} needs "{other}"', desk.places.key(*path), hint)
 
 
 def _template(path: Path, text: str, desk: Desk) -> Iterator[Problem]:

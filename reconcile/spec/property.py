@@ -19,6 +19,15 @@ class ValueType(StrEnum):
     BOOLEAN = "boolean"
     DATE = "date"
     DATETIME = "datetime"
+    EMAIL = "email"
+    PHONE = "phone"
+    URL = "url"
+    LIST = "list"
+    JSON = "json"
+
+
+TEXTS = frozenset({ValueType.EMAIL, ValueType.PHONE, ValueType.URL, ValueType.JSON})
+"""Types whose values are texts to the engine: only the spec says what they are."""
 
 
 class Aggregate(StrEnum):
@@ -43,6 +52,12 @@ ORDERED = frozenset({Aggregate.FIRST, Aggregate.LAST})
 """Aggregates that need an order of rows."""
 
 
+class Hash(StrEnum):
+    """How a value is made unreadable."""
+
+    SHA256 = "sha256"
+
+
 class Property(Part):
     """A value of a profile, from exactly one of `column`, `template`, `value`, `sql`; see [values.md](values.md)."""
 
@@ -64,12 +79,24 @@ class Property(Part):
     """An SQL expression over other properties."""
     type: ValueType | None = None
     """The type to convert to; that of the column or expression when absent."""
-    default: Scalar = None
+    region: str | None = None
+    """Where phone numbers without a country belong: two letters, such as `GB`."""
+    strict: StrictBool = False
+    """A value that does not fit the type stops the plan, instead of becoming null."""
+    default: Scalar | list[str] = None
     """What a null becomes."""
+    hash: Hash | None = None
+    """`sha256`: the value becomes the hash of salt and value, 64 hex digits."""
+    salt: str | None = None
+    """What is hashed before the value, by reference only: `{{ env('SALT') }}`."""
     private: StrictBool = False
-    """Must not leave the house: refused in vars, directly or through other properties; allowed in groups."""
+    """Must not leave the house: refused in vars, directly or through others, hashed too; allowed in groups."""
+    pii: StrictBool = False
+    """Says something of a person that nobody needs to see: its values stay masked, even where people are revealed."""
     description: str | None = None
     """For people."""
+    owner: str | None = None
+    """Who answers for it: a team or a person."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

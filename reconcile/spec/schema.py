@@ -74,7 +74,7 @@ that names both places, and a key that is not listed here is an error too. Edito
 # yaml-language-server: $schema=../docs/spec.schema.json
 ```
 
-Secrets are never written down: `api_key` and `api_secret` are references, `"{{ env('NAME') }}"`, and `url`,
+Secrets are never written down: `api_key`, `api_secret` and `salt` are references, `"{{ env('NAME') }}"`, and `url`,
 `connect` and `spark` may use them in part. A text with braces stands in quotes, or YAML takes the braces for its own.
 """
 

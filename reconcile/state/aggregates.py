@@ -15,8 +15,8 @@ import ibis.expr.datatypes as dt
 from reconcile.errors import Problem, SpecInvalid
 from reconcile.spec import rules
 from reconcile.spec.model import Spec
-from reconcile.spec.property import Aggregate, Property, ValueType
-from reconcile.state import values
+from reconcile.spec.property import TEXTS, Aggregate, Property, ValueType
+from reconcile.state import conversions, values
 from reconcile.state.model import Rows
 from reconcile.state.workspace import FormulaRefused, Workspace
 
@@ -121,8 +121,8 @@ def _prepared(spec: Spec, rows: Rows, props: Mapping[str, Property]) -> Rows:
         if prop.column is not None:
             raw = rows[prop.column]
             made[_typed(name)] = typed = _values(spec, name, prop, raw)
-            if typed.type() != raw.type():
-                made[misfits(name)] = raw.notnull() & typed.isnull()
+            if typed.type() != raw.type() or prop.type in TEXTS:
+                made[misfits(name)] = conversions.misfits(raw, typed)
     return rows.mutate(**made)
 
 
@@ -146,7 +146,7 @@ def _typed(name: str) -> str:
 def _values(spec: Spec, name: str, prop: Property, raw: Rows) -> Rows:
     """The column's values as they are aggregated."""
     if prop.aggregate in _CONVERTED and prop.type is not None:
-        return values.converted(raw, prop.type)
+        return conversions.converted(raw, prop.type)
     if prop.aggregate in {Aggregate.SUM, Aggregate.AVG}:
         return _summable(spec, name, prop, raw)
     if prop.aggregate is Aggregate.LIST:
@@ -156,7 +156,7 @@ def _values(spec: Spec, name: str, prop: Property, raw: Rows) -> Rows:
 
 def _summable(spec: Spec, name: str, prop: Property, raw: Rows) -> Rows:
     if raw.type().is_string() and prop.type in {ValueType.INTEGER, ValueType.FLOAT}:
-        raw = values.converted(raw, prop.type)
+        raw = conversions.converted(raw, prop.type)
     kind = raw.type()
     if kind.is_integer():
         return raw.cast(_WHOLE)

@@ -22,11 +22,12 @@ Arrived: TypeAlias = Callable[[int], object]
 
 @dataclass(frozen=True, slots=True)
 class Var:
-    """A managed Sailthru var: its name there, the type we send, and whether a null is left alone (`skip`)."""
+    """A managed Sailthru var: its name there, the type we send, whether a null is left alone, whether it is masked."""
 
     name: str
     type: ValueType
     skip_nulls: bool = False
+    pii: bool = False
 
     @property
     def column(self) -> str:

@@ -19,7 +19,7 @@ from reconcile.errors import SourceEmpty
 from reconcile.spec import aggregates as aggregated
 from reconcile.spec.model import Spec
 from reconcile.spec.property import ValueType
-from reconcile.state import aggregates, contracts, steps, values
+from reconcile.state import aggregates, contracts, conversions, steps, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import Demand, Invalid, Progress, Rows, Source, SourceFacts, Violation
 from reconcile.state.workspace import Workspace
@@ -27,14 +27,7 @@ from reconcile.state.workspace import Workspace
 KEY, EMAIL, REASON = "k:id", "k:email", "k:reason"
 """Columns of the table of people beside those of the sources, which are named by `column`."""
 
-# PHP's FILTER_VALIDATE_EMAIL, which Sailthru's own validator calls after trim and lower-case (SAILTHRU.md §7.3):
-# dot-separated ASCII atoms, no leading hyphen, a host of labels that neither start nor end with a hyphen.
-_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-ADDRESS = rf"^{_ATOM}(\.{_ATOM})*@({_LABEL}\.)+{_LABEL}$"
 SAMPLES = 3
-LONGEST = 254
-LONGEST_LOCAL = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,16 +204,10 @@ def _judged(rows: Rows, several: Mapping[str, Rows], home: str, workspace: Works
         several: by source, the keys that it has more than once.
     """
     address = rows[EMAIL]
-    well_formed = (
-        address.re_search(ADDRESS)
-        & (address.length() <= LONGEST)
-        & (address.find("@") <= LONGEST_LOCAL)
-        & ~address.startswith("-")
-    )
     reasons = [
         (rows[KEY].isnull(), "no key"),
         (address.isnull(), "no e-mail address"),
-        (~well_formed, "malformed e-mail address"),
+        (~conversions.well_formed(address), "malformed e-mail address"),
         (rows[KEY].isin(several[home][KEY]), "duplicate key"),
         (
             address.isin(_repeated(rows, EMAIL, workspace, "several addresses")[EMAIL]),

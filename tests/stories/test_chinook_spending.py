@@ -132,7 +132,7 @@ def _expected(
     vars_ |= {
         "orders": len(invoices),
         "countries": len({country for _, _, country in invoices}),
-        "genres_tried": len(genres),
+        "genres": sorted(genres),
     }
     vars_ |= {"last_purchase": day.isoformat(), "last_country": country}
     vars_["favourite_genre"] = max(genres, key=lambda genre: (genres[genre], genre))
