@@ -31,7 +31,7 @@ def diff(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
 def shape_of(folder: Path) -> Any:
     """The shape of the prepared states."""
     from reconcile.spec import load
-    from reconcile.spec.model import ValueType
+    from reconcile.spec.property import ValueType
     from reconcile.state.model import Membership, Shape, Var
 
     spec = load.load(folder / "spec.yaml")

@@ -5,7 +5,8 @@
     ├── TemplateFailed               65   mend a template (or the data): it fails on some rows; says how, never on what
     ├── SourceUnavailable            69   mend the database, the file, or the way to it
     │   ├── SourceEmpty              69   a source without rows is a broken source until somebody says otherwise
-    │   └── SourceBroken             69   a source's rows are not what its contract says, and the spec says stop
+    │   ├── SourceBroken             69   a source's rows are not what its contract says, and the spec says stop
+    │   └── ValuesUnfit              69   values of a property do not fit its type, and the spec says `strict`
     ├── EngineUnavailable            69   the engine of the spec is not installed, or cannot be reached
     ├── AccountUnavailable           69   Sailthru cannot be reached, or is down: come back later
     ├── CredentialsRefused           77   a key, secret or address is missing or refused
@@ -125,6 +126,19 @@ class SourceBroken(SourceUnavailable):
         told = "; ".join(self.violations)
         hint = "Mend the source, or the contract; with on_violation: hold_deletes all is planned but removals."
         super().__init__(f"{told[:1].upper()}{told[1:]}.", hint=hint)
+
+
+class ValuesUnfit(SourceUnavailable):
+    """Values do not fit the types of properties that are `strict`; nothing was planned.
+
+    Args:
+        misfits: a sentence for each property, with its place, how many, and what such values look like.
+    """
+
+    def __init__(self, misfits: Sequence[str]) -> None:
+        self.misfits = tuple(misfits)
+        hint = "Mend them where they come from; without strict they are taken as null, and counted."
+        super().__init__(" ".join(self.misfits), hint=hint)
 
 
 class EngineUnavailable(ReconcileError):

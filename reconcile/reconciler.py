@@ -168,6 +168,7 @@ class Reconciler:
                     as_of=now,
                     masks=look.masks,
                     progress=progress,
+                    environ=self.environ,
                 )
                 wanted, there = await reading.build(
                     look.account,
@@ -270,7 +271,14 @@ class Reconciler:
             masks = Masks.keyed_by(templates.resolve(spec.account.api_secret, self.environ), reveal=reveal)
             opened = sources.open_all(spec, self.environ)
             traces = tracing.trace(
-                spec, opened, workspace, name, as_of=as_of or self.now(), masks=masks, progress=Silent()
+                spec,
+                opened,
+                workspace,
+                name,
+                as_of=as_of or self.now(),
+                masks=masks,
+                progress=Silent(),
+                environ=self.environ,
             )
             if not account or not (found := [one for one in traces if one.email and not one.refused]):
                 return Told(masks, traces)

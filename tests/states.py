@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconcile.spec.model import ValueType
+from reconcile.spec.property import ValueType
 from reconcile.state import values
 from reconcile.state.model import Membership, Rows, Shape, Var
 from reconcile.state.workspace import Workspace, arrow

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SpecPath = Annotated[Path, typer.Argument(help="The folder (or file) of specs.", metavar="SPEC")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON event a line instead of text.")]
-Reveal = Annotated[bool, typer.Option("--reveal", help="Show people and values as they are.")]
+Reveal = Annotated[bool, typer.Option("--reveal", help="Show people and values as they are, but for `pii`.")]
 Allow = Annotated[
     list[str] | None,
     typer.Option(

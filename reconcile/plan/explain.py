@@ -5,7 +5,7 @@ Nobody is shown as themselves here unless the caller reveals them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, assert_never
@@ -282,19 +282,20 @@ def _sampled(sample: Sample) -> Row:
 def _revealed(plan: Plan) -> list[Row]:
     walked = (action for _, action in archive.walk(plan))
     people = (action for action in walked if not isinstance(action, CreateList))
-    rows = [_told(action) for action in islice(people, REVEALED)]
+    masked = frozenset(one.name for one in plan.face.vars if one.pii)
+    rows = [_told(action, masked) for action in islice(people, REVEALED)]
     more = plan.face.counts.total - len(rows)
     return [*rows, Row(" ", f"and {more:,} more", "")] if more > 0 else rows
 
 
-def _told(action: Action) -> Row:
+def _told(action: Action, masked: Collection[str]) -> Row:
     match action:
         case CreateList(list=name):
             return Row("+", name, "create list")
         case Delete():
             return Row(actions.glyph(action), _who(action), "delete profile")
         case Upsert():
-            return Row(actions.glyph(action), _who(action), "; ".join(_edits(action)))
+            return Row(actions.glyph(action), _who(action), "; ".join(_edits(action, masked)))
         case _:
             assert_never(action)
 
@@ -303,8 +304,12 @@ def _who(action: Upsert | Delete) -> str:
     return action.email or f"sid {action.sid}"
 
 
-def _edits(action: Upsert) -> Iterator[str]:
-    """What becomes of one profile, field by field, as deepdiff sees it: the few that a person is shown."""
+def _edits(action: Upsert, masked: Collection[str]) -> Iterator[str]:
+    """What becomes of one profile, field by field, as deepdiff sees it: the few that a person is shown.
+
+    Args:
+        masked: vars whose values nobody is shown (`pii`).
+    """
     from deepdiff import DeepDiff
 
     if action.moves_to:
@@ -316,7 +321,9 @@ def _edits(action: Upsert) -> Iterator[str]:
         (leaf for leaves in found.values() for leaf in leaves),
         key=lambda leaf: str(leaf.path(output_format="list")),
     ):
-        yield f"{change.path(output_format='list')[0]}: {_shown(change.t1)} → {_shown(change.t2)}"
+        name = str(change.path(output_format="list")[0])
+        shown = _masked if name in masked else _shown
+        yield f"{name}: {shown(change.t1)} → {shown(change.t2)}"
     yield from _moves(action.lists)
 
 
@@ -325,6 +332,10 @@ def _moves(lists: Mapping[str, bool]) -> Iterator[str]:
         names: Sequence[str] = [name for name, member in lists.items() if member is way]
         if names:
             yield f"{word} {', '.join(names)}"
+
+
+def _masked(value: object) -> str:
+    return "nothing" if value is None else "***"
 
 
 def _shown(value: object) -> str:

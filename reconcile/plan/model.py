@@ -14,7 +14,8 @@ from typing import TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from reconcile.spec.guards import Guard
-from reconcile.spec.model import Mode, OnLeave, ValueType
+from reconcile.spec.model import Mode, OnLeave
+from reconcile.spec.property import ValueType
 from reconcile.state.model import Invalid, Membership, Shape, SourceFacts, Var, Violation
 
 FORMAT = 1
@@ -145,13 +146,14 @@ class ListFace(_Face):
 
 
 class VarFace(_Face):
-    """What becomes of one var: profiles that get a value, and profiles that lose theirs."""
+    """What becomes of one var: profiles that get a value, profiles that lose theirs, and whether values are masked."""
 
     name: str
     type: ValueType
     set: int
     cleared: int
     skip_nulls: bool = False
+    pii: bool = False
 
 
 class Sample(_Face):
@@ -281,7 +283,7 @@ class Face(_Face):
     def shape(self) -> Shape:
         """The shape that both sides had."""
         return Shape(
-            vars=tuple(Var(one.name, one.type, one.skip_nulls) for one in self.vars),
+            vars=tuple(Var(one.name, one.type, one.skip_nulls, one.pii) for one in self.vars),
             lists=tuple(Membership(one.name) for one in self.lists if one.name != self.registry),
             registry=Membership(self.registry),
             identity=self.identity,

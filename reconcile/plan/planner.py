@@ -194,6 +194,7 @@ def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, se
                 set=sums[f"n:set:{var.name}"] or 0,
                 cleared=sums[f"n:clear:{var.name}"] or 0,
                 skip_nulls=var.skip_nulls,
+                pii=var.pii,
             )
             for var in shape.vars
         ),

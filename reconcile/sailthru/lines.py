@@ -8,8 +8,8 @@ from __future__ import annotations
 import ibis
 
 from reconcile.plan.actions import json_name, json_object
-from reconcile.spec.model import ValueType
-from reconcile.state import values
+from reconcile.spec.property import ValueType
+from reconcile.state import nested, values
 from reconcile.state.model import Rows, Shape, Var
 
 NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
@@ -56,6 +56,8 @@ def _value(text: Rows, var: Var) -> Rows:
             plain = text.re_search(NUMBER)
         case ValueType.BOOLEAN:
             plain = text.isin(("true", "false"))
-        case ValueType.STRING | ValueType.DATE | ValueType.DATETIME:
+        case ValueType.LIST | ValueType.JSON:
+            plain = nested.is_json(text)
+        case _:
             plain = ibis.literal(value=False)
     return ibis.cases((text.isnull(), "null"), (plain, text), else_=quoted)

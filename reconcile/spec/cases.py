@@ -13,7 +13,7 @@ from reconcile.spec.part import Scalar
 from reconcile.spec.places import Places, called, meant
 
 if TYPE_CHECKING:
-    from reconcile.spec.check import Desk
+    from reconcile.spec.desk import Desk
 
 
 def reads(spec: Spec, source: str) -> set[str]:

@@ -4,36 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from reconcile.errors import Problem, SpecInvalid, Where
-from reconcile.spec import cases, conditions, kinds, links, origins, templates
+from reconcile.spec import cases, conditions, kinds, links, origins, properties, templates
+from reconcile.spec.desk import STUB, Desk
 from reconcile.spec.group import Group
-from reconcile.spec.model import Path, Property, Spec, ValueType
-from reconcile.spec.places import Places, called, meant, spot
+from reconcile.spec.model import Path, Spec
+from reconcile.spec.places import Places, called, meant
 
 LONGEST_LIST = 100
-_RESERVED = frozenset({"and", "else", "false", "if", "in", "is", "loop", "none", "not", "null", "or", "self", "true"})
-"""Words of templates or SQL, where a property of this name could not be read."""
 _PASSWORD = re.compile(r"://[^:/@]*:([^/@]+)@|(?:password|passwd|pwd|secret|token)=([^&\s]+)", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """The spec under check, its places, and the ids that are declared, those of broken parts included."""
-
-    spec: Spec
-    places: Places
-    declared: Mapping[str, Collection[str]]
-
-    def absent(self, section: str, name: str, path: Path, where: Where | None = None) -> Iterator[Problem]:
-        """A problem when no such id is declared."""
-        if name not in self.declared.get(section, ()) and name != _STUB:
-            thing = called((section, name))
-            place = where or self.places.value(*path)
-            yield Problem(f"{called(path)}: there is no {thing}", place, meant(name, self.declared.get(section, ())))
 
 
 def problems(spec: Spec, places: Places, declared: Mapping[str, Collection[str]]) -> list[Problem]:
@@ -45,17 +27,16 @@ def problems(spec: Spec, places: Places, declared: Mapping[str, Collection[str]]
         declared: section -> all ids that are there, also of parts that are not sound.
     """
     desk = Desk(spec, places, declared)
-    checks = (_secrets, _origins, _profiles, _properties, _circles, _vars, _groups, _lists, _guards, cases.problems)
+    checks = (_secrets, _origins, _profiles, *properties.CHECKS, _vars, _groups, _lists, _guards, cases.problems)
     return [problem for check in checks for problem in check(desk)]
 
 
 # What is sound
 
-_STUB = "stub.of.reconcile"
 _STUBS: Mapping[str, Mapping[str, Any]] = {
-    "account": {"name": _STUB, "api_key": "{{ env('_') }}", "api_secret": "{{ env('_') }}"},
-    "profiles": {"from": _STUB, "email": _STUB},
-    "sources": {_STUB: {"file": _STUB, "key": _STUB}},
+    "account": {"name": STUB, "api_key": "{{ env('_') }}", "api_secret": "{{ env('_') }}"},
+    "profiles": {"from": STUB, "email": STUB},
+    "sources": {STUB: {"file": STUB, "key": STUB}},
 }
 
 
@@ -91,6 +72,9 @@ def references(spec: Spec) -> Iterator[tuple[Path, str]]:
         for key, value in source.parameters.items():
             if isinstance(value, str):
                 yield ("sources", name, "parameters", key), value
+    for name, prop in spec.properties.items():
+        if prop.salt is not None:
+            yield ("properties", name, "salt"), prop.salt
     if spec.engine.spark is not None:
         yield ("engine", "spark"), spec.engine.spark
 
@@ -102,6 +86,10 @@ def _secrets(desk: Desk) -> Iterator[Problem]:
             if not templates.is_reference(text):
                 hint = f"Write \"{{{{ env('SAILTHRU_{str(path[-1]).upper()}') }}}}\", and set that variable."
                 yield Problem(f"{called(path)} must be a reference, never the secret itself", where, hint)
+        elif path[0] == "properties":
+            if not templates.is_reference(text):
+                hint = "Write \"{{ env('SALT') }}\", and set that variable."
+                yield Problem(f"{called(path)} must be a reference, never the salt itself", where, hint)
         elif path[-1] == "url" and not text.startswith(("http://", "https://", "{{")):
             yield Problem(f"{called(path)} is no web address", where, "It begins with https:// (or http:// here).")
         elif path[-1] == "spark" and not text.startswith(("sc://", "local", "{{")):
@@ -155,101 +143,11 @@ def _identified(var: str, desk: Desk) -> Iterator[Problem]:
             yield Problem(message, desk.places.key("vars", name), hint)
 
 
-# Properties
-
-
-def _properties(desk: Desk) -> Iterator[Problem]:
-    yield from _near("properties", desk)
-    for name, prop in desk.spec.properties.items():
-        if name.lower() in _RESERVED:
-            yield Problem(f'property "{name}" is a word of templates or SQL', desk.places.key("properties", name))
-        yield from _column(name, prop, desk)
-        yield from _default(name, prop, desk)
-        if prop.template is not None:
-            yield from _template(("properties", name, "template"), prop.template, desk)
-        if prop.sql is not None:
-            yield from _formula(("properties", name, "sql"), prop.sql, desk)
-
-
-def _column(name: str, prop: Property, desk: Desk) -> Iterator[Problem]:
-    if prop.source is None:
-        return
-    path = ("properties", name, "source")
-    where = desk.places.value(*path)
-    if prop.column is None:
-        yield Problem(f'property "{name}" has a source, but no column of it', where, "A source goes with a column.")
-    yield from desk.absent("sources", prop.source, path)
-    source = desk.spec.sources.get(prop.source)
-    if source is not None and source.many:
-        message = f'source "{prop.source}" holds many rows a person; aggregates over it are not supported yet'
-        yield Problem(f"{called(path)}: {message}", where, "Aggregate in the source's own query, and drop many.")
-
-
-_FITS: Mapping[ValueType, tuple[type, ...]] = {
-    ValueType.STRING: (str,),
-    ValueType.INTEGER: (int,),
-    ValueType.FLOAT: (int, float),
-    ValueType.BOOLEAN: (bool,),
-    ValueType.DATE: (str,),
-    ValueType.DATETIME: (str,),
-}
-
-
-def _default(name: str, prop: Property, desk: Desk) -> Iterator[Problem]:
-    if prop.default is None or prop.type is None:
-        return
-    fits = isinstance(prop.default, _FITS[prop.type])
-    fits &= isinstance(prop.default, bool) == (prop.type is ValueType.BOOLEAN)
-    if prop.type in (ValueType.DATE, ValueType.DATETIME):
-        fits = fits and conditions.is_iso(str(prop.default))
-    if not fits:
-        path = ("properties", name, "default")
-        yield Problem(f"{called(path)} is no {prop.type}", desk.places.value(*path))
-
-
-def _template(path: Path, text: str, desk: Desk) -> Iterator[Problem]:
-    try:
-        names = templates.variables(text)
-    except SpecInvalid as error:
-        where = desk.places.value(*path)
-        yield from (Problem(f"{called(path)}: {one.message}", where, one.hint) for one in error.problems)
-        return
-    yield from _exist(names, path, text, desk)
-
-
-def _formula(path: Path, text: str, desk: Desk) -> Iterator[Problem]:
-    from reconcile.spec import fitting, rules
-
-    try:
-        formula = rules.parse(text)
-    except SpecInvalid as error:
-        for one in error.problems:
-            where = desk.places.inside(path, text, one.where)
-            yield Problem(f"{called(path)}: {one.message}", where, one.hint)
-        return
-    yield from _exist(formula.properties, path, text, desk)
-    if path[0] == "properties":
-        yield from fitting.expression(path, formula, kinds.declared(desk.spec), desk.places)
-
-
-def _exist(names: Iterable[str], path: Path, text: str, desk: Desk) -> Iterator[Problem]:
-    for name in sorted(names):
-        found = re.search(rf"\b{re.escape(name)}\b", text)
-        at = spot(text, found.start()) if found else None
-        yield from desk.absent("properties", name, path, desk.places.inside(path, text, at))
-
-
-def _circles(desk: Desk) -> Iterator[Problem]:
-    for way in links.cycles(links.links(desk.spec)):
-        message = f"properties go in a circle: {' -> '.join(way)}"
-        yield Problem(message, desk.places.key("properties", way[0]), "One of them must stand on its own.")
-
-
 # What leaves the house
 
 
 def _vars(desk: Desk) -> Iterator[Problem]:
-    yield from _near("vars", desk)
+    yield from desk.near("vars")
     graph = links.flows(desk.spec)
     private = {name for name, prop in desk.spec.properties.items() if prop.private}
     for name, var in desk.spec.vars.items():
@@ -261,29 +159,13 @@ def _vars(desk: Desk) -> Iterator[Problem]:
             yield Problem(f"{path} (private)", desk.places.value("vars", name), hint)
 
 
-def _near(section: str, desk: Desk) -> Iterator[Problem]:
-    """Names that differ only in case: the engine (properties) and people (vars) take one for the other."""
-    seen: dict[str, str] = {}
-    for name in desk.declared.get(section, ()):
-        first = seen.setdefault(name.casefold(), name)
-        if first != name:
-            where = desk.places.key(section, name)
-            yield Problem(
-                f'{called((section, name))} differs from "{first}" only in case', where, _stands(first, section, desk)
-            )
-
-
-def _stands(name: str, section: str, desk: Desk) -> str:
-    return f"The other stands at {desk.places.key(section, name)}."
-
-
 # Groups and their lists
 
 
 def _groups(desk: Desk) -> Iterator[Problem]:
     for name, group in desk.spec.groups.items():
         if group.where is not None:
-            found = list(_formula(("groups", name, "where"), group.where, desk))
+            found = list(properties.formula(("groups", name, "where"), group.where, desk))
             yield from found
             if found:
                 continue
@@ -328,7 +210,7 @@ def _lists(desk: Desk) -> Iterator[Problem]:
     near: dict[str, Path] = {}
     for path, name in named:
         where = desk.places.value(*path)
-        yield from (Problem(f"{called(path)} {wrong}", where) for wrong in _misnamed(name))
+        yield from (Problem(f"{called(path)} {wrong}", where) for wrong in misnamed(name))
         same = exact.setdefault(name, path)
         like = near.setdefault(unicodedata.normalize("NFC", name).strip().casefold(), path)
         if same != path:
@@ -337,7 +219,8 @@ def _lists(desk: Desk) -> Iterator[Problem]:
             yield Problem(f"{called(path)} differs only in case or outer space from {called(like)}", where)
 
 
-def _misnamed(name: str) -> Iterator[str]:
+def misnamed(name: str) -> Iterator[str]:
+    """What is wrong with the name of a list: Sailthru would refuse or silently rewrite it (SAILTHRU.md §8)."""
     if "$" in name:
         yield "holds a $, which Sailthru does not take in names of lists"
     if len(name) > LONGEST_LIST:

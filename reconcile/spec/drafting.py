@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconcile.spec import naming
-from reconcile.spec.check import _RESERVED
 from reconcile.spec.model import REGISTRY
 from reconcile.spec.naming import scalar
+from reconcile.spec.properties import RESERVED
 
 CONNECT: Final = "DATABASE_URL"
 """The variable that the spec takes the database's URL from."""
@@ -158,7 +158,7 @@ def _profiles(draft: Draft) -> Iterator[str]:
 def _properties(people: People) -> dict[str, str]:
     """Columns -> ids of their properties."""
     names = [name for name in people.columns if naming.writable(name)]
-    return naming.ids(names, reserved=_RESERVED)
+    return naming.ids(names, reserved=RESERVED)
 
 
 def _ordinary(people: People, ids: Mapping[str, str]) -> str:

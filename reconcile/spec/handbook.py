@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from reconcile.spec import kinds
 from reconcile.spec.kinds import Kind
-from reconcile.spec.model import ValueType
 from reconcile.spec.operators import ORDERED, TABLE, Operator
+from reconcile.spec.property import ValueType
 
 _HEAD = """# Operators of rules
 

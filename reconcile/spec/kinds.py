@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from reconcile.spec.model import Property, Spec, ValueType
+from reconcile.spec.model import Spec
 from reconcile.spec.part import Scalar
+from reconcile.spec.property import Property, ValueType
 
 
 class Kind(StrEnum):
@@ -68,6 +69,8 @@ def declared(spec: Spec) -> Kinds:
 
 
 def _of(prop: Property) -> Kind | None:
+    if prop.hash is not None:
+        return Kind.TEXT
     if prop.type is not None:
         return of_type(prop.type)
     return Kind.TEXT if prop.template is not None else of_scalar(prop.value)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from reconcile.errors import SpecInvalid
-from reconcile.spec import conditions, templates
-from reconcile.spec.model import Property, Spec
+from reconcile.spec import aggregates, conditions, templates
+from reconcile.spec.model import Spec
+from reconcile.spec.property import Property
 
 Links = Mapping[str, tuple[str, ...]]
 
@@ -41,21 +42,42 @@ def kin(spec: Spec) -> Links:
 
 
 def flows(spec: Spec) -> Links:
-    """`links`, and from each column to the private properties that read the same one: a value by another name."""
-    private = [(name, prop) for name, prop in sorted(spec.properties.items()) if prop.private and prop.column]
-    home = spec.profiles.from_
-    return {
-        name: (*made_of, *(other for other, one in private if _same_column(spec.properties[name], one, home)))
-        for name, made_of in links(spec).items()
-    }
+    """`links`, and from each property to the private ones whose column it reads: a value by another name."""
+    return _flows(spec, {name for name, prop in spec.properties.items() if prop.private})
 
 
-def _same_column(prop: Property, other: Property, home: str) -> bool:
-    if prop.private or prop.column is None or other.column is None:
-        return False
+def _flows(spec: Spec, marked: Collection[str]) -> Links:
+    """`links`, and from each property to the marked ones whose column it reads."""
+    hidden = {_column(spec.properties[name], spec): name for name in sorted(marked)}
+    found = {}
+    for name, made_of in links(spec).items():
+        read = () if name in marked else _read(spec.properties[name], spec)
+        found[name] = (*made_of, *sorted({hidden[one] for one in read if one in hidden}))
+    return found
+
+
+def pii(spec: Spec) -> frozenset[str]:
+    """The vars whose values are to be masked: those that a `pii` property reaches, through others or by its column."""
+    marked = {name for name, prop in spec.properties.items() if prop.pii}
+    graph = _flows(spec, marked)
+    return frozenset(name for name, var in spec.vars.items() if leak(graph, marked, var.property) is not None)
+
+
+def _read(prop: Property, spec: Spec) -> list[tuple[str, str]]:
+    """The columns whose values a property tells of. A filter only tells whether rows fit, as a group's rule does."""
+    own = _column(prop, spec)
+    return [*([own] if own else []), *([_named(prop.by, prop, spec)] if prop.by else [])]
+
+
+def _column(prop: Property, spec: Spec) -> tuple[str, str] | None:
+    """The column whose values a property has; None where it has none of its own."""
+    name = prop.column or (aggregates.ROWS if prop.aggregate else None)
+    return _named(name, prop, spec) if name else None
+
+
+def _named(name: str, prop: Property, spec: Spec) -> tuple[str, str]:
     # Databases differ on whether case tells columns apart; a secret does not.
-    here, there = ((one.source or home, str(one.column).casefold()) for one in (prop, other))
-    return here == there
+    return prop.source or spec.profiles.from_, name.casefold()
 
 
 def _links(prop: Property, spec: Spec) -> tuple[str, ...]:

@@ -316,11 +316,25 @@ def _merged(node: Node) -> list[tuple[Node, Node]]:
 
 def _hide_secrets(root: MappingNode, page: Page) -> None:
     """Blot out whatever in the account is not known to be harmless: a secret may stand behind a misspelt key."""
-    accounts = [value for key, value in root.value if key.value == "account" and isinstance(value, MappingNode)]
-    for key, value in (pair for account in accounts for pair in account.value):
+    for key, value in _entries(root, "account"):
         if key.value not in ("name", "url", "registry") and not _refers(value):
-            start, end = value.start_mark, value.end_mark
-            page.hide((start.line, start.column), (end.line, end.column))
+            _hide(value, page)
+    for _, prop in _entries(root, "properties"):
+        for key, value in prop.value if isinstance(prop, MappingNode) else ():
+            if key.value == "salt" and not _refers(value):
+                _hide(value, page)
+
+
+def _entries(root: MappingNode, section: str) -> Iterator[tuple[Node, Node]]:
+    """The keys and values of a section."""
+    for key, value in root.value:
+        if key.value == section and isinstance(value, MappingNode):
+            yield from value.value
+
+
+def _hide(value: Node, page: Page) -> None:
+    start, end = value.start_mark, value.end_mark
+    page.hide((start.line, start.column), (end.line, end.column))
 
 
 def _refers(node: Node) -> bool:

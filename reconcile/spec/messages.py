@@ -13,6 +13,7 @@ from reconcile.spec import conduct, group, guards, model
 from reconcile.spec.case import Case, Expected
 from reconcile.spec.model import Path
 from reconcile.spec.places import Places, called, meant
+from reconcile.spec.property import Property
 from reconcile.spec.source import Contract, SourceSpec
 
 _KINDS = {
@@ -177,7 +178,7 @@ _PARTS: Mapping[str, type[BaseModel]] = {
     "account": model.Account,
     "sources": SourceSpec,
     "profiles": model.Profiles,
-    "properties": model.Property,
+    "properties": Property,
     "vars": model.VarSpec,
     "groups": group.Group,
     "policy": model.Policy,

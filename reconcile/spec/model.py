@@ -6,17 +6,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     BeforeValidator,
     Field,
     PrivateAttr,
-    StrictBool,
     StrictFloat,
     StrictInt,
     StringConstraints,
-    model_validator,
 )
 
 from reconcile.errors import Where
@@ -24,7 +22,8 @@ from reconcile.spec.case import Case
 from reconcile.spec.conduct import GiveUp
 from reconcile.spec.group import Group, Names
 from reconcile.spec.guards import Guards
-from reconcile.spec.part import Part, Scalar
+from reconcile.spec.part import Part
+from reconcile.spec.property import Property
 from reconcile.spec.source import SourceSpec
 
 if TYPE_CHECKING:
@@ -34,17 +33,6 @@ Path: TypeAlias = tuple[str | int, ...]
 """Where in the merged spec: `("groups", "high_value", "where")`."""
 
 REGISTRY = "reconcile: managed"
-
-
-class ValueType(StrEnum):
-    """The type of a property, and so of the var that carries it."""
-
-    STRING = "string"
-    INTEGER = "integer"
-    FLOAT = "float"
-    BOOLEAN = "boolean"
-    DATE = "date"
-    DATETIME = "datetime"
 
 
 class Account(Part):
@@ -84,37 +72,6 @@ class Profiles(Part):
     """The column with the source's own id; the source's key when absent. Other sources are joined on it."""
     identity: Identity | None = None
     """Keep the id at Sailthru too."""
-
-
-class Property(Part):
-    """A named, typed value of a profile: exactly one of `column`, `template`, `value`, `sql`."""
-
-    column: str | None = None
-    """A column of the source."""
-    source: str | None = None
-    """The source of `column`; that of `profiles` when absent."""
-    template: str | None = None
-    """A Jinja template over other properties."""
-    value: Scalar = None
-    """The same value for everybody."""
-    sql: str | None = None
-    """An SQL expression over other properties."""
-    type: ValueType | None = None
-    """The type to convert to; that of the column or expression when absent."""
-    default: Scalar = None
-    """What a null becomes."""
-    private: StrictBool = False
-    """Must not leave the house: refused in vars, directly or through other properties; allowed in groups."""
-    description: str | None = None
-    """For people."""
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        ways = [way for way in ("column", "template", "value", "sql") if getattr(self, way) is not None]
-        if len(ways) != 1:
-            found = " and ".join(ways) or "none"
-            raise ValueError(f"needs exactly one of column, template, value, sql; found {found}")
-        return self
 
 
 class Nulls(StrEnum):

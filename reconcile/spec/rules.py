@@ -190,15 +190,15 @@ def _refused(text: str, message: str, hint: str | None = None, *, near: str = ""
     return SpecInvalid([Problem(message, spot(text, max(text.find(near), 0)), hint)])
 
 
-_AGGREGATES_LATER = "A formula looks at one person. Aggregates over a `many` source are not supported yet."
+_ONE_ROW = "It looks at one row. A property with an aggregate over a `many` source looks at all rows of a person."
 _BARE = tuple(set(_DUCKDB.parser_class.NO_PAREN_FUNCTIONS.values()) - {exp.CurrentDate, exp.CurrentTimestamp})
 _REFUSED: dict[tuple[type, ...], tuple[str, str | None]] = {
     (exp.Subquery, exp.Exists): ("it holds a query inside", "A formula is one expression over properties."),
     (exp.Query, exp.DDL, exp.DML, exp.Command, exp.Drop, exp.Alter, exp.Set, exp.Use, exp.Pragma, exp.Describe,
      exp.Transaction, exp.Commit, exp.Rollback, exp.Attach, exp.Detach, exp.Copy): (
         "it is a statement", "Write only the expression, as it would stand after WHERE."),
-    (exp.Window,): ("it uses a window (over)", _AGGREGATES_LATER),
-    (exp.AggFunc,): ("it uses an aggregate", _AGGREGATES_LATER),
+    (exp.Window,): ("it uses a window (over)", _ONE_ROW),
+    (exp.AggFunc,): ("it uses an aggregate", _ONE_ROW),
     (exp.Star, exp.Columns): ("it uses *", "Name the properties."),
     (exp.Placeholder, exp.Parameter, exp.SessionParameter): ("it uses a parameter", "Write the value itself."),
     (exp.Alias, exp.Aliases): ("it gives a name with AS", "Leave the name out: the property's id is its name."),
@@ -215,9 +215,7 @@ def _check(node: Tree, text: str) -> None:
             raise _refused(text, message, hint)
     if isinstance(node, exp.Column) and node.table:
         dotted = ".".join(part.name for part in node.parts)
-        raise _refused(
-            text, f"{dotted}: a formula knows properties, not tables", "Write the property alone.", near=dotted
-        )
+        raise _refused(text, f"{dotted}: a formula knows no tables", "Write the name alone.", near=dotted)
     if not isinstance(node, _KNOWN):
         raise _refused(text, f"it uses SQL that has no place in a formula ({type(node).key})")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 from reconcile.spec.part import Scalar
@@ -47,6 +48,14 @@ def plain(text: str) -> str:
     if "\0" in joined:
         raise Odd("It holds a character that is no text.")
     return joined
+
+
+def is_nested(text: str) -> bool:
+    """Whether a text is a JSON object or list."""
+    try:
+        return isinstance(json.loads(text), dict | list)
+    except ValueError:
+        return False
 
 
 def _finite(text: str) -> float:

@@ -20,7 +20,6 @@ ID = "urn:sailthru-reconcile:spec:1"
 Schema: TypeAlias = dict[str, Any]
 
 _ONE_OF = {
-    "Property": ("column", "template", "value", "sql"),
     "SourceSpec": source.WAYS,
 }
 """Parts that need exactly one of these keys."""
@@ -41,6 +40,9 @@ def json_schema() -> Schema:
         made["$defs"][name]["oneOf"] = [{"required": [key]} for key in keys]
     made["$defs"]["Group"]["anyOf"] = [{"required": [key]} for key in BASES]
     made["$defs"]["Group"]["not"] = {"anyOf": [{"required": list(two)} for two in itertools.combinations(WAYS, 2)]}
+    ways = [{"required": [key]} for key in ("column", "template", "value", "sql")]
+    rows = {"required": ["aggregate"], "not": {"anyOf": ways}}
+    made["$defs"]["Property"]["oneOf"] = [*ways, rows]
     for secret in ("api_key", "api_secret"):
         made["$defs"]["Account"]["properties"][secret]["pattern"] = _REFERENCE
     # Editors show them beside the choices; to the schema they mean nothing.
@@ -74,7 +76,7 @@ is an error that names both places, and a key that is not listed here is an erro
 # yaml-language-server: $schema=../docs/spec.schema.json
 ```
 
-Secrets are never written down: `api_key` and `api_secret` are references, `"{{ env('NAME') }}"`, and `url`,
+Secrets are never written down: `api_key`, `api_secret` and `salt` are references, `"{{ env('NAME') }}"`, and `url`,
 `connect` and `spark` may use them in part. A text with braces stands in quotes, or YAML takes the braces for its own.
 """
 
@@ -95,10 +97,11 @@ stands in the plan. Whole days and moments: [operators.md](operators.md#times).
 
 ## SQL
 
-An expression is one scalar expression in DuckDB's dialect over properties, by their ids. Statements, queries inside,
-aggregates, windows, `*`, parameters and lambdas are refused, as are functions that are not on the list in
-`reconcile/spec/functions.py`: those on it give the same for the same input. Numbers, texts, dates and true or false
-are compared with their own kind only; what does not fit is told with its place inside the expression.
+An expression is one scalar expression in DuckDB's dialect over properties, by their ids; the `where` of an aggregate is
+one over columns of its source, see [values.md](values.md). Statements, queries inside, aggregates, windows, `*`,
+parameters and lambdas are refused, as are functions that are not on the list in `reconcile/spec/functions.py`: those on
+it give the same for the same input. Numbers, texts, dates and true or false are compared with their own
+kind only; what does not fit is told with its place inside the expression.
 
 ## Templates
 

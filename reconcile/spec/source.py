@@ -80,7 +80,7 @@ class SourceSpec(Part):
     key: str
     """The column that identifies a row's person."""
     many: StrictBool = False
-    """A person may have many rows here; only aggregates can use them."""
+    """A person may have many rows here: properties say with `aggregate` what they come to."""
     contract: Contract | None = None
     """What must be true of the rows."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from reconcile.spec import naming
-from reconcile.spec.check import _misnamed
+from reconcile.spec.check import misnamed
 from reconcile.spec.drafting import Listed, Sent
 from reconcile.spec.model import REGISTRY
 
@@ -59,7 +59,7 @@ def lists(found: Sequence[tuple[str, str, int | None]]) -> list[Listed]:
 
 
 def _unfit(name: str, type_: str, twins: int, near: int) -> str | None:
-    wrong = next(iter(_misnamed(name)), None)
+    wrong = next(iter(misnamed(name)), None)
     if type_ != "natural":
         return "it is a smart list, which Sailthru fills by itself"
     if twins > 1:

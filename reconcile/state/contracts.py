@@ -10,8 +10,9 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from reconcile.errors import SourceBroken
-from reconcile.spec.model import Spec, ValueType
+from reconcile.spec.model import Spec
 from reconcile.spec.part import Scalar
+from reconcile.spec.property import ValueType
 from reconcile.spec.source import Contract, OnViolation, age
 from reconcile.state import values
 from reconcile.state.model import Rows, Violation

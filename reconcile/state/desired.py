@@ -9,8 +9,9 @@ from datetime import datetime
 import ibis
 
 from reconcile.errors import Problem, SpecInvalid
-from reconcile.spec import rules
-from reconcile.spec.model import Nulls, Spec, ValueType
+from reconcile.spec import links, rules
+from reconcile.spec.model import Nulls, Spec
+from reconcile.spec.property import TEXTS, ValueType
 from reconcile.state import people, properties, steps, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import (
@@ -77,17 +78,22 @@ def build(
     as_of: datetime,
     masks: Masks,
     progress: Progress | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Desired:
     """Read the sources and say who should be what at Sailthru.
+
+    Args:
+        environ: where `env()` looks for salts.
 
     Raises:
         SpecInvalid: a column, expression, template or type that does not work out, with its place.
         SourceUnavailable, SourceEmpty: a source cannot be read, or has no rows.
+        ValuesUnfit, CredentialsRefused: see `properties.evaluate`.
     """
     progress = progress or Silent()
     found = people.gather(spec, sources, workspace, masks, progress, as_of)
     with steps.step(progress, "evaluating properties") as step:
-        known = properties.evaluate(spec, found.rows, workspace, as_of)
+        known = properties.evaluate(spec, found.rows, workspace, as_of, environ)
         shape = shape_of(spec, known.rows, found.key_column)
         step.advance(found.total)
     return Desired(
@@ -113,8 +119,10 @@ def shape_of(spec: Spec, rows: Rows, key: Rows) -> Shape:
     Raises:
         SpecInvalid: a property has no type that a var can have.
     """
+    pii = links.pii(spec)
     managed = [
-        Var(name, _type(spec, name, rows[var.property]), var.nulls is Nulls.SKIP) for name, var in spec.vars.items()
+        Var(name, _type(spec, name, rows[var.property]), var.nulls is Nulls.SKIP, name in pii)
+        for name, var in spec.vars.items()
     ]
     identity = spec.profiles.identity
     if identity is not None:
@@ -128,7 +136,8 @@ def shape_of(spec: Spec, rows: Rows, key: Rows) -> Shape:
 
 
 def _type(spec: Spec, name: str, column: Rows) -> ValueType:
-    kind = values.kind_of(column)
+    prop = spec.properties[spec.vars[name].property]
+    kind = prop.type if prop.type in TEXTS and prop.hash is None else values.kind_of(column)
     if kind is None:
         message = f'var "{name}" cannot be a {column.type()}: its property needs a type that Sailthru takes'
         raise SpecInvalid([Problem(message, spec.where("vars", name), "Declare a type, or convert it with sql.")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ibis
 
-from reconcile.spec.model import ValueType
+from reconcile.spec.property import ValueType
 from reconcile.state import values
 from reconcile.state.model import Export, Rows, Shape, Var
 

@@ -14,8 +14,9 @@ from reconcile.errors import Problem
 from reconcile.spec import fitting, kinds, rules
 from reconcile.spec.case import Case, Row
 from reconcile.spec.kinds import Kinds
-from reconcile.spec.model import Property, Spec, ValueType
+from reconcile.spec.model import Spec
 from reconcile.spec.places import Places
+from reconcile.spec.property import Property, ValueType
 from reconcile.state.model import Demand
 
 _TYPES: Mapping[ValueType | None, pa.DataType] = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from reconcile.errors import ReconcileError
-from reconcile.spec.model import ValueType
+from reconcile.spec.property import ValueType
 
 Rows: TypeAlias = Any
 """An Ibis table expression. Ibis ships no types; the name says what is meant."""
@@ -22,11 +22,12 @@ Arrived: TypeAlias = Callable[[int], object]
 
 @dataclass(frozen=True, slots=True)
 class Var:
-    """A managed Sailthru var: its name there, the type we send, and whether a null is left alone (`skip`)."""
+    """A managed Sailthru var: its name there, the type we send, whether a null is left alone, whether it is masked."""
 
     name: str
     type: ValueType
     skip_nulls: bool = False
+    pii: bool = False
 
     @property
     def column(self) -> str:

@@ -16,8 +16,10 @@ from datetime import datetime
 import ibis
 
 from reconcile.errors import SourceEmpty
-from reconcile.spec.model import Spec, ValueType
-from reconcile.state import contracts, groups, steps, values
+from reconcile.spec import aggregates as aggregated
+from reconcile.spec.model import Spec
+from reconcile.spec.property import ValueType
+from reconcile.state import aggregates, contracts, conversions, groups, steps, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import Demand, Invalid, Progress, Rows, Source, SourceFacts, Violation
 from reconcile.state.workspace import Workspace
@@ -25,14 +27,7 @@ from reconcile.state.workspace import Workspace
 KEY, EMAIL, REASON = "k:id", "k:email", "k:reason"
 """Columns of the table of people beside those of the sources, which are named by `column`."""
 
-# PHP's FILTER_VALIDATE_EMAIL, which Sailthru's own validator calls after trim and lower-case (SAILTHRU.md §7.3):
-# dot-separated ASCII atoms, no leading hyphen, a host of labels that neither start nor end with a hyphen.
-_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-ADDRESS = rf"^{_ATOM}(\.{_ATOM})*@({_LABEL}\.)+{_LABEL}$"
 SAMPLES = 3
-LONGEST = 254
-LONGEST_LOCAL = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +36,7 @@ class People:
 
     Args:
         home: a row a person: `k:id`, `k:email` and the columns of the source of profiles.
-        others: further sources with a `k:id` each, at most one row a person.
+        others: further sources with a `k:id` each, at most one row a person: of many rows, what they come to.
         held: `hash, identity` of people whose rows cannot be used.
         refused: the same people, with `k:id`, `k:email` and `k:reason`, why.
         total: people who can be used.
@@ -91,7 +86,7 @@ def gather(
     Raises:
         SourceBroken: a contract is violated that says stop.
         SourceEmpty: a source has no rows: a broken export looks just like that.
-        SourceUnavailable, SpecInvalid: see `Source.read`.
+        SourceUnavailable, SpecInvalid: see `Source.read`, `aggregates.of`.
     """
     demands = _demands(spec)
     tables = {name: _read(sources[name], demands[name], workspace, progress) for name in demands}
@@ -99,11 +94,12 @@ def gather(
     _not_empty(facts)
     violations = contracts.check(spec, tables, workspace, as_of)
     home = spec.profiles.from_
-    one_each = {home, *(prop.source for prop in spec.properties.values() if prop.source)}
+    used = {home, *(prop.source for prop in spec.properties.values() if prop.source)}
+    many = {name for name in used if spec.sources[name].many}
     keyed = {
         name: _named(name, rows, spec.sources[name].key if name != home else _key(spec))
         for name, rows in tables.items()
-        if name in one_each
+        if name in used - many
     }
     members = {name: _members(name, spec, tables[name], workspace) for name in _lists_of_members(spec)}
     addressed = _addressed(spec, keyed[home])
@@ -117,6 +113,7 @@ def gather(
         home=addressed.filter(addressed[KEY].notnull()).anti_join(bad, KEY),
         others=(
             *(_once(rows, several[name]) for name, rows in keyed.items() if name != home),
+            *(_summed(spec, tables[name], name, workspace, as_of, progress) for name in sorted(many)),
             *(rows.mutate(**{groups.listed(name): True}) for name, rows in members.items()),
         ),
         held=bad.select(hash=values.md5(bad[EMAIL]), identity=bad[KEY]),
@@ -153,12 +150,13 @@ def _demands(spec: Spec) -> dict[str, Demand]:
     _require(wanted[home], _key(spec), spec.where("profiles", "id"))
     _require(wanted[home], spec.profiles.email, spec.where("profiles", "email"))
     for name, prop in spec.properties.items():
-        if prop.column is not None:
+        if prop.column is not None or prop.aggregate is not None:
             source = prop.source or home
             columns = wanted.setdefault(source, {})
             if source != home:
                 _require(columns, spec.sources[source].key, spec.where("sources", source, "key"))
-            _require(columns, prop.column, spec.where("properties", name, "column"))
+            for read, key in aggregated.columns(prop).items():
+                _require(columns, read, spec.where("properties", name, key))
     for source in _lists_of_members(spec):
         _require(wanted.setdefault(source, {}), spec.sources[source].key, spec.where("sources", source, "key"))
     for source, columns in wanted.items():
@@ -191,13 +189,24 @@ def _once(rows: Rows, several: Rows) -> Rows:
     return rows.filter(rows[KEY].notnull()).anti_join(several, KEY)
 
 
+def _summed(spec: Spec, rows: Rows, source: str, workspace: Workspace, as_of: datetime, progress: Progress) -> Rows:
+    """A source of many rows a person, as one row each."""
+    with steps.step(progress, f"aggregating {source}") as step:
+        keyed = rows.mutate(**{KEY: _canonical(rows[spec.sources[source].key])})
+        found = aggregates.of(spec, source, keyed, KEY, workspace, as_of)
+        step.advance(workspace.count(found))
+    return found
+
+
 def _named(source: str, rows: Rows, key: str) -> Rows:
     named = rows.rename({column(source, name): name for name in rows.columns})
-    own = named[column(source, key)]
-    # In canonical form: sources are joined on it whatever number type each has, and people are held by it.
-    kind = values.kind_of(own) or ValueType.STRING
-    key = values.canonical(values.text_of(own).strip(), kind) if kind is ValueType.STRING else values.of(own, kind)
-    return named.mutate(**{KEY: key})
+    return named.mutate(**{KEY: _canonical(named[column(source, key)])})
+
+
+def _canonical(key: Rows) -> Rows:
+    """A source's key: sources are joined on it whatever number type each has, and people are held by it."""
+    kind = values.kind_of(key) or ValueType.STRING
+    return values.canonical(values.text_of(key).strip(), kind) if kind is ValueType.STRING else values.of(key, kind)
 
 
 def _lists_of_members(spec: Spec) -> list[str]:
@@ -228,16 +237,10 @@ def _judged(rows: Rows, several: Mapping[str, Rows], home: str, workspace: Works
         several: by source, the keys that it has more than once.
     """
     address = rows[EMAIL]
-    well_formed = (
-        address.re_search(ADDRESS)
-        & (address.length() <= LONGEST)
-        & (address.find("@") <= LONGEST_LOCAL)
-        & ~address.startswith("-")
-    )
     reasons = [
         (rows[KEY].isnull(), "no key"),
         (address.isnull(), "no e-mail address"),
-        (~well_formed, "malformed e-mail address"),
+        (~conversions.well_formed(address), "malformed e-mail address"),
         (rows[KEY].isin(several[home][KEY]), "duplicate key"),
         (
             address.isin(_repeated(rows, EMAIL, workspace, "several addresses")[EMAIL]),

@@ -7,17 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from graphlib import TopologicalSorter
+from typing import Any, TypeAlias
 
 import ibis
 import pyarrow as pa
 
 from reconcile.errors import Problem, SpecInvalid, TemplateFailed, Where
-from reconcile.spec import conditions, fitting, kinds, links, rules, templates
+from reconcile.spec import conditions, fitting, kinds, links, phones, rules, templates
 from reconcile.spec.kinds import Kind, Kinds
-from reconcile.spec.model import Property, Spec, ValueType
+from reconcile.spec.model import Spec
 from reconcile.spec.part import Scalar
 from reconcile.spec.places import Places
-from reconcile.state import groups, people, values, wording
+from reconcile.spec.property import TEXTS, Property, ValueType
+from reconcile.state import aggregates, conversions, groups, hashing, nested, people, strictness, values, wording
 from reconcile.state.model import Invalid, Rows
 from reconcile.state.workspace import FormulaRefused, Workspace
 
@@ -40,19 +42,37 @@ class Known:
     unconverted: tuple[Invalid, ...]
 
 
-def evaluate(spec: Spec, rows: Rows, workspace: Workspace, as_of: datetime) -> Known:
+def evaluate(
+    spec: Spec, rows: Rows, workspace: Workspace, as_of: datetime, environ: Mapping[str, str] | None = None
+) -> Known:
     """Say all properties and groups over the table of people. Templates are rendered, on their distinct inputs.
 
     Args:
         as_of: the one clock of relative dates in this run.
+        environ: where `env()` looks for salts.
 
     Raises:
         SpecInvalid: an expression or template cannot be worked out, with its place and no value.
+        ValuesUnfit: values do not fit a strict property.
+        CredentialsRefused: the variable of a salt is not set.
     """
-    desk = _Desk(spec, workspace, as_of)
+    desk = _Desk(spec, workspace, as_of, hashing.Salts(spec, workspace, environ or {}))
     everybody = desk.over(rows)
     unconverted = _unconverted(everybody, desk)
-    return Known(everybody.drop(*desk.checks.values()), desk.over_some, desk.settle, unconverted)
+    return Known(desk.bare(everybody), desk.over_some, desk.settle, unconverted)
+
+
+Work: TypeAlias = Callable[[Mapping[str, list[Any]]], list[str | None]]
+"""Makes a column of a batch of columns."""
+
+Reader: TypeAlias = Callable[[list[str | None], str | None], list[str | None]]
+"""Makes texts regular; None of those that cannot be read. Is told the property's `region`."""
+
+_READ: Mapping[ValueType | None, Reader] = {
+    ValueType.PHONE: phones.e164,
+    ValueType.JSON: lambda texts, _: nested.regular(texts),
+}
+"""Types whose values take Python to read: of distinct texts only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +90,7 @@ class _Desk:
     spec: Spec
     workspace: Workspace
     as_of: datetime
+    salts: hashing.Salts
     checks: dict[str, str] = field(default_factory=dict)
     formulas: dict[str, tuple[Where | None, Callable[[], Rows]]] = field(default_factory=dict)
     rendered: dict[str, Rows] = field(default_factory=dict)
@@ -82,13 +103,20 @@ class _Desk:
 
     def over_some(self, rows: Rows) -> Rows:
         """The same for people among those for whom it was said already."""
-        return self.over(rows).drop(*self.checks.values())
+        return self.bare(self.over(rows))
+
+    def bare(self, rows: Rows) -> Rows:
+        """The rows without what is only there to be counted or told."""
+        strict = (strictness.raw_column(name) for name in self.checks if self.spec.properties[name].strict)
+        return rows.drop(*self.checks.values(), *(name for name in strict if name in rows.columns))
 
     def add(self, rows: Rows, name: str, prop: Property) -> Rows:
         if prop.template is not None:
             rows = self._render(rows, name, prop.template)
         elif prop.sql is not None:
             rows = self._derive(rows, {name: self._expression(name, prop.sql, rows)})
+        elif prop.aggregate is not None:
+            rows = rows.mutate(**{name: aggregates.value(rows, name, prop)})
         elif prop.column is not None:
             source = prop.source or self.spec.profiles.from_
             rows = rows.mutate(**{name: rows[people.column(source, prop.column)]})
@@ -169,23 +197,52 @@ class _Desk:
                 raise _refused(f"{name} fails on the data: {refused.reason}", where, hint) from None
 
     def _finish(self, rows: Rows, name: str, prop: Property) -> Rows:
-        raw, check = rows[name], f"x:{name}"
-        typed = values.converted(raw, prop.type) if prop.type is not None else raw
-        if typed.type() != raw.type():
-            rows = rows.mutate(**{check: raw.notnull() & typed.isnull(), name: typed})
-            self.checks[name] = check
+        """The column in its type, then with its default."""
+        if prop.type in _READ:
+            rows = self._read(rows, name, prop, _READ[prop.type])
+        elif prop.type is not None or aggregates.misfits(name) in rows.columns:
+            rows = self._converted(rows, name, prop)
         if prop.default is not None:
             rows = rows.mutate(**{name: rows[name].fill_null(self._default(name, rows[name], prop.default))})
-        return rows
+        return rows if prop.hash is None else self.salts.hashed(rows, name, prop)
 
-    def _default(self, name: str, column: Rows, default: Scalar) -> Rows:
+    def _converted(self, rows: Rows, name: str, prop: Property) -> Rows:
+        raw = rows[name]
+        typed = raw if prop.type is None else conversions.converted(raw, prop.type)
+        if aggregates.misfits(name) in rows.columns:  # they were converted before they were aggregated
+            return self._checked(rows, name, typed, rows[aggregates.misfits(name)])
+        if typed.type() == raw.type() and prop.type not in TEXTS:
+            return rows
+        return self._checked(rows, name, typed, conversions.misfits(raw, typed))
+
+    def _read(self, rows: Rows, name: str, prop: Property, read: Reader) -> Rows:
+        """A type whose values take more than an expression to read."""
+        given = f"given:{name}"
+        texts = rows.mutate(**{given: values.text_of(rows[name]).nullif("")})
+        if name not in self.rendered:
+            self.rendered[name] = self._worked_out(texts, name, [given], lambda one: read(one[given], prop.region))
+        found = self.rendered[name]
+        made = f"made:{name}"
+        joined = texts.left_join(found, texts[given] == found[given]).select(*texts.columns, **{made: found[name]})
+        wrong = conversions.misfits(joined[given], joined[made])
+        return self._checked(joined, name, joined[made], wrong).drop(given, made)
+
+    def _checked(self, rows: Rows, name: str, typed: Rows, wrong: Rows) -> Rows:
+        """The rows with the typed column, and what is to be counted as wrong with it."""
+        self.checks[name] = f"x:{name}"
+        made = {name: typed, self.checks[name]: wrong}
+        if self.spec.properties[name].strict and aggregates.misfits(name) not in rows.columns:
+            made[strictness.raw_column(name)] = ibis.ifelse(wrong, values.text_of(rows[name]), ibis.null("string"))
+        return rows.mutate(**made)
+
+    def _default(self, name: str, column: Rows, default: Scalar | list[str]) -> Rows:
         """The default as a value of the column's own type, which only now is known."""
         literal = ibis.literal(default)
         kind, given = values.kind_of(column), values.kind_of(literal)
         if column.type().is_null() or kind is given or {kind, given} <= {ValueType.INTEGER, ValueType.FLOAT}:
             return literal
         if kind in {ValueType.DATE, ValueType.DATETIME} and isinstance(default, str) and conditions.is_iso(default):
-            return values.converted(literal, kind)
+            return conversions.converted(literal, kind)
         hint = "Declare the property's type, or another default."
         told = f'property "{name}": its default is no {kind or column.type()}'
         raise _refused(told, self._at("properties", name, "default"), hint)
@@ -200,23 +257,23 @@ class _Desk:
             return rows.mutate(**{name: plain.text})
         if name not in self.rendered:
             others = rows if plain is None else rows.filter(~plain.fits)
-            self.rendered[name] = self._worked_out(others, name, text, inputs)
+            self.rendered[name] = self._worked_out(others, name, inputs, functools.partial(self._batch, name, text))
         rendered = self.rendered[name]
         same = [rows[column].identical_to(rendered[column]) for column in inputs]
         joined = rows.left_join(rendered, same)
         made = rendered[name] if plain is None else ibis.ifelse(plain.fits, plain.text, rendered[name])
         return joined.select(*rows.columns, **{name: made})
 
-    def _worked_out(self, rows: Rows, name: str, text: str, inputs: list[str]) -> Rows:
-        """What a template comes to, by its distinct inputs."""
+    def _worked_out(self, rows: Rows, name: str, inputs: list[str], work: Work) -> Rows:
+        """What a property comes to that takes Python, by its distinct inputs."""
         distinct = self.settle(f"inputs of {name}", rows.select(inputs).distinct())
         schema = pa.schema([*distinct.schema().to_pyarrow(), pa.field(name, pa.string())])
-        stream = pa.RecordBatchReader.from_batches(schema, self._rendered(distinct, name, text))
+        stream = pa.RecordBatchReader.from_batches(schema, self._made(distinct, name, work))
         return self.workspace.store(f"rendered {name}", stream)
 
-    def _rendered(self, distinct: Rows, name: str, text: str) -> Iterator[pa.RecordBatch]:
+    def _made(self, distinct: Rows, name: str, work: Work) -> Iterator[pa.RecordBatch]:
         for batch in self.workspace.stream(distinct):
-            made = pa.array(self._batch(name, text, batch.to_pydict()), pa.string())
+            made = pa.array(work(batch.to_pydict()), pa.string())
             yield batch.append_column(pa.field(name, pa.string()), made)
 
     def _batch(self, name: str, text: str, columns: Mapping[str, list[object]]) -> list[str | None]:
@@ -237,12 +294,8 @@ def _kinds(names: Iterable[str], rows: Rows) -> Kinds:
 
 
 def _kind(column: Rows) -> Kind | None:
-    found, kind = column.type(), values.kind_of(column)
-    if found.is_null():
-        return None
-    if kind is None:
-        return Kind.LIST if found.is_array() and found.value_type.is_string() else None
-    return kinds.of_type(kind)
+    kind = values.kind_of(column)
+    return None if kind is None or column.type().is_null() else kinds.of_type(kind)
 
 
 def _refused(message: str, where: Where | None, hint: str | None = None) -> SpecInvalid:
@@ -252,9 +305,6 @@ def _refused(message: str, where: Where | None, hint: str | None = None) -> Spec
 def _unconverted(rows: Rows, desk: _Desk) -> tuple[Invalid, ...]:
     if not desk.checks:
         return ()
-    counts = rows.aggregate(**{name: rows[check].sum() for name, check in desk.checks.items()})
-    return tuple(
-        Invalid("value does not fit its type (taken as null)", f"property {name}", int(count))
-        for name, count in desk.workspace.one(desk.settle("unconverted", counts)).items()
-        if count
-    )
+    sums = rows.aggregate(**{name: rows[check].sum() for name, check in desk.checks.items()})
+    counts = desk.workspace.one(desk.settle("unconverted", sums))
+    return strictness.told(desk.spec, {name: int(count or 0) for name, count in counts.items()}, rows, desk.workspace)

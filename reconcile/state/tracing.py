@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from reconcile.spec import cases, clauses, kinds, rules
 from reconcile.spec.clauses import Clause
-from reconcile.spec.model import Nulls, Property, Spec
+from reconcile.spec.model import Nulls, Spec
+from reconcile.spec.property import Property
 from reconcile.state import desired, people, properties, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import Progress, Rows, Shape, Sighting, Source
@@ -81,6 +82,7 @@ def trace(
     as_of: datetime,
     masks: Masks,
     progress: Progress,
+    environ: Mapping[str, str] | None = None,
 ) -> list[Trace]:
     """Everybody of this key or address, those whose rows cannot be used among them; empty where there is nobody.
 
@@ -90,7 +92,7 @@ def trace(
     found = people.gather(spec, sources, workspace, masks, progress, as_of)
     held = workspace.dicts(found.refused.filter(_is(found.refused, name)), limit=SEVERAL)
     refused = [Trace(row[people.KEY], row[people.EMAIL], row[people.REASON]) for row in held]
-    known = properties.evaluate(spec, found.rows, workspace, as_of)
+    known = properties.evaluate(spec, found.rows, workspace, as_of, environ)
     rows = known.settle("traced", _rows(found, known, name, workspace))
     if workspace.count(rows) == 0:
         return refused

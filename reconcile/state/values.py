@@ -10,6 +10,9 @@ tell them apart (SAILTHRU.md §9.3). What does not fit its type keeps its own te
 | boolean  | `true`, `false`                                        | true, false      |
 | date     | `YYYY-MM-DD`                                           | string           |
 | datetime | `YYYY-MM-DDTHH:MM:SSZ`, UTC, whole seconds             | string           |
+| email, phone, url | that of a string: only conversion makes them regular | string    |
+| list     | compact JSON of the texts in their order               | list             |
+| json     | compact JSON, its keys sorted by conversion            | object or list   |
 """
 
 from __future__ import annotations
@@ -17,19 +20,23 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, assert_never
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dt
 import orjson
 
-from reconcile.spec.model import ValueType
+from reconcile.spec.property import ValueType
+from reconcile.state import nested
 from reconcile.state.model import Rows
 
 FOREIGN = "\ue000"
 """Leads the text of a value whose JSON type is not the var's: the number 10 in a string var is not the string "10"."""
 
+_SENT_AS_TEXT = frozenset(
+    {ValueType.STRING, ValueType.DATE, ValueType.DATETIME, ValueType.EMAIL, ValueType.PHONE, ValueType.URL}
+)
 _TRUE = ("true", "t", "yes", "1")
 _FALSE = ("false", "f", "no", "0")
 
@@ -61,22 +68,31 @@ def shortest(number: float) -> str:  # type: ignore[empty-body]  # the engine ha
 
 def canonical(text: Rows, kind: ValueType) -> Rows:
     """The canonical text of a text column, for a var of this type. Idempotent."""
-    text = text.nullif("")
-    match kind:
-        case ValueType.STRING:
-            # The engine's NFC takes a NUL for the end of the text, and would lose what follows.
-            return ibis.ifelse(text.contains(character(0)), text, nfc_normalize(text))
-        case ValueType.INTEGER | ValueType.FLOAT:
-            return _number(text)
-        case ValueType.BOOLEAN:
-            return _boolean(text)
-        case ValueType.DATE:
-            return ibis.coalesce(text.try_cast(dt.date).strftime("%Y-%m-%d"), text)
-        case ValueType.DATETIME:
-            moment = text.try_cast(dt.Timestamp(timezone="UTC")).cast(dt.Timestamp())  # an offset counts, none is UTC
-            return ibis.coalesce(moment.strftime("%Y-%m-%dT%H:%M:%SZ"), text)
-        case _:
-            assert_never(kind)
+    return _CANONICAL[kind](text.nullif(""))
+
+
+def _composed(text: Rows) -> Rows:
+    # The engine's NFC takes a NUL for the end of the text, and would lose what follows.
+    return ibis.ifelse(text.contains(character(0)), text, nfc_normalize(text))
+
+
+def _date(text: Rows) -> Rows:
+    return ibis.coalesce(text.try_cast(dt.date).strftime("%Y-%m-%d"), text)
+
+
+def _datetime(text: Rows) -> Rows:
+    moment = text.try_cast(dt.Timestamp(timezone="UTC")).cast(dt.Timestamp())  # an offset counts, none is UTC
+    return ibis.coalesce(moment.strftime("%Y-%m-%dT%H:%M:%SZ"), text)
+
+
+def _strings(text: Rows) -> Rows:
+    return ibis.ifelse(nested.is_list(text), _listed(nested.texts(text)), text)
+
+
+def _listed(texts: Rows) -> Rows:
+    """An array of texts as compact JSON, without the empty ones among them; null where nothing is left."""
+    regular = texts.map(lambda text: canonical(text, ValueType.STRING)).filter(lambda text: text.notnull())
+    return (ibis.literal("[") + regular.map(quoted).join(",").fill_null("") + "]").nullif("[]")
 
 
 def _number(text: Rows) -> Rows:
@@ -100,20 +116,33 @@ def _boolean(text: Rows) -> Rows:
     return ibis.cases((word.isin(_TRUE), "true"), (word.isin(_FALSE), "false"), else_=text)
 
 
+_CANONICAL: Mapping[ValueType, Callable[[Rows], Rows]] = {
+    ValueType.STRING: _composed,
+    ValueType.INTEGER: _number,
+    ValueType.FLOAT: _number,
+    ValueType.BOOLEAN: _boolean,
+    ValueType.DATE: _date,
+    ValueType.DATETIME: _datetime,
+    ValueType.EMAIL: _composed,
+    ValueType.PHONE: _composed,
+    ValueType.URL: _composed,
+    ValueType.LIST: _strings,
+    ValueType.JSON: nested.canonical_json,
+}
+
+
 def of(column: Rows, kind: ValueType) -> Rows:
     """The canonical text of a typed column of the desired side; the short way where its type is the var's already."""
     found = column.type()
     match kind:
-        case ValueType.INTEGER if found.is_integer():
-            return column.cast(dt.string)
+        case ValueType.INTEGER | ValueType.DATE | ValueType.DATETIME if kind_of(column) is kind:
+            return text_of(column)
         case ValueType.FLOAT if found.is_floating():
             return _shortest(column.cast(dt.float64))
         case ValueType.BOOLEAN if found.is_boolean():
             return ibis.cases((column, "true"), (~column, "false"), else_=ibis.null(dt.string))
-        case ValueType.DATE if found.is_date():
-            return text_of(column)
-        case ValueType.DATETIME if found.is_timestamp():
-            return text_of(column)
+        case ValueType.LIST if found.is_array():
+            return _listed(column)
         case _:
             return canonical(text_of(column), kind)
 
@@ -143,14 +172,20 @@ def seen(value: Any, kind: ValueType) -> str | None:
         case int() | float():
             fits, text = kind in {ValueType.INTEGER, ValueType.FLOAT}, str(value)
         case str():
-            fits, text = kind in {ValueType.STRING, ValueType.DATE, ValueType.DATETIME} or not value, value
+            fits, text = kind in _SENT_AS_TEXT or not value, value
+        case list() | dict() if kind in {ValueType.LIST, ValueType.JSON} and not value:
+            fits, text = True, ""
+        case list() if kind is ValueType.LIST:
+            fits, text = all(isinstance(one, str) for one in value), orjson.dumps(value).decode()
+        case list() | dict() if kind is ValueType.JSON:
+            fits, text = True, nested.dumped(value)
         case _:
             fits, text = False, ""
     return text if fits else FOREIGN + orjson.dumps(value).decode()
 
 
-def typed(text: str | None, kind: ValueType) -> str | int | float | bool | None:
-    """The JSON value to send for a canonical text. Text that does not fit a number is sent as it is."""
+def typed(text: str | None, kind: ValueType) -> Any:
+    """The JSON value to send for a canonical text. Text that does not fit its type is sent as it is."""
     if text is None:
         return None
     match kind:
@@ -158,10 +193,10 @@ def typed(text: str | None, kind: ValueType) -> str | int | float | bool | None:
             return _as_number(text)
         case ValueType.BOOLEAN:
             return text == "true" if text in {"true", "false"} else text
-        case ValueType.STRING | ValueType.DATE | ValueType.DATETIME:
-            return text
+        case ValueType.LIST | ValueType.JSON:
+            return nested.loaded(text)
         case _:
-            assert_never(kind)
+            return text
 
 
 def _as_number(text: str) -> int | float | str:
@@ -225,12 +260,15 @@ def kind_of(column: Rows) -> ValueType | None:
     kind = column.type()
     if kind.is_timestamp():
         return ValueType.DATETIME
+    if kind.is_array() and kind.value_type.is_string():
+        return ValueType.LIST
     for test, found in (
         (kind.is_string, ValueType.STRING),
         (kind.is_integer, ValueType.INTEGER),
         (kind.is_floating, ValueType.FLOAT),
         (kind.is_decimal, ValueType.FLOAT),
         (kind.is_boolean, ValueType.BOOLEAN),
+        (kind.is_json, ValueType.JSON),
         (kind.is_date, ValueType.DATE),
         (kind.is_null, ValueType.STRING),
         (kind.is_uuid, ValueType.STRING),
@@ -238,22 +276,3 @@ def kind_of(column: Rows) -> ValueType | None:
         if test():
             return found
     return None
-
-
-def converted(column: Rows, kind: ValueType) -> Rows:
-    """A column as this type; what cannot be converted becomes null (the caller counts how many)."""
-    match kind:
-        case ValueType.STRING:
-            return text_of(column)
-        case ValueType.INTEGER:
-            return column.try_cast(dt.int64)
-        case ValueType.FLOAT:
-            return column.try_cast(dt.float64)
-        case ValueType.BOOLEAN:
-            return column.try_cast(dt.boolean)
-        case ValueType.DATE:
-            return column.try_cast(dt.date)
-        case ValueType.DATETIME:
-            return column.try_cast(dt.Timestamp())
-        case _:
-            assert_never(kind)

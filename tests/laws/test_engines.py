@@ -17,7 +17,7 @@ from rows import Rows
 from spark_server import on_spark
 
 import reconcile as rc
-from reconcile.spec.model import ValueType
+from reconcile.spec.property import ValueType
 from reconcile.state import capacity, engines, values
 from reconcile.state.capacity import Capacity
 from reconcile.state.engines import spark_formulas
@@ -50,6 +50,17 @@ TIMES = words("""
     1969-12-31T23:59:59.9999999 2024-01-05T10:11:12.5+00:00
 """)
 WORDS = ["true", "TRUE", "T", "yes", "y", "on", "F", "no", "0", "1", "2", " true", "\u212a", "ye\u017f"]
+NESTED = [  # lists and JSON
+    '["a","é"]',
+    ' [ "a" , "" ] ',
+    "[]",
+    "[1]",
+    '["a"',
+    '["\\q"]',
+    '["\\u0041\\n"]',
+    '{"b":1,"a":[true,null]}',
+    "{}",
+]
 ODD = ["e\u0301", "\u212b", "\x00", "a\x00e\u0301", "\U0001f468\u200d\U0001f469", "\ufeff", "\n", "\\", '"', "東"]
 SPACED = [
     form.format(text)
@@ -57,7 +68,7 @@ SPACED = [
     for form in (" {} ", "\t{}", "{}\n", "{}\x0b", "{}\xa0", "{}\x85")
 ]
 BEYOND = ["inf", "-inf", "Infinity"]
-CURATED = [*NUMBERS, *TIMES, *(text.replace("T", " ") for text in TIMES), *WORDS, *ODD, *SPACED, "", None]
+CURATED = [*NUMBERS, *TIMES, *(text.replace("T", " ") for text in TIMES), *WORDS, *NESTED, *ODD, *SPACED, "", None]
 LIKELY = st.one_of(
     st.integers().map(str),
     st.floats().map(str),

@@ -16,7 +16,7 @@ from spark_server import on_spark
 from reconcile.spec import kinds, operators, rules
 from reconcile.spec.group import Op, Rule
 from reconcile.spec.kinds import Kind
-from reconcile.spec.model import ValueType
+from reconcile.spec.property import ValueType
 from reconcile.state.workspace import Workspace
 
 AS_OF = datetime(2026, 3, 31, 10, 5, 30, tzinfo=UTC)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from reconcile.errors import Problem, SpecInvalid
 from reconcile.spec import kinds, load, operators, problems
-from reconcile.spec.model import Spec, ValueType
+from reconcile.spec.model import Spec
+from reconcile.spec.property import ValueType
 
 WORDS = st.from_regex(r"[a-z_][A-Za-z0-9_]{0,8}", fullmatch=True).map(lambda word: f"p{word}")
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0{}%#"), min_size=1, max_size=20)

@@ -9,13 +9,21 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from reconcile.spec.model import ValueType
-from reconcile.state import values
+from reconcile.spec.property import ValueType
+from reconcile.state import nested, values
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.workspace import Workspace, arrow
 
 BOUNDED = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SHORT = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+NESTED = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | SHORT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SHORT, inner, max_size=3),
+    max_leaves=5,
+).map(nested.dumped)
 LIKELY = st.one_of(
+    NESTED,
+    st.lists(SHORT, max_size=3).map(json.dumps),
     st.integers().map(str),
     st.floats().map(str),
     st.decimals(allow_nan=False, allow_infinity=False, places=3).map(str),
@@ -100,5 +108,9 @@ def _fits(value: object, kind: ValueType) -> bool:
             return value is None or isinstance(value, int | float)
         case ValueType.BOOLEAN:
             return value is None or isinstance(value, bool)
+        case ValueType.LIST:
+            return value is None or (isinstance(value, list) and all(isinstance(one, str) for one in value))
+        case ValueType.JSON:
+            return value is None or isinstance(value, list | dict)
         case _:
             return True

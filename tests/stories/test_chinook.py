@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from world import REGISTRY, Time
-
-import reconcile as rc
-from reconcile.simulator import Simulator
+from chinook import Account, People, snake_case
+from world import REGISTRY
 
 # SQLite calls them CustomerId, PostgreSQL customer_id: <CustomerId> stands for either.
 SPEC = """\
@@ -49,58 +43,27 @@ NAMES = {
     "hughoreilly@apple.ie": "Hugh O'Reilly",
 }
 
-People = Mapping[str, tuple[Mapping[str, Any], frozenset[str]]]
 
-
-class Account:
-    """An empty account, and who reconciles it with a store."""
-
-    def __init__(self, folder: Path, spec: str, store: str) -> None:
-        time = Time()
-        self.folder = folder
-        (folder / "spec.yaml").write_text(spec)
-        self.simulator = Simulator(keys={"demo-key": "demo-secret"}, clock=time.clock)
-        self.ours = rc.Reconciler(
-            environ={"KEY": "demo-key", "SECRET": "demo-secret", "STORE": store},
-            state=folder / ".reconcile",
-            transport=self.simulator.transport(),
-            sleep=time.sleep,
-            clock=time.clock,
-            now=lambda: datetime.fromtimestamp(time.now, UTC),
-        )
-
-    def plan(self) -> rc.Plan:
-        return asyncio.run(self.ours.plan(rc.load(self.folder), out=self.folder / "plan.rplan"))
-
-    def filled(self) -> People:
-        """Plan, apply, plan again: everybody who is there then."""
-        plan = self.plan()
-        assert (plan.face.counts.create, plan.face.counts.update, plan.face.counts.delete) == (58, 0, 0)
-        assert plan.face.new_lists == ("Good Customers", "São Paulo", REGISTRY)
-        # stanisław.wójcik@wp.pl: Sailthru takes no such address.
-        assert [(one.reason, one.count) for one in plan.face.invalid] == [("malformed e-mail address", 1)]
-        report = asyncio.run(self.ours.apply(plan))
-        assert report.converged, report
-        assert self.plan().face.empty
-        return {
-            profile.keys["email"]: (dict(profile.vars or {}), frozenset(profile.lists or {}))
-            for profile in self.simulator.account.profiles.values()
-        }
-
-
-def snake_case(spec: str) -> str:
-    return re.sub(r"<(\w+)>", lambda word: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word[1]).lower(), spec)
+def filled(account: Account) -> People:
+    """Plan, apply, plan again: everybody who is there then."""
+    plan = account.plan()
+    assert (plan.face.counts.create, plan.face.counts.update, plan.face.counts.delete) == (58, 0, 0)
+    assert plan.face.new_lists == ("Good Customers", "São Paulo", REGISTRY)
+    # stanisław.wójcik@wp.pl: Sailthru takes no such address.
+    assert [(one.reason, one.count) for one in plan.face.invalid] == [("malformed e-mail address", 1)]
+    account.settle(plan)
+    return account.people()
 
 
 @pytest.fixture(scope="module")
 def from_sqlite(chinook_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> People:
     spec = re.sub(r"<(\w+)>", r"\1", SPEC)
-    return Account(tmp_path_factory.mktemp("sqlite"), spec, f"sqlite:///{chinook_sqlite}").filled()
+    return filled(Account(tmp_path_factory.mktemp("sqlite"), spec, f"sqlite:///{chinook_sqlite}"))
 
 
 @pytest.fixture(scope="module")
 def from_postgres(chinook_postgres: str, tmp_path_factory: pytest.TempPathFactory) -> People:
-    return Account(tmp_path_factory.mktemp("postgres"), snake_case(SPEC), chinook_postgres).filled()
+    return filled(Account(tmp_path_factory.mktemp("postgres"), snake_case(SPEC), chinook_postgres))
 
 
 @pytest.fixture(params=["from_sqlite", "from_postgres"])

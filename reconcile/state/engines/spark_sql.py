@@ -77,6 +77,12 @@ _TEXT_OF_X = f"""CASE WHEN :x IS NULL THEN NULL WHEN ISNAN(:x) THEN 'nan'
 
 _NFC = f"IF(:x IS NULL OR LENGTH(:x) = OCTET_LENGTH(:x), :x, {_COMPOSED})"
 _QUOTED = "SUBSTRING(TO_JSON(ARRAY(:x)), 2, LENGTH(TO_JSON(ARRAY(:x))) - 2)"
+_NESTED = {
+    "json_valid": "NOT TRY_PARSE_JSON(:x) IS NULL",
+    "json": "TO_JSON(PARSE_JSON(:x))",
+    "from_json": "FROM_JSON(:x, 'array<string>')",
+    "sha256": "SHA2(:x, 256)",
+}
 # Letter by letter, as DuckDB does it: Spark knows that a Σ at the end of a word is another, and splits the dot off İ.
 _SMALL = "IF(LENGTH(:x) = OCTET_LENGTH(:x), LOWER(:x), LOWER(TRANSLATE(:x, 'İΣ', 'iσ')))"
 
@@ -153,7 +159,12 @@ class Compiler(PySparkCompiler):  # type: ignore[misc]  # Ibis ships no types
     __slots__ = ()
 
     type_mapper = _Types
-    _FUNCTIONS: ClassVar[dict[str, str]] = {"nfc_normalize": _NFC, "to_json": _QUOTED, "hash": "XXHASH64(:x)"}
+    _FUNCTIONS: ClassVar[dict[str, str]] = {
+        "nfc_normalize": _NFC,
+        "to_json": _QUOTED,
+        "hash": "XXHASH64(:x)",
+        **_NESTED,
+    }
 
     def visit_ScalarUDF(self, op: Any, **args: Tree) -> Tree:
         """Functions that are DuckDB's own by name."""
@@ -162,7 +173,7 @@ class Compiler(PySparkCompiler):  # type: ignore[misc]  # Ibis ships no types
             return text_of_number(*args.values())
         if template is None:
             return super().visit_ScalarUDF(op, **args)
-        (text,) = args.values()
+        text, *_ = args.values()  # what else DuckDB is told, the template says itself
         return said(template, x=text)
 
     def visit_TryCast(self, op: Any, *, arg: Tree, to: Any) -> Tree:

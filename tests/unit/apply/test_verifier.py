@@ -9,7 +9,7 @@ import pytest
 
 from reconcile.apply.verifier import Verifier
 from reconcile.plan.model import Upsert
-from reconcile.spec.model import ValueType
+from reconcile.spec.property import ValueType
 from reconcile.state import diff
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.model import Membership, Shape, Sighting, Var

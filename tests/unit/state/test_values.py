@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconcile.spec.model import ValueType as V
+from reconcile.spec.property import ValueType as V
 from reconcile.state import values
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.workspace import Workspace, arrow

@@ -168,7 +168,7 @@ def test_naive_times_are_utc(workspace: Workspace, monkeypatch: pytest.MonkeyPat
 
 
 ELSEWHERE = """
-from reconcile.spec.model import ValueType
+from reconcile.spec.property import ValueType
 from reconcile.state import values
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.workspace import arrow
