@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from reconcile.cli.options import SPECS, SpecPath, load
+from reconcile.cli.options import SPECS, Env, SpecPath, Var, load
 from reconcile.cli.telling import counted
 
 
-def validate(spec: SpecPath = SPECS) -> None:
+def validate(spec: SpecPath = SPECS, env: Env = None, var: Var = None) -> None:
     """Read the specs and report every problem; touches no database and no account."""
     from reconcile import screen, sources
     from reconcile.errors import SpecInvalid
 
-    loaded = load(spec)
+    loaded = load(spec, env, var)
     if problems := sources.check(loaded):
         raise SpecInvalid(problems)
 
@@ -23,16 +23,17 @@ def validate(spec: SpecPath = SPECS) -> None:
         (loaded.vars, "var"),
         (loaded.groups, "group"),
     )
-    screen.lines([f"{spec} is valid: " + ", ".join(counted(len(parts), name) for parts, name in told) + "."])
+    where = f"{spec} is valid in {env}" if env else f"{spec} is valid"
+    screen.lines([f"{where}: " + ", ".join(counted(len(parts), name) for parts, name in told) + "."])
 
 
-def check(spec: SpecPath = SPECS) -> None:
+def check(spec: SpecPath = SPECS, env: Env = None, var: Var = None) -> None:
     """Ask the account whether the credentials work; writes nothing."""
     import asyncio
 
     from reconcile import Reconciler, screen
 
-    facts = asyncio.run(Reconciler().check(load(spec)))
+    facts = asyncio.run(Reconciler().check(load(spec, env, var)))
     screen.lines([f"Test passed. Found {counted(facts.lists, 'Sailthru list')}."])
 
 

@@ -61,17 +61,22 @@ def view(plan: Plan, *, reveal: bool = False) -> View:
         Section("Vars", tuple(_vars(face))),
         Section("One by one" if reveal else "For example", tuple(people)),
         Section("Left out of the plan", tuple(_left_out(face))),
+        Section("Variables", tuple(Row(" ", name, str(value)) for name, value in sorted(face.variables.items()))),
         Section("Sources", tuple(Row(" ", one.name, _counted(one.rows, "row")) for one in face.sources)),
         Section("Cost of apply", tuple(_cost(face))),
     )
     return View(
         blocked=tuple(_blocked(face)),
-        heading=f"Plan {face.plan_id} for {face.account.name} at {face.account.url} (mode {face.mode})",
+        heading=f"Plan {face.plan_id} for {face.account.name} at {face.account.url} ({_how(face)})",
         notes=tuple(_notes(face)),
         sections=tuple(section for section in sections if section.rows),
         summary=summary(face),
         details=face.model_dump(mode="json"),
     )
+
+
+def _how(face: Face) -> str:
+    return f"mode {face.mode}" + (f", environment {face.environment}" if face.environment else "")
 
 
 def summary(face: Face) -> str:

@@ -236,6 +236,8 @@ class Face(_Face):
     expires_at: str
     as_of: str
     account: AccountFace
+    environment: str | None = None
+    variables: Mapping[str, str | int | float | bool] = {}
     spec_digest: str
     mode: Mode
     on_leave: OnLeave

@@ -173,6 +173,8 @@ def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, se
         expires_at=integrity.expiry(made_at, spec.policy.expires_hours),
         as_of=setting.as_of.isoformat(timespec="seconds"),
         account=_account(spec, setting),
+        environment=spec.environment,
+        variables=spec.variables,
         spec_digest=spec.digest,
         mode=spec.policy.mode,
         on_leave=spec.policy.on_leave,

@@ -15,6 +15,8 @@ from reconcile.spec.model import Path, Property, Spec, ValueType
 from reconcile.spec.places import Places, called, meant, spot
 
 LONGEST_LIST = 100
+SECRET = ("api_key", "api_secret")
+"""Keys of an account that are there by reference only."""
 _RESERVED = frozenset({"and", "else", "false", "if", "in", "is", "loop", "none", "not", "null", "or", "self", "true"})
 """Words of templates or SQL, where a property of this name could not be read."""
 _PASSWORD = re.compile(r"://[^:/@]*:([^/@]+)@|(?:password|passwd|pwd|secret|token)=([^&\s]+)", re.IGNORECASE)
@@ -94,10 +96,8 @@ def references(spec: Spec) -> Iterator[tuple[Path, str]]:
 def _secrets(desk: Desk) -> Iterator[Problem]:
     for path, text in references(desk.spec):
         where = desk.places.value(*path)
-        if path[-1] in ("api_key", "api_secret"):
-            if not templates.is_reference(text):
-                hint = f"Write \"{{{{ env('SAILTHRU_{str(path[-1]).upper()}') }}}}\", and set that variable."
-                yield Problem(f"{called(path)} must be a reference, never the secret itself", where, hint)
+        if path[-1] in SECRET:
+            yield from secret(path, text, where)
         elif path[-1] == "url" and not text.startswith(("http://", "https://", "{{")):
             yield Problem(f"{called(path)} is no web address", where, "It begins with https:// (or http:// here).")
         elif path[-1] == "spark" and not text.startswith(("sc://", "local", "{{")):
@@ -107,6 +107,13 @@ def _secrets(desk: Desk) -> Iterator[Problem]:
             yield Problem(f"{called(path)} holds a password", where, "Write {{ env('NAME') }} in its place.")
         else:
             yield from _unread(path, text, where)
+
+
+def secret(path: Path, text: str, where: Where | None) -> Iterator[Problem]:
+    """A problem where a secret is written down."""
+    if not templates.is_reference(text):
+        hint = f"Write \"{{{{ env('SAILTHRU_{str(path[-1]).upper()}') }}}}\", and set that variable."
+        yield Problem(f"{called(path)} must be a reference, never the secret itself", where, hint)
 
 
 def _holds_password(text: str) -> bool:

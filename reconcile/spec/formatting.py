@@ -21,7 +21,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.emitter import Emitter
 from ruamel.yaml.tokens import CommentToken
 
-from reconcile.spec.model import Spec
+from reconcile.spec.environment import File
 
 Tree: TypeAlias = Any
 """What ruamel reads: maps and sequences that know their comments."""
@@ -56,7 +56,7 @@ def _written(text: str) -> str:
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.allow_unicode = True
     tree = yaml.load(text)
-    _arrange(tree, Spec)
+    _arrange(tree, File)
     out = io.StringIO()
     yaml.dump(tree, out)
     return _spaced(out.getvalue())

@@ -239,6 +239,18 @@ class Spec(Part):
 
     _places: Places | None = PrivateAttr(default=None)
     _folder: str = PrivateAttr(default=".")
+    _environment: str | None = PrivateAttr(default=None)
+    _variables: Mapping[str, str | int | float | bool] = PrivateAttr(default_factory=dict)
+
+    @property
+    def environment(self) -> str | None:
+        """The environment that was laid over it; None for the spec by itself."""
+        return self._environment
+
+    @property
+    def variables(self) -> Mapping[str, str | int | float | bool]:
+        """The variables that were filled in, as a plan may show them."""
+        return self._variables
 
     def where(self, *path: str | int) -> Where | None:
         """The place of a part in its file, or of its nearest parent that has one."""

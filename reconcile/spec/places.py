@@ -11,7 +11,14 @@ from reconcile.errors import Where
 from reconcile.spec.model import Path
 from reconcile.spec.templates import is_reference
 
-_SECTION = {"sources": "source", "properties": "property", "vars": "var", "groups": "group"}
+_SECTION = {
+    "sources": "source",
+    "properties": "property",
+    "vars": "var",
+    "groups": "group",
+    "environments": "environment",
+    "variables": "variable",
+}
 _SECRET_KEY = re.compile(
     r"""(?i)(?P<key>(?:api\w*|\w*(?:secret|passw|token)\w*)["']?\s*:\s*)(?P<value>"[^"]*"?|'[^']*'?|[^\s,}#][^,}#]*)"""
 )

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from reconcile.spec import handbook, operators
-from reconcile.spec.model import Spec
+from reconcile.spec.check import SECRET
+from reconcile.spec.environment import File
 from reconcile.spec.source import WAYS
 
 ID = "urn:sailthru-reconcile:spec:1"
@@ -24,6 +25,7 @@ _ONE_OF = {
     "SourceSpec": WAYS,
 }
 """Parts that need exactly one of these keys."""
+_VARIABLE = r"^\s*\{\{\s*var\("
 _REFERENCE = r"^\s*\{\{-?\s*env\("
 
 
@@ -32,18 +34,39 @@ def json_schema() -> Schema:
 
     Sections are merged over files, so a file needs none of them but `version`.
     """
-    made = Spec.model_json_schema(mode="validation")
+    made: Schema = _fillable(_made())
+    for account in ("Account", "EnvironmentAccount"):
+        for secret in SECRET:
+            part = made["$defs"][account]["properties"][secret]
+            next(form for form in part.get("anyOf", [part]) if form["type"] == "string")["pattern"] = _REFERENCE
+    return made
+
+
+def _made() -> Schema:
+    """The schema as the nouns have it, without variables."""
+    made = File.model_json_schema(mode="validation")
     made |= {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": ID, "required": ["version"]}
     made |= {"title": "reconcile spec", "description": "One file of a spec of reconcile."}
     for name in _HOLDS:
         made["properties"][name]["additionalProperties"] = False
     for name, keys in _ONE_OF.items():
         made["$defs"][name]["oneOf"] = [{"required": [key]} for key in keys]
-    for secret in ("api_key", "api_secret"):
-        made["$defs"]["Account"]["properties"][secret]["pattern"] = _REFERENCE
     # Editors show them beside the choices; to the schema they mean nothing.
     made["$defs"]["Op"]["enumDescriptions"] = [f"It {one.meaning}." for one in operators.TABLE.values()]
     return made
+
+
+def _fillable(schema: Any) -> Any:
+    """A schema in which a variable may stand for what is no text: `"{{ var('limit') }}"` becomes a number."""
+    if isinstance(schema, list):
+        return [_fillable(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: part if key in ("default", "enum") else _fillable(part) for key, part in schema.items()}
+    if inner.get("type") in ("integer", "number", "boolean") or "enum" in inner:
+        kept = {key: inner.pop(key) for key in ("description", "title", "default") if key in inner}
+        return {"anyOf": [inner, {"type": "string", "pattern": _VARIABLE}], **kept}
+    return inner
 
 
 def text() -> str:
@@ -53,7 +76,7 @@ def text() -> str:
 
 def reference() -> str:
     """The reference of the spec in Markdown: every section and key, made from the schema."""
-    schema = json_schema()
+    schema = _made()
     parts = [_HEAD, *(_section(name, schema) for name in schema["properties"] if name != "version"), _TAIL]
     return "\n".join(parts)
 
@@ -63,9 +86,9 @@ _HEAD = """# The spec, key by key
 <!-- Made by `make docs`; edit `reconcile/spec/model.py` instead. -->
 
 A spec is a folder of YAML files (all `*.yaml` and `*.yml` below it; names that start with `.` or `_` are left out)
-or one file. Every file says `version: 1`. `sources`, `properties`, `vars` and `groups` may be spread over files and are
-merged by their ids; `account`, `profiles`, `policy` and `engine` stand in one file. What is defined twice is an error
-that names both places, and a key that is not listed here is an error too. Editors read
+or one file. Every file says `version: 1`. `sources`, `properties`, `vars`, `groups` and `environments` may be spread
+over files and are merged by their ids; `account`, `profiles`, `policy` and `engine` stand in one file. What is defined
+twice is an error that names both places, and a key that is not listed here is an error too. Editors read
 [spec.schema.json](spec.schema.json); put this on top of a file:
 
 ```yaml
@@ -74,6 +97,7 @@ that names both places, and a key that is not listed here is an error too. Edito
 
 Secrets are never written down: `api_key` and `api_secret` are references, `"{{ env('NAME') }}"`, and `url`,
 `connect` and `spark` may use them in part. A text with braces stands in quotes, or YAML takes the braces for its own.
+What is not the same for all who use a spec, and accounts beside the first: [environments.md](environments.md).
 """
 
 _TAIL = """## Null
@@ -104,11 +128,18 @@ Jinja, in its sandbox, over properties by their ids. There is no `random`, no ot
 function.
 """
 
-_HOLDS = {"sources": "SourceSpec", "properties": "Property", "vars": "VarSpec", "groups": "Group"}
+_HOLDS = {
+    "sources": "SourceSpec",
+    "properties": "Property",
+    "vars": "VarSpec",
+    "groups": "Group",
+    "environments": "Environment",
+}
 _MORE = {
     "sources": {"contract": "Contract"},
     "profiles": {"identity": "Identity"},
     "groups": {"rules": "Condition"},
+    "environments": {"account": "EnvironmentAccount", "sources": "EnvironmentSource"},
     "policy": {"guards": "Guards", "guards.removals": "PerList", "give_up": "GiveUp"},
 }
 
