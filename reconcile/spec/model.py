@@ -69,7 +69,8 @@ class Identity(Part):
     """Where the account keeps the source's own id of a person."""
 
     var: VarName
-    """The Sailthru var that holds the id, so that a changed e-mail address is an update and not a stranger."""
+    """The Sailthru var that holds the id, so that a changed e-mail address is an update and not a stranger, and nobody
+    gets another person's profile with their address."""
 
 
 class Profiles(Part):
@@ -82,7 +83,7 @@ class Profiles(Part):
     id: str | None = None
     """The column with the source's own id; the source's key when absent. Other sources are joined on it."""
     identity: Identity | None = None
-    """Keep the id at Sailthru too."""
+    """Keep the id at Sailthru too, see [identity.md](identity.md)."""
 
 
 class Property(Part):
