@@ -37,7 +37,8 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
 
 def sids(world: World) -> dict[int, str]:
     """Whose profile is which, by the source's id."""
-    return {profile.vars["customer_id"]: profile.sid for profile in world.account.profiles.values()}
+    profiles = world.account.profiles.values()
+    return {one.vars["customer_id"]: one.sid for one in profiles if one.vars and "customer_id" in one.vars}
 
 
 def hold(world: World, *, but: tuple[int, ...] = ()) -> list[str]:
