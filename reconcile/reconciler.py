@@ -182,7 +182,7 @@ class Reconciler:
                 setting = planner.Setting(
                     spec, workspace, look.masks, now, look.whose.url, quota, look.whose.fingerprint, self.now()
                 )
-                last_good = memory.recall(self.state, spec.account.name)
+                last_good = memory.recall(self.state, spec.account.name, spec.environment)
                 setting = replace(
                     setting,
                     last_good=last_good,
@@ -196,6 +196,7 @@ class Reconciler:
         self,
         plan: Plan,
         *,
+        env: str | None = None,
         allowed: Sequence[Allowance] = (),
         events: Events | None = None,
         stop: asyncio.Event | None = None,
@@ -205,6 +206,7 @@ class Reconciler:
         """Do what a plan says and look that it is so; or go on with it, where an earlier attempt did not finish.
 
         Args:
+            env: the environment that the plan must be for; whichever it is for when None.
             allowed: limits of guards that are raised for this run.
             stop: set it to end the run after what is in flight.
             lock_timeout: seconds to wait for another apply to leave the account.
@@ -213,15 +215,15 @@ class Reconciler:
         Raises:
             AccountBusy: another apply is at work on the account.
             GuardBreached, AllowanceUnfit: the plan does more than it may; nothing was written.
-            PlanUnusable: the plan only observes, has expired, was applied already, is for another account, or was not
-                kept in a file.
+            PlanUnusable: the plan only observes, has expired, was applied already, is for another account or
+                environment, or was not kept in a file.
             CredentialsRefused, AccountUnavailable: before anything was written.
             Ended: the run was to end before it had begun.
         """
         run = runs.of(self.state, plan.face)
         past, _ = journal.read(run.journal)
         api_key = templates.resolve(plan.face.account.api_key, self.environ)
-        integrity.check(plan.face, api_key=api_key, now=self.now(), begun_at=past.begun_at)
+        integrity.check(plan.face, api_key=api_key, now=self.now(), begun_at=past.begun_at, env=env)
         guards.enforce(plan.face, allowed)
         brake = Brake(stop or asyncio.Event(), plan.face.conduct, clock=self.clock, sleep=self.sleep)
         if max_duration is not None:

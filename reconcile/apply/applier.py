@@ -23,10 +23,11 @@ from reconcile.apply.erasure import Erasure
 from reconcile.apply.journal import Journal, Past
 from reconcile.apply.model import BAD, Events, Item, Outcome, Receipt, Tally
 from reconcile.apply.pace import Pace
+from reconcile.apply.room import Room
 from reconcile.apply.upserts import Upserts
 from reconcile.apply.verifier import Verifier
 from reconcile.plan import archive
-from reconcile.plan.model import Plan, Route, Stage
+from reconcile.plan.model import STAGES, Plan, Route, Stage
 from reconcile.state import abreast
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
@@ -152,6 +153,8 @@ class Applier:
         match stage:
             case Stage.LISTS:
                 return Creation(self.account, self.brake)
+            case Stage.ROOM:
+                return Room(self.account, self.masks, self.brake, self._places())
             case Stage.UPSERTS | Stage.REMOVALS:
                 verifier = Verifier(plan.face.shape, self.workspace)
                 return Upserts(self.account, self.masks, self.brake, verifier, stage, self._places(), self._places())
@@ -233,10 +236,12 @@ class _Clocked:
 def _span(plan: Plan, stage: Stage) -> tuple[int, int]:
     """The numbers of a stage's actions: the first, and the one after the last."""
     counts, lists = plan.face.counts, len(plan.face.new_lists)
-    ends = {
+    sizes = {
         Stage.LISTS: lists,
-        Stage.UPSERTS: lists + counts.create + counts.update - counts.unlist,
-        Stage.REMOVALS: lists + counts.create + counts.update,
-        Stage.DELETIONS: lists + counts.total,
+        Stage.ROOM: counts.room,
+        Stage.UPSERTS: counts.create + counts.update - counts.unlist,
+        Stage.REMOVALS: counts.unlist,
+        Stage.DELETIONS: counts.delete,
     }
-    return (0 if stage is Stage.LISTS else ends[Stage(stage - 1)]), ends[stage]
+    first = sum(sizes[one] for one in STAGES[: STAGES.index(stage)])
+    return first, first + sizes[stage]

@@ -78,7 +78,7 @@ class Done:
 
     def settles(self, action: Action) -> bool:
         """Whether this action went by job and was seen to be as wanted."""
-        if not isinstance(action, Upsert) or action.email is None or action.moves_to is not None:
+        if not isinstance(action, Upsert) or action.email is None or action.moves_to or action.holder:
             return False
         return action.hash not in self.left
 
@@ -252,8 +252,12 @@ class Bulk:
 
 
 def eligible(rows: Rows) -> Rows:
-    """The upserts that a line can say: by address; whether a line may change one is unknown (SAILTHRU.md §9.4)."""
-    return rows.filter((rows.stage == int(Stage.UPSERTS)) & rows.email.notnull() & ~rows.moved)
+    """The upserts that a line can say: by address; whether a line may change one is unknown (SAILTHRU.md §9.4).
+
+    Where another person's profile had the address, somebody looks before anything is written: no job does.
+    """
+    by_address = rows.email.notnull() & ~rows.moved & rows.holder.isnull()
+    return rows.filter((rows.stage == int(Stage.UPSERTS)) & by_address)
 
 
 def differing(rows: Rows, seen: Rows, shape: Shape) -> Rows:

@@ -10,6 +10,10 @@ from reconcile.errors import AccountUnavailable, ApiRejected, ReconcileError
 from reconcile.plan.model import Stage
 
 
+class Conflict(ReconcileError):
+    """Doing it would destroy what the plan never saw. It becomes a receipt, and is never raised."""
+
+
 async def attempted(call: Awaitable[None]) -> ReconcileError | None:
     """None when it went well, the error when it did not; what ends the run is raised."""
     try:
@@ -24,6 +28,8 @@ def receipt(stage: Stage, who: str, what: str, error: ReconcileError | None) -> 
     match error:
         case None:
             return Receipt(stage, who, what, Outcome.DONE)
+        case Conflict():
+            return Receipt(stage, who, what, Outcome.CONFLICT, error.message)
         case ApiRejected():
             return Receipt(stage, who, what, Outcome.REJECTED, error.message)
         case _:

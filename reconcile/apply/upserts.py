@@ -13,7 +13,7 @@ from typing import ClassVar
 from reconcile.apply.brake import Brake
 from reconcile.apply.endings import Ended
 from reconcile.apply.model import REREADS, Executor, Item, Receipt, Write
-from reconcile.apply.receipts import attempted, receipt, verdict
+from reconcile.apply.receipts import Conflict, attempted, receipt, verdict
 from reconcile.apply.verifier import Verifier
 from reconcile.errors import AccountUnavailable, ApiRejected, ReconcileError
 from reconcile.plan.model import Stage, Upsert
@@ -86,12 +86,27 @@ class Upserts:
         return error
 
     async def _write(self, action: Upsert) -> ReconcileError | None:
+        if action.holder is not None and (blocked := await self._blocked(action)) is not None:
+            return blocked
         vars_ = {name: values.typed(text, self.verifier.types[name]) for name, text in action.vars.items()}
         write = Write(self._ref(action), vars_, action.lists, action.moves_to)
         error = await attempted(self.account.upsert(write))
         if self.stage is Stage.REMOVALS and isinstance(error, ApiRejected) and await self._look(action) is None:
             return None  # who no longer exists is on no list
         return error
+
+    async def _blocked(self, action: Upsert) -> ReconcileError | None:
+        """Why the address cannot be written to: the profile of whoever had it before has it still, or nobody knows."""
+        ref = Ref(email=action.moves_to or action.email)
+        for wait in (0.0, *REREADS):  # that it has gone may take a moment to show
+            await self.account.sleep(wait)
+            try:
+                seen = await self.account.look(ref, ())
+            except (ApiRejected, AccountUnavailable) as error:
+                return error
+            if seen is None or seen.sid != action.holder:
+                return None
+        return Conflict("another person's profile still has the address, so nothing was written")
 
     async def _verify(self, written: Sequence[Upsert]) -> dict[str, str]:
         """What still differs after a few looks: hash -> fields."""

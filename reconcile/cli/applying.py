@@ -16,10 +16,12 @@ from reconcile.cli.options import (
     STATE,
     Allow,
     AsJson,
+    Env,
     Format,
     MemoryLimit,
     Profile,
     State,
+    Var,
     WorkFolder,
     allowances,
     duration,
@@ -36,6 +38,8 @@ def apply(
         Path,
         typer.Argument(help="A plan file, or a spec to plan, show, ask and apply.", metavar="PLAN|SPEC"),
     ] = SPECS,
+    env: Env = None,
+    var: Var = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     allow: Allow = None,
     as_json: AsJson = False,
@@ -64,16 +68,18 @@ def apply(
     with planning.scratch(workspace) as folder:
         if what.is_dir() or what.suffix in {".yaml", ".yml"}:
             path = folder / "plan.rplan"
-            made = planning.planned(ours, load(what), path, allowed, as_json=as_json, profile=profile)
+            made = planning.planned(ours, load(what, env, var), path, allowed, as_json=as_json, profile=profile)
             telling.show(made, Format.JSON if as_json else Format.TEXT, reveal=False, event="plan" if as_json else None)
             guards.enforce(made.face, allowed)
             if not made.face.empty and not yes and not typer.confirm("Apply this plan?", err=True):
                 telling.say("Nothing was done.")
                 raise typer.Exit(0)
         else:
+            if var:
+                raise typer.BadParameter("--var goes with a spec: a plan has its variables in it.")
             made = archive.read(what)
         with telling.steps(as_json=as_json, profile=profile) as steps:
-            doing = functools.partial(ours.apply, made, allowed=allowed, events=steps)
+            doing = functools.partial(ours.apply, made, env=env, allowed=allowed, events=steps)
             report = asyncio.run(_heeding(doing, lock_timeout=lock_timeout or 0.0, max_duration=max_duration))
             steps.end()
     if as_json:

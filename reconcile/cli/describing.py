@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from reconcile.cli.options import SPECS, SpecPath, load
+from reconcile.cli.options import SPECS, Env, SpecPath, Var, load
 from reconcile.cli.telling import counted
 
 
-def validate(spec: SpecPath = SPECS) -> None:
+def validate(spec: SpecPath = SPECS, env: Env = None, var: Var = None) -> None:
     """Read the specs and report every problem, and what may not be meant; touches no database and no account."""
     from dataclasses import replace
 
@@ -16,7 +16,7 @@ def validate(spec: SpecPath = SPECS) -> None:
     from reconcile.errors import SpecInvalid
     from reconcile.spec import notes, problems
 
-    loaded = load(spec)
+    loaded = load(spec, env, var)
     if wrong := sources.check(loaded):
         raise SpecInvalid(wrong)
 
@@ -31,16 +31,17 @@ def validate(spec: SpecPath = SPECS) -> None:
         (loaded.groups, "group"),
     )
     noted = f" {counted(len(found), 'note')} above." if found else ""
-    screen.lines([f"{spec} is valid: " + ", ".join(counted(len(parts), name) for parts, name in told) + f".{noted}"])
+    where = f"{spec} is valid in {env}" if env else f"{spec} is valid"
+    screen.lines([f"{where}: " + ", ".join(counted(len(parts), name) for parts, name in told) + f".{noted}"])
 
 
-def check(spec: SpecPath = SPECS) -> None:
+def check(spec: SpecPath = SPECS, env: Env = None, var: Var = None) -> None:
     """Ask the account whether the credentials work; writes nothing."""
     import asyncio
 
     from reconcile import Reconciler, screen
 
-    facts = asyncio.run(Reconciler().check(load(spec)))
+    facts = asyncio.run(Reconciler().check(load(spec, env, var)))
     screen.lines([f"Test passed. Found {counted(facts.lists, 'Sailthru list')}."])
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconcile.cli import telling
-from reconcile.cli.options import SPECS, SpecPath, load
+from reconcile.cli.options import SPECS, Env, SpecPath, Var, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +17,8 @@ UNFORMATTED = 1
 
 def fmt(
     spec: SpecPath = SPECS,
+    env: Env = None,
+    var: Var = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit with 1 when a file would change.")
     ] = False,
@@ -24,11 +26,11 @@ def fmt(
 ) -> None:
     """Bring spec files into their canonical form. What they say stays, and so does every comment."""
     from reconcile import screen
+    from reconcile.spec import files
     from reconcile.spec.formatting import canonical
-    from reconcile.spec.load import files
 
-    load(spec)  # what is wrong is told first: it is not for a formatter to guess what was meant
-    changed = [(file, text, made) for file in files(spec) if (made := canonical(text := _text(file))) != text]
+    load(spec, env, var)  # what is wrong is told first: it is not for a formatter to guess what was meant
+    changed = [(file, text, made) for file in files.of(spec) if (made := canonical(text := _text(file))) != text]
     for file, text, made in changed:
         if diff:
             screen.lines(_diff(file, text, made))

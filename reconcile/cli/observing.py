@@ -8,12 +8,26 @@ from typing import Annotated
 import typer
 
 from reconcile.cli import telling
-from reconcile.cli.options import SPECS, STATE, AsJson, MemoryLimit, Profile, SpecPath, WorkFolder, load, reconciler
+from reconcile.cli.options import (
+    SPECS,
+    STATE,
+    AsJson,
+    Env,
+    MemoryLimit,
+    Profile,
+    SpecPath,
+    Var,
+    WorkFolder,
+    load,
+    reconciler,
+)
 
 
 def observe(
     out: Annotated[Path, typer.Option("--out", "-o", help="Keep the observation in this folder; it holds people.")],
     spec: SpecPath = SPECS,
+    env: Env = None,
+    var: Var = None,
     as_json: AsJson = False,
     memory_limit: MemoryLimit = None,
     workspace: WorkFolder = None,
@@ -26,7 +40,7 @@ def observe(
 
     ours = reconciler(STATE, memory_limit, workspace)
     with telling.steps(as_json=as_json, profile=profile) as steps:
-        kept = asyncio.run(ours.observe(load(spec), out, progress=steps))
+        kept = asyncio.run(ours.observe(load(spec, env, var), out, progress=steps))
     rows, size = (sum(getattr(one, name) for one in kept.exports) for name in ("rows", "bytes"))
     if as_json:
         facts = kept.model_dump(mode="json", include={"account", "taken_at", "hash_check"})

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from reconcile.spec.model import Spec
 
 SpecPath = Annotated[Path, typer.Argument(help="The folder (or file) of specs.", metavar="SPEC")]
+Env = Annotated[
+    str | None,
+    typer.Option(
+        "--env", envvar="RECONCILE_ENV", help="The environment of the spec; the spec by itself if none.", metavar="NAME"
+    ),
+]
+Var = Annotated[
+    list[str] | None,
+    typer.Option("--var", help="A value for a variable of the spec; may be given several times.", metavar="NAME=VALUE"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON event a line instead of text.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show people and values as they are, but for `pii`.")]
 Allow = Annotated[
@@ -81,11 +91,17 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def load(path: Path) -> Spec:
-    """The specs at a path; see `spec.load`."""
-    from reconcile.spec.load import load
+def load(path: Path, env: str | None = None, var: list[str] | None = None) -> Spec:
+    """The specs at a path, in an environment; see `spec.load`."""
+    from reconcile.spec.load import load, typed
 
-    return load(path)
+    given = {}
+    for one in var or ():
+        name, equals, text = one.partition("=")
+        if not name or not equals:
+            raise typer.BadParameter(f"{one!r} is no variable: --var NAME=VALUE.")
+        given[name.strip()] = typed(text)
+    return load(path, env=env, var=given)
 
 
 def reconciler(state: Path, memory_limit: str | None, workspace: Path | None) -> Reconciler:

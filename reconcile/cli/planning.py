@@ -16,12 +16,14 @@ from reconcile.cli.options import (
     Allow,
     AsJson,
     AsOf,
+    Env,
     Format,
     MemoryLimit,
     Profile,
     Reveal,
     SpecPath,
     State,
+    Var,
     WorkFolder,
     allowances,
     load,
@@ -40,6 +42,8 @@ DIFFERENCES = 2
 
 def plan(
     spec: SpecPath = SPECS,
+    env: Env = None,
+    var: Var = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep the plan in this file, to be applied.")] = None,
     format: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,  # noqa: A002 -- the option's name
     observed: Annotated[
@@ -61,9 +65,8 @@ def plan(
     ours = reconciler(state, memory_limit, workspace)
     with scratch(workspace) as folder:
         path = out or folder / "plan.rplan"
-        made = planned(
-            ours, load(spec), path, allowances(allow), observed=observed, as_of=as_of, as_json=as_json, profile=profile
-        )
+        loaded, allowed = load(spec, env, var), allowances(allow)
+        made = planned(ours, loaded, path, allowed, observed=observed, as_of=as_of, as_json=as_json, profile=profile)
         telling.show(made, Format.JSON if as_json else format, reveal=reveal, event="plan" if as_json else None)
         if out is not None and not as_json and format is Format.TEXT:
             apply_it = f"Apply exactly this with: reconcile apply {out}"

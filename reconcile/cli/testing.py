@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from reconcile.cli.options import SPECS, STATE, AsJson, SpecPath, load, reconciler
+from reconcile.cli.options import SPECS, STATE, AsJson, Env, SpecPath, Var, load, reconciler
 from reconcile.cli.telling import counted
 
 FAILED = 1
 
 
-def test(spec: SpecPath = SPECS, as_json: AsJson = False) -> None:  # noqa: PT028 -- a command, no test
+def test(spec: SpecPath = SPECS, env: Env = None, var: Var = None, as_json: AsJson = False) -> None:
     """Run the specs' own tests on the rows that they give. Touches no database and no account."""
     from reconcile import screen
 
     passed = failed = 0
-    for one in reconciler(STATE, None, None).test(load(spec)):
+    for one in reconciler(STATE, None, None).test(load(spec, env, var)):
         if as_json:
             screen.event("test", **screen.verdict_json(one))
         else:

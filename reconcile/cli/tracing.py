@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
-from reconcile.cli.options import SPECS, STATE, AsJson, Reveal, SpecPath, load, reconciler
+from reconcile.cli.options import SPECS, STATE, AsJson, Env, Reveal, SpecPath, Var, load, reconciler
 
 
 def explain(
     key: Annotated[str, typer.Argument(help="A person's address, or the source's key.", metavar="KEY")],
     spec: SpecPath = SPECS,
+    env: Env = None,
+    var: Var = None,
     reveal: Reveal = False,
     as_json: AsJson = False,
     as_of: Annotated[str | None, typer.Option("--as-of", help="The clock of relative dates; now if none.")] = None,
@@ -26,7 +28,7 @@ def explain(
     clock = cases.clock(as_of) if as_of is not None else None
     if as_of is not None and clock is None:
         raise typer.BadParameter(f"{as_of!r} is no date or time: 2026-03-01, 2026-03-01T12:00:00Z.")
-    loaded, ours = load(spec), reconciler(STATE, None, None)
+    loaded, ours = load(spec, env, var), reconciler(STATE, None, None)
     told = asyncio.run(ours.explain(loaded, key, as_of=clock, account=not no_account, reveal=reveal))
     if as_json:
         screen.event("explanation", **screen.explained_json(loaded, told))

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 import ibis
 import orjson
 
-from reconcile.plan.model import Action, Cause, CreateList, Delete, Stage, Upsert
+from reconcile.plan.model import Action, Cause, CreateList, Delete, MakeRoom, Stage, Upsert
 from reconcile.state import values
 from reconcile.state.model import Rows, Shape
 
@@ -18,6 +18,7 @@ LINE = {
     "hash": "VARCHAR",
     "email": "VARCHAR",
     "moved": "BOOLEAN",
+    "holder": "VARCHAR",
     "vars": "MAP(VARCHAR, VARCHAR)",
     "lists": "MAP(VARCHAR, BOOLEAN)",
 }
@@ -56,6 +57,7 @@ def _details(decided: Rows, changed: dict[str, Any], was: dict[str, Any], shape:
         + decided.kind
         + '","moved":'
         + decided.moved.cast("string")
+        + ibis.ifelse(decided.holder.isnull(), "", ibis.literal(',"holder":') + _json(decided.holder))
         + ',"cause":'
         + _json(decided.cause)
         + ',"vars":'
@@ -99,12 +101,12 @@ def json_name(name: str) -> str:
 
 
 def table(lines: Rows, shape: Shape) -> Rows:
-    """The upserts of a body as a table, `stage, hash, email, moved` and the columns of a table of changes.
+    """The upserts of a body as a table, `stage, hash, email, moved, holder` and the columns of a table of changes.
 
     Args:
         lines: the body as the engine reads it, by `LINE`.
     """
-    columns = {name: lines[name] for name in ("stage", "hash", "email", "moved")}
+    columns = {name: lines[name] for name in ("stage", "hash", "email", "moved", "holder")}
     for var in shape.vars:
         columns[f"set:{var.name}"] = lines["vars"].contains(var.name)
         columns[f"new:{var.name}"] = lines["vars"].get(var.name)
@@ -136,6 +138,8 @@ def _action(found: dict[str, Any]) -> Action:
     match found["op"]:
         case "create_list":
             return CreateList(found["list"])
+        case "make_room":
+            return MakeRoom(found["hash"], found["sid"], found["to"])
         case "delete":
             return Delete(found["hash"], found["email"], found["sid"])
         case "upsert":
@@ -157,6 +161,7 @@ def _upsert(found: dict[str, Any]) -> Upsert:
         was=found["was"],
         lists=found["lists"],
         cause=Cause(found["cause"]) if found["cause"] else None,
+        holder=found.get("holder"),
     )
 
 
@@ -165,6 +170,8 @@ def glyph(action: Action) -> str:
     match action:
         case CreateList():
             return "+"
+        case MakeRoom():
+            return "~"
         case Upsert(new=new):
             return "+" if new else "~"
         case Delete():

@@ -78,7 +78,7 @@ def identity(face: Face) -> str:
         "types": {one.name: one.type for one in face.vars},
         "registry": face.registry,
         "body": face.body_digest,
-    }
+    } | ({"environment": face.environment} if face.environment else {})
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 

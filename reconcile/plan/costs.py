@@ -38,8 +38,8 @@ def _calls(counts: Counts, lines: int) -> dict[str, int]:
     """One write and one look a profile, and of those in jobs a sample; a deletion looks before and after."""
     single = counts.create + counts.update - lines
     return {
-        "POST /user": single,
-        "GET /user": single + min(SAMPLE, lines) + 3 * counts.delete,
+        "POST /user": single + counts.room,
+        "GET /user": single + 2 * counts.room + min(SAMPLE, lines) + 3 * counts.delete,
         "DELETE /user": counts.delete,
     }
 

@@ -11,8 +11,9 @@ from itertools import islice
 from typing import Any, assert_never
 
 from reconcile.plan import actions, archive, guards
-from reconcile.plan.model import Action, CreateList, Delete, Face, Plan, Sample, Upsert
+from reconcile.plan.model import Action, CreateList, Delete, Face, MakeRoom, Plan, Sample, Upsert
 from reconcile.spec.model import Mode
+from reconcile.state.identity import TAKEN
 
 REVEALED = 50
 """Actions shown in full when people are revealed."""
@@ -61,17 +62,22 @@ def view(plan: Plan, *, reveal: bool = False) -> View:
         Section("Vars", tuple(_vars(face))),
         Section("One by one" if reveal else "For example", tuple(people)),
         Section("Left out of the plan", tuple(_left_out(face))),
+        Section("Variables", tuple(Row(" ", name, str(value)) for name, value in sorted(face.variables.items()))),
         Section("Sources", tuple(Row(" ", one.name, _counted(one.rows, "row")) for one in face.sources)),
         Section("Cost of apply", tuple(_cost(face))),
     )
     return View(
         blocked=tuple(_blocked(face)),
-        heading=f"Plan {face.plan_id} for {face.account.name} at {face.account.url} (mode {face.mode})",
+        heading=f"Plan {face.plan_id} for {face.account.name} at {face.account.url} ({_how(face)})",
         notes=tuple(_notes(face)),
         sections=tuple(section for section in sections if section.rows),
         summary=summary(face),
         details=face.model_dump(mode="json"),
     )
+
+
+def _how(face: Face) -> str:
+    return f"mode {face.mode}" + (f", environment {face.environment}" if face.environment else "")
 
 
 def summary(face: Face) -> str:
@@ -168,6 +174,7 @@ def _notes(face: Face) -> Iterator[str]:
     counts = face.counts
     if counts.delete:
         yield f"{_profiles(counts.delete)} will be deleted for good, history and opt-outs included."
+    yield from _hands(face)
     yield from _consent(face)
     if face.allowed:
         yield f"Allowed for this plan: {', '.join(str(one) for one in face.allowed)}."
@@ -196,6 +203,25 @@ def _notes(face: Face) -> Iterator[str]:
 def _age(seconds: int) -> str:
     minutes = seconds // 60
     return _counted(minutes, "minute") if minutes < 120 else f"{minutes / 60:,.1f} hours"
+
+
+def _hands(face: Face) -> Iterator[str]:
+    """Addresses that change hands."""
+    counts = face.counts
+    if counts.room:
+        told = f", {counts.temporary:,} of them at a temporary address for a moment" if counts.temporary else ""
+        yield f"Addresses change hands: {_profiles(counts.room)} will make room for other people first{told}."
+    if counts.adopted:
+        yield (
+            f"{_counted(counts.adopted, 'new e-mail address')} had a profile of its own: that one is theirs from now "
+            "on, and the one they had is treated as one that left. Two profiles are never merged."
+        )
+    taken = sum(one.count for one in face.invalid if one.reason == TAKEN)
+    if taken:
+        yield (
+            f"{'1 person' if taken == 1 else f'{taken:,} people'} cannot have their address: "
+            "it is that of a profile of somebody else, who stays. Nothing is done about them until it is gone."
+        )
 
 
 def _consent(face: Face) -> Iterator[str]:
@@ -292,6 +318,8 @@ def _told(action: Action, masked: Collection[str]) -> Row:
     match action:
         case CreateList(list=name):
             return Row("+", name, "create list")
+        case MakeRoom():
+            return Row(actions.glyph(action), f"sid {action.sid}", f"make room: e-mail address → {action.to}")
         case Delete():
             return Row(actions.glyph(action), _who(action), "delete profile")
         case Upsert():

@@ -22,7 +22,7 @@ def expiry(made_at: datetime, hours: int) -> str:
     return _told(made_at + timedelta(hours=hours))
 
 
-def check(face: Face, *, api_key: str, now: datetime, begun_at: datetime | None = None) -> None:
+def check(face: Face, *, api_key: str, now: datetime, begun_at: datetime | None = None, env: str | None = None) -> None:
     """Make sure that a plan may be applied to the account of this key, at this time.
 
     A run that was begun in time may be gone on with for as long again as its plan was good for: half of it done is
@@ -30,14 +30,21 @@ def check(face: Face, *, api_key: str, now: datetime, begun_at: datetime | None 
 
     Args:
         begun_at: when the first attempt at it was made; None when there was none.
+        env: the environment that was asked for; None when none was.
 
     Raises:
-        PlanUnusable: it only observes, was made for another account, or has expired.
+        PlanUnusable: it only observes, was made for another account or environment, or has expired.
     """
     if face.mode is Mode.OBSERVE:
         raise PlanUnusable(
             "This plan only observes (policy.mode: observe), so it cannot be applied.",
             hint="Change the mode, plan again.",
+        )
+    if env is not None and env != face.environment:
+        made_for = f'the environment "{face.environment}"' if face.environment else "the spec by itself"
+        raise PlanUnusable(
+            f'This plan was made for {made_for}, not for "{env}".',
+            hint=f"Plan for it (--env {env}), or leave --env (RECONCILE_ENV) out: a plan knows its own.",
         )
     if face.account.fingerprint != fingerprint(api_key):
         raise PlanUnusable(

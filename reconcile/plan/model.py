@@ -23,13 +23,21 @@ FORMAT = 1
 
 
 class Stage(IntEnum):
-    """Actions of one stage may run side by side; stages run in this order."""
+    """Actions of one stage may run side by side; stages run in the order of `STAGES`.
+
+    The numbers are those of plan files.
+    """
 
     LISTS = 1
     """One at a time: lists that are created side by side become twins (SAILTHRU.md §14.8)."""
+    ROOM = 5
+    """Profiles leave addresses that others are to have."""
     UPSERTS = 2
     REMOVALS = 3
     DELETIONS = 4
+
+
+STAGES = (Stage.LISTS, Stage.ROOM, Stage.UPSERTS, Stage.REMOVALS, Stage.DELETIONS)
 
 
 class Route(StrEnum):
@@ -56,6 +64,21 @@ class CreateList:
 
 
 @dataclass(frozen=True, slots=True)
+class MakeRoom:
+    """See that a profile does not have an address any more that another person is to have.
+
+    Args:
+        hash: MD5 of that address.
+        sid: the profile.
+        to: the address it goes to, if it is still there.
+    """
+
+    hash: str
+    sid: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Upsert:
     """Say what one profile is to be: absolute, so that twice is once.
 
@@ -67,6 +90,7 @@ class Upsert:
         vars: name -> canonical text to set, None for null.
         was: name -> canonical text seen before.
         lists: name -> True to join, False to leave.
+        holder: sid of another person's profile that had the address: nothing is written while it has.
     """
 
     hash: str
@@ -78,6 +102,7 @@ class Upsert:
     was: Mapping[str, str | None] = field(default_factory=dict)
     lists: Mapping[str, bool] = field(default_factory=dict)
     cause: Cause | None = None
+    holder: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +114,7 @@ class Delete:
     sid: str | None
 
 
-Action: TypeAlias = CreateList | Upsert | Delete
+Action: TypeAlias = CreateList | MakeRoom | Upsert | Delete
 
 
 class _Face(BaseModel):
@@ -115,7 +140,11 @@ class Conduct(_Face):
 
 
 class Counts(_Face):
-    """Profiles by what is to be done with them; `update` includes `moved` and `unlist`."""
+    """Profiles by what is to be done with them; `update` includes `moved` and `unlist`.
+
+    `room` counts profiles that make room first, `temporary` of them at a temporary address; they are counted again by
+    what becomes of them. `adopted`: people whose new address has a profile already, which becomes theirs.
+    """
 
     create: int = 0
     update: int = 0
@@ -123,11 +152,14 @@ class Counts(_Face):
     unlist: int = 0
     delete: int = 0
     unchanged: int = 0
+    room: int = 0
+    temporary: int = 0
+    adopted: int = 0
 
     @property
     def total(self) -> int:
         """Actions on profiles."""
-        return self.create + self.update + self.delete
+        return self.room + self.create + self.update + self.delete
 
 
 class ListFace(_Face):
@@ -238,6 +270,8 @@ class Face(_Face):
     expires_at: str
     as_of: str
     account: AccountFace
+    environment: str | None = None
+    variables: Mapping[str, str | int | float | bool] = {}
     spec_digest: str
     mode: Mode
     on_leave: OnLeave

@@ -14,7 +14,7 @@ from typing import Any, assert_never
 
 import ibis
 
-from reconcile.plan import actions, archive, costs, guards, integrity, weighing
+from reconcile.plan import actions, addresses, archive, costs, guards, integrity, weighing
 from reconcile.plan.model import (
     AccountFace,
     Allowance,
@@ -83,21 +83,31 @@ def build(desired: Desired, observed: Observed, setting: Setting, path: Path | N
         changes = workspace.keep("changes", diff.between(desired.rows, observed.rows, desired.shape))
         step.advance(workspace.count(changes))
     with steps.step(setting.progress, "weighing the plan"):
-        face, decided = _weighed(desired, observed, changes, setting)
+        settled = addresses.settle(
+            changes, observed.rows, _hands(desired.shape, setting, hold=bool(desired.violations))
+        )
+        face, decided = _weighed(desired, observed, settled, setting)
     with steps.step(setting.progress, "writing the plan", unit="actions") as step:
-        lines = itertools.chain([actions.list_lines(face.new_lists)], _body(decided, desired.shape, workspace))
+        lines = itertools.chain(
+            [actions.list_lines(face.new_lists)], _body(decided, settled.room, desired.shape, workspace)
+        )
         written = archive.write(face, _counted(lines, step), path or workspace.folder / "plan")
         step.advance(face.counts.total)
     return written if path is not None else written.face_only()
 
 
-def _weighed(desired: Desired, observed: Observed, changes: Rows, setting: Setting) -> tuple[Face, Rows]:
+def _hands(shape: Shape, setting: Setting, *, hold: bool) -> addresses.Setting:
+    spec = setting.spec
+    return addresses.Setting(spec.policy, shape, setting.workspace, setting.masks, spec.profiles.from_, hold=hold)
+
+
+def _weighed(desired: Desired, observed: Observed, settled: addresses.Settled, setting: Setting) -> tuple[Face, Rows]:
     """The face, and what is to be done; less of it while a source breaks its contract."""
-    workspace, policy = setting.workspace, setting.spec.policy
+    workspace, policy, changes = setting.workspace, setting.spec.policy, settled.changes
     decided = free = workspace.keep("decided", decide(changes, desired.shape, policy))
     if desired.violations:
         decided = workspace.keep("decided held", decide(changes, desired.shape, policy, hold=True))
-    face = _guarded(_face(desired, observed, changes, decided, setting), observed, decided, setting)
+    face = _guarded(_face(desired, observed, settled, decided, setting), observed, decided, setting)
     if desired.violations:
         held = {
             "held_by_mode": _held(changes, free, workspace),
@@ -154,14 +164,16 @@ def _kinds(mode: Mode, *, hold: bool) -> tuple[str, ...]:
             return ("create", "update") if hold else ("create", "update", "leave")
 
 
-def _body(decided: Rows, shape: Shape, workspace: Workspace) -> Iterator[bytes | memoryview]:
-    return workspace.text(actions.lines(decided, shape))
+def _body(decided: Rows, room: Rows | None, shape: Shape, workspace: Workspace) -> Iterator[bytes | memoryview]:
+    if room is not None:
+        yield from workspace.text(addresses.lines(room))
+    yield from workspace.text(actions.lines(decided, shape))
 
 
-def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, setting: Setting) -> Face:
+def _face(desired: Desired, observed: Observed, settled: addresses.Settled, decided: Rows, setting: Setting) -> Face:
     spec, workspace, shape = setting.spec, setting.workspace, desired.shape
     sums = workspace.one(decided.aggregate(**_sums(decided, shape)))
-    counts = _counts(sums, desired.total)
+    counts = _counts(sums, desired.total, settled, _adopted(decided, shape, workspace))
     route = _route(spec.policy, counts)
     lists = tuple(
         _list(one.list, one.list in observed.missing, observed.members[one.list], sums) for one in shape.memberships
@@ -173,6 +185,8 @@ def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, se
         expires_at=integrity.expiry(made_at, spec.policy.expires_hours),
         as_of=setting.as_of.isoformat(timespec="seconds"),
         account=_account(spec, setting),
+        environment=spec.environment,
+        variables=spec.variables,
         spec_digest=spec.digest,
         mode=spec.policy.mode,
         on_leave=spec.policy.on_leave,
@@ -198,10 +212,10 @@ def _face(desired: Desired, observed: Observed, changes: Rows, decided: Rows, se
             )
             for var in shape.vars
         ),
-        held_by_mode=_held(changes, decided, workspace),
+        held_by_mode=_held(settled.changes, decided, workspace),
         unlooked=observed.unlooked,
         unconfirmed=observed.unconfirmed,
-        invalid=desired.invalid,
+        invalid=(*desired.invalid, *settled.left_out),
         sources=desired.sources,
         violations=desired.violations,
         desired=desired.total,
@@ -282,10 +296,26 @@ def _sums(rows: Rows, shape: Shape) -> dict[str, Rows]:
     return columns
 
 
-def _counts(sums: Mapping[str, Any], desired: int) -> Counts:
+def _counts(sums: Mapping[str, Any], desired: int, settled: addresses.Settled, adopted: int) -> Counts:
     found = {name: int(sums[f"n:{name}"] or 0) for name in ("create", "update", "moved", "unlist", "delete")}
     touched = found["create"] + int(sums["n:known"] or 0)
-    return Counts(**found, unchanged=max(0, desired - touched))
+    return Counts(
+        **found,
+        unchanged=max(0, desired - touched),
+        room=settled.moving,
+        temporary=settled.temporary,
+        adopted=adopted,
+    )
+
+
+def _adopted(decided: Rows, shape: Shape, workspace: Workspace) -> int:
+    """People whose new address had a profile that nobody's id was known of, while the one they had has left."""
+    if shape.identity is None:
+        return 0
+    new, old = f"new:{shape.identity}", f"old:{shape.identity}"
+    found = decided.filter((decided.kind == "update") & decided[old].isnull()).select(id=new)
+    left = decided.filter((decided.kind == "leave") & decided[old].notnull()).select(id=old)
+    return workspace.count(left.semi_join(found, "id"))
 
 
 def _list(name: str, new: bool, before: int, sums: Mapping[str, Any]) -> ListFace:  # noqa: FBT001 -- a fact

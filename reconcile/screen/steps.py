@@ -20,6 +20,7 @@ from reconcile.state.model import Progress
 
 _STAGES = {
     Stage.LISTS: "creating lists",
+    Stage.ROOM: "making room",
     Stage.UPSERTS: "upserting profiles",
     Stage.REMOVALS: "taking off lists",
     Stage.DELETIONS: "deleting profiles",

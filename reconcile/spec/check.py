@@ -15,6 +15,8 @@ from reconcile.spec.model import Path, Spec
 from reconcile.spec.places import Places, called, meant
 
 LONGEST_LIST = 100
+SECRET = ("api_key", "api_secret")
+"""Keys of an account that are there by reference only."""
 _PASSWORD = re.compile(r"://[^:/@]*:([^/@]+)@|(?:password|passwd|pwd|secret|token)=([^&\s]+)", re.IGNORECASE)
 
 
@@ -82,10 +84,8 @@ def references(spec: Spec) -> Iterator[tuple[Path, str]]:
 def _secrets(desk: Desk) -> Iterator[Problem]:
     for path, text in references(desk.spec):
         where = desk.places.value(*path)
-        if path[-1] in ("api_key", "api_secret"):
-            if not templates.is_reference(text):
-                hint = f"Write \"{{{{ env('SAILTHRU_{str(path[-1]).upper()}') }}}}\", and set that variable."
-                yield Problem(f"{called(path)} must be a reference, never the secret itself", where, hint)
+        if path[-1] in SECRET:
+            yield from secret(path, text, where)
         elif path[0] == "properties":
             if not templates.is_reference(text):
                 hint = "Write \"{{ env('SALT') }}\", and set that variable."
@@ -99,6 +99,13 @@ def _secrets(desk: Desk) -> Iterator[Problem]:
             yield Problem(f"{called(path)} holds a password", where, "Write {{ env('NAME') }} in its place.")
         else:
             yield from _unread(path, text, where)
+
+
+def secret(path: Path, text: str, where: Where | None) -> Iterator[Problem]:
+    """A problem where a secret is written down."""
+    if not templates.is_reference(text):
+        hint = f"Write \"{{{{ env('SAILTHRU_{str(path[-1]).upper()}') }}}}\", and set that variable."
+        yield Problem(f"{called(path)} must be a reference, never the secret itself", where, hint)
 
 
 def _holds_password(text: str) -> bool:

@@ -23,7 +23,7 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.tokens import CommentToken
 
-from reconcile.spec.model import Spec
+from reconcile.spec.environment import File
 
 Tree: TypeAlias = Any
 """What ruamel reads: maps and sequences that know their comments."""
@@ -58,7 +58,7 @@ def _written(text: str) -> str:
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.allow_unicode = True
     tree = yaml.load(text)
-    _arrange(tree, Spec)
+    _arrange(tree, File)
     out = io.StringIO()
     yaml.dump(tree, out)
     return _spaced(out.getvalue())

@@ -3,39 +3,57 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, TypeAlias
 
-from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.representer import SafeRepresenter
 
-from reconcile.errors import Problem, SpecInvalid, Where
-from reconcile.spec import check, messages, scalars, templates
+from reconcile.errors import Problem, Where
+from reconcile.spec import check, files, messages, scalars, templates, variables
+from reconcile.spec.draft import Draft
 from reconcile.spec.model import Path, Spec
 from reconcile.spec.places import Page, Places, called
 
 DEEPEST, MOST_NODES = 40, 500_000
-_MERGED = {("version",), ("sources",), ("properties",), ("vars",), ("groups",), ("tests",)}
-_SECTIONS = ("sources", "properties", "vars", "groups", "account", "profiles", "policy", "engine", "tests")
+_MERGED = {("version",), ("sources",), ("properties",), ("vars",), ("groups",), ("tests",), ("environments",)}
+_SECTIONS = (
+    "sources",
+    "properties",
+    "vars",
+    "groups",
+    "account",
+    "profiles",
+    "policy",
+    "engine",
+    "environments",
+    "tests",
+)
 _TAG = "tag:yaml.org,2002:"
 _START = "It starts with version: 1."
 Data: TypeAlias = dict[str, Any]
 
 
-def load(path: str | FilePath, *, environ: Mapping[str, str] | None = None) -> Spec:
+def load(
+    path: str | FilePath,
+    *,
+    env: str | None = None,
+    var: Mapping[str, variables.Value] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Spec:
     """Read a spec from a folder (all `*.yaml` and `*.yml` below it) or from one file.
 
     Files and folders whose names start with `.` or `_` are left out. Sections are merged over the files by their ids.
 
     Args:
         path: the folder or file.
+        env: the environment to lay over it; None for the spec by itself.
+        var: values of variables, before those of the environment and of `vars.yaml`.
         environ: where given, every variable that the spec refers to must be set in it. The spec itself keeps the
             references: no secret is ever in it.
 
@@ -45,14 +63,27 @@ def load(path: str | FilePath, *, environ: Mapping[str, str] | None = None) -> S
     """
     root = FilePath(path)
     book = _Book()
-    found = files(root)
+    found = files.of(root)
+    values = files.variables(root)
     for file in found:
-        book.read(file)
-    spec = book.spec(alone=len(found) == 1)
+        book.read(file, values=file == values)
+    if values not in found and values.is_file():
+        book.read(values, values=True, part=False)
+    spec = book.spec(env, var or {}, alone=len(found) == 1)
     spec._places, spec._folder = book.places, str(root if root.is_dir() else root.parent)
     if environ is not None:
         _require(spec, environ)
     return spec
+
+
+def typed(text: str) -> variables.Value:
+    """The value that a text on the command line stands for, as YAML reads it; a text where it is no single value."""
+    try:
+        node = _reader().compose(text)
+        value = scalars.value(str(node.tag).removeprefix(_TAG), str(node.value))
+    except (scalars.Odd, AttributeError, MarkedYAMLError):
+        return text
+    return text if value is None or not isinstance(node, ScalarNode) else value
 
 
 def dump(spec: Spec) -> str:
@@ -88,37 +119,6 @@ def _require(spec: Spec, environ: Mapping[str, str]) -> None:
             templates.resolve(f"{{{{ env('{name}') }}}}", environ, where=spec.where(*path))
 
 
-# Files
-
-
-def files(root: FilePath) -> list[FilePath]:
-    """The files of a spec: that one, or all below the folder, in the order of their names.
-
-    Raises:
-        SpecInvalid: there is none.
-    """
-    if not root.exists():
-        raise SpecInvalid([Problem(f"there is no file or folder {root}")])
-    if not root.is_dir():
-        return [root]
-    found = sorted(file for file in _below(root) if file.suffix in (".yaml", ".yml"))
-    if not found:
-        raise SpecInvalid([Problem(f"there is no spec in {root}: no *.yaml or *.yml below it")])
-    return found
-
-
-def _below(root: FilePath) -> Iterator[FilePath]:
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if name[0] not in "._"]
-        yield from (FilePath(folder, name) for name in names if name[0] not in "._")
-
-
-def _shown(file: FilePath) -> str:
-    """The file as a user would type it: relative to where they stand if it is below, else as they gave it."""
-    here = FilePath.cwd()
-    return str(file.relative_to(here)) if file.is_absolute() and file.is_relative_to(here) else str(file)
-
-
 # The book: what all files say together
 
 
@@ -127,6 +127,8 @@ class _Book:
     """Takes file after file; knows what was said, where, and what is wrong with it."""
 
     data: Data = field(default_factory=dict)
+    values: Data = field(default_factory=dict)
+    """What `vars.yaml` says."""
     places: Places = field(default_factory=Places)
     problems: list[Problem] = field(default_factory=list)
     nodes: int = 0
@@ -134,44 +136,29 @@ class _Book:
     unread: bool = False
     """Whether a file could not be read at all, so that what looks missing may be in it."""
 
-    def read(self, file: FilePath) -> None:
-        """Add one file."""
-        page = Page(_shown(file), [])
+    def read(self, file: FilePath, *, values: bool = False, part: bool = True) -> None:
+        """Add one file.
+
+        Args:
+            values: it holds variables, unless it says a version.
+            part: it is a part of the spec, if it says a version.
+        """
+        page = Page(files.shown(file), [])
         self.places.pages[page.file] = page
         problems = len(self.problems)
         node = self._compose(file, page)
-        if node is not None:
+        if node is not None and values and not _versioned(node):
+            self._set(node, page)
+        elif node is not None and part:
             self._take(node, page)
         self.unread |= node is None and len(self.problems) > problems
 
-    def spec(self, *, alone: bool) -> Spec:
+    def spec(self, env: str | None, given: Mapping[str, variables.Value], *, alone: bool) -> Spec:
         """The spec that was read. Raises SpecInvalid with all that is wrong."""
         if alone and ("version",) in self.places.keys:
             self.places.keys[()] = self.places.keys["version",]
-        spec, findings = self._validated(self.data)
-        if findings or self.spoilt:
-            self.problems += [problem for path, problem in findings if not self._excused(path)]
-            # The parts that are right are still checked against each other, so that all problems show at once.
-            bad = [*(path for path, _ in findings), *self.spoilt]
-            spec, _ = self._validated(check.sound(self.data, bad))
-        if spec is not None and not self.unread:
-            self.problems += check.problems(spec, self.places, self._declared())
-        if self.problems or spec is None:
-            raise SpecInvalid(sorted(dict.fromkeys(self.problems), key=_order))
-        return spec
-
-    def _validated(self, data: Data) -> tuple[Spec | None, list[tuple[Path, Problem]]]:
-        try:
-            return Spec.model_validate({"version": 1} | data), []
-        except ValidationError as error:
-            return None, messages.translate(error, data, self.places)
-
-    def _excused(self, path: Path) -> bool:
-        """Whether a finding only follows from what could not be read."""
-        return path[:2] in self.spoilt or (self.unread and len(path) == 1)
-
-    def _declared(self) -> dict[str, tuple[str, ...]]:
-        return {section: tuple(part) for section, part in self.data.items() if isinstance(part, dict)}
+        draft = Draft(self.data, self.values, self.places, self.problems, self.spoilt, unread=self.unread)
+        return draft.spec(env, given)
 
     # From YAML's nodes to plain data
 
@@ -206,6 +193,21 @@ class _Book:
         self._version(pairs.pop("version", None), page)
         for section, node in pairs.items():
             self._section(section, node, page)
+
+    def _set(self, root: Node, page: Page) -> None:
+        """Take in a file of variables."""
+        if not isinstance(root, MappingNode):
+            where = page.at(root.start_mark.line, root.start_mark.column)
+            self.problems.append(Problem("the file is no mapping (name: value)", where))
+            return
+        for name, node in self._pairs(root, ("variables",), page):
+            value = self._plain(node, ("variables", name), page)
+            if isinstance(value, str | int | float):
+                self.values[name] = value
+            elif ("variables", name) not in self.spoilt:
+                message = f"{called(('variables', name))} must be one value: a text, a number, true or false"
+                hint = "A part of the spec begins with version: 1."
+                self.problems.append(Problem(message, self.places.value("variables", name), hint))
 
     def _version(self, node: Node | None, page: Page) -> None:
         if node is None:
@@ -316,7 +318,7 @@ def _merged(node: Node) -> list[tuple[Node, Node]]:
 
 def _hide_secrets(root: MappingNode, page: Page) -> None:
     """Blot out whatever in the account is not known to be harmless: a secret may stand behind a misspelt key."""
-    for key, value in _entries(root, "account"):
+    for key, value in (pair for account in _accounts(root) for pair in account.value):
         if key.value not in ("name", "url", "registry") and not _refers(value):
             _hide(value, page)
     for _, prop in _entries(root, "properties"):
@@ -337,6 +339,21 @@ def _hide(value: Node, page: Page) -> None:
     page.hide((start.line, start.column), (end.line, end.column))
 
 
+def _accounts(root: MappingNode) -> Iterator[MappingNode]:
+    """The account, and those of environments."""
+    for key, value in root.value:
+        if key.value == "account" and isinstance(value, MappingNode):
+            yield value
+        elif key.value == "environments" and isinstance(value, MappingNode):
+            yield from (
+                one for _, overlay in value.value if isinstance(overlay, MappingNode) for one in _accounts(overlay)
+            )
+
+
+def _versioned(node: Node) -> bool:
+    return isinstance(node, MappingNode) and any(key.value == "version" for key, _ in node.value)
+
+
 def _refers(node: Node) -> bool:
     return isinstance(node, ScalarNode) and templates.is_reference(str(node.value))
 
@@ -351,8 +368,3 @@ def _syntax(error: MarkedYAMLError, page: Page) -> Problem:
         mark = error.context_mark or mark
     message, hint = messages.misread(str(error.problem))
     return Problem(message, page.at(mark.line, mark.column) if mark else None, hint)
-
-
-def _order(problem: Problem) -> tuple[object, ...]:
-    where = problem.where
-    return (where is not None, where.file, where.line, where.column) if where else (False, "", 0, 0)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from reconcile.errors import Problem
-from reconcile.spec import conduct, group, guards, model
+from reconcile.spec import conduct, environment, group, guards, model
 from reconcile.spec.case import Case, Expected
 from reconcile.spec.model import Path
 from reconcile.spec.places import Places, called, meant
@@ -104,6 +104,9 @@ def _problem(detail: ErrorDetails, path: Path, data: Mapping[str, Any], places: 
 def _misnamed(path: Path, places: Places) -> Problem:
     if path == ("profiles", "identity", "var"):
         return Problem(f"{called(path)} cannot be the name of a var", places.value(*path), _NAMES["vars"])
+    if path[-1] == "list_prefix":
+        hint = "No $, no space at its start; at most 50 characters."
+        return Problem(f"{called(path)} cannot begin the name of a list", places.value(*path), hint)
     return Problem(f"{called(path)} cannot be called so", places.key(*path), _NAMES.get(str(path[0]), _PLAIN_NAME))
 
 
@@ -125,6 +128,9 @@ def _unknown(path: Path, data: Mapping[str, Any], places: Places) -> Problem:
     *parent, key = path
     known = [name for name in _known(tuple(parent), data) if name not in _keys(_value(data, tuple(parent)))]
     whole = f"there is no section {key}" if not parent else f'{called(tuple(parent))} knows no key "{key}"'
+    if parent[:1] == ["environments"] and len(parent) == 2 and key in environment.File.model_fields:
+        shared = "It stands in the spec itself: it is the same in every environment."
+        return Problem(whole, places.key(*path), shared)
     hint = "Put one inside the other." if len(group.KINDS.keys() & _keys(_value(data, tuple(parent)))) > 1 else None
     return Problem(whole, places.key(*path), hint or meant(str(key), known))
 
@@ -193,6 +199,7 @@ _INNER: Mapping[str, type[BaseModel]] = {
     "members": group.Members,
     "sample": group.Sample,
     "holdout": group.Sample,
+    "expect": Expected,
 }
 
 
@@ -200,20 +207,33 @@ def _part(path: Path, data: Mapping[str, Any]) -> type[BaseModel]:
     """The noun that stands at a path."""
     match path:
         case ():
-            return model.Spec
+            return environment.File
+        case ("environments", _, *rest):
+            return _overlaid(tuple(rest), data)
         case (
             ("sources", _, ("contract" as inner), *_)
             | ("policy" | "profiles", ("give_up" | "identity" as inner), *_)
             | ("groups", _, ("members" | "sample" | "holdout" as inner))
+            | ("tests", _, ("expect" as inner), _, *_)
         ):
             return _INNER[inner]
         case ("policy", "guards", *rest):
             return guards.PerList if rest and rest[0] in ("removals", "opted_out_joins") else guards.Guards
-        case ("tests", _, "expect", _, *_):
-            return Expected
         case ("groups", _, "rules", *_):
             return group.KINDS.get(group.kind_of(_value(data, path)), group.Condition)
     return _PARTS[str(path[0])]
+
+
+def _overlaid(path: Path, data: Mapping[str, Any]) -> type[BaseModel]:
+    """The noun that stands at a path in an environment."""
+    match path:
+        case ():
+            return environment.Environment
+        case ("account", *_):
+            return environment.EnvironmentAccount
+        case ("sources", _):
+            return environment.EnvironmentSource
+    return _part(path, data)
 
 
 def _known(path: Path, data: Mapping[str, Any]) -> Iterator[str]:

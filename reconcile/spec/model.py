@@ -58,7 +58,8 @@ class Identity(Part):
     """Where the account keeps the source's own id of a person."""
 
     var: VarName
-    """The Sailthru var that holds the id, so that a changed e-mail address is an update and not a stranger."""
+    """The Sailthru var that holds the id, so that a changed e-mail address is an update and not a stranger, and nobody
+    gets another person's profile with their address."""
 
 
 class Profiles(Part):
@@ -71,7 +72,7 @@ class Profiles(Part):
     id: str | None = None
     """The column with the source's own id; the source's key when absent. Other sources are joined on it."""
     identity: Identity | None = None
-    """Keep the id at Sailthru too."""
+    """Keep the id at Sailthru too, see [identity.md](identity.md)."""
 
 
 class Nulls(StrEnum):
@@ -201,6 +202,18 @@ class Spec(Part):
 
     _places: Places | None = PrivateAttr(default=None)
     _folder: str = PrivateAttr(default=".")
+    _environment: str | None = PrivateAttr(default=None)
+    _variables: Mapping[str, str | int | float | bool] = PrivateAttr(default_factory=dict)
+
+    @property
+    def environment(self) -> str | None:
+        """The environment that was laid over it; None for the spec by itself."""
+        return self._environment
+
+    @property
+    def variables(self) -> Mapping[str, str | int | float | bool]:
+        """The variables that were filled in, as a plan may show them."""
+        return self._variables
 
     def where(self, *path: str | int) -> Where | None:
         """The place of a part in its file, or of its nearest parent that has one."""

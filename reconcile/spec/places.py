@@ -11,7 +11,15 @@ from reconcile.errors import Where
 from reconcile.spec.model import Path
 from reconcile.spec.templates import is_reference
 
-_SECTION = {"sources": "source", "properties": "property", "vars": "var", "groups": "group", "tests": "test"}
+_SECTION = {
+    "sources": "source",
+    "properties": "property",
+    "vars": "var",
+    "groups": "group",
+    "environments": "environment",
+    "variables": "variable",
+    "tests": "test",
+}
 _SECRET_KEY = re.compile(
     r"""(?i)(?P<key>(?:api\w*|\w*(?:secret|passw|token)\w*)["']?\s*:\s*)(?P<value>"[^"]*"?|'[^']*'?|[^\s,}#][^,}#]*)"""
 )

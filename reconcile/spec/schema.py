@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from reconcile.spec import handbook, operators, source
+from reconcile.spec.check import SECRET
+from reconcile.spec.environment import File
 from reconcile.spec.group import BASES, WAYS
-from reconcile.spec.model import Spec
 
 ID = "urn:sailthru-reconcile:spec:1"
 Schema: TypeAlias = dict[str, Any]
@@ -23,6 +24,7 @@ _ONE_OF = {
     "SourceSpec": source.WAYS,
 }
 """Parts that need exactly one of these keys."""
+_VARIABLE = r"^\s*\{\{\s*var\("
 _REFERENCE = r"^\s*\{\{-?\s*env\("
 
 
@@ -31,7 +33,17 @@ def json_schema() -> Schema:
 
     Sections are merged over files, so a file needs none of them but `version`.
     """
-    made = Spec.model_json_schema(mode="validation")
+    made: Schema = _fillable(_made())
+    for account in ("Account", "EnvironmentAccount"):
+        for secret in SECRET:
+            part = made["$defs"][account]["properties"][secret]
+            next(form for form in part.get("anyOf", [part]) if form["type"] == "string")["pattern"] = _REFERENCE
+    return made
+
+
+def _made() -> Schema:
+    """The schema as the nouns have it, without variables."""
+    made = File.model_json_schema(mode="validation")
     made |= {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": ID, "required": ["version"]}
     made |= {"title": "reconcile spec", "description": "One file of a spec of reconcile."}
     for name in _HOLDS:
@@ -43,11 +55,22 @@ def json_schema() -> Schema:
     ways = [{"required": [key]} for key in ("column", "template", "value", "sql")]
     rows = {"required": ["aggregate"], "not": {"anyOf": ways}}
     made["$defs"]["Property"]["oneOf"] = [*ways, rows]
-    for secret in ("api_key", "api_secret"):
-        made["$defs"]["Account"]["properties"][secret]["pattern"] = _REFERENCE
     # Editors show them beside the choices; to the schema they mean nothing.
     made["$defs"]["Op"]["enumDescriptions"] = [f"It {one.meaning}." for one in operators.TABLE.values()]
     return made
+
+
+def _fillable(schema: Any) -> Any:
+    """A schema in which a variable may stand for what is no text: `"{{ var('limit') }}"` becomes a number."""
+    if isinstance(schema, list):
+        return [_fillable(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: part if key in ("default", "enum") else _fillable(part) for key, part in schema.items()}
+    if inner.get("type") in ("integer", "number", "boolean") or "enum" in inner:
+        kept = {key: inner.pop(key) for key in ("description", "title", "default") if key in inner}
+        return {"anyOf": [inner, {"type": "string", "pattern": _VARIABLE}], **kept}
+    return inner
 
 
 def text() -> str:
@@ -57,7 +80,7 @@ def text() -> str:
 
 def reference() -> str:
     """The reference of the spec in Markdown: every section and key, made from the schema."""
-    schema = json_schema()
+    schema = _made()
     parts = [_HEAD, *(_section(name, schema) for name in schema["properties"] if name != "version"), _TAIL]
     return "\n".join(parts)
 
@@ -67,9 +90,9 @@ _HEAD = """# The spec, key by key
 <!-- Made by `make docs`; edit `reconcile/spec/model.py` instead. -->
 
 A spec is a folder of YAML files (all `*.yaml` and `*.yml` below it; names that start with `.` or `_` are left out)
-or one file. Every file says `version: 1`. `sources`, `properties`, `vars`, `groups` and `tests` may be spread over
-files and are merged by their ids; `account`, `profiles`, `policy` and `engine` stand in one file. What is defined twice
-is an error that names both places, and a key that is not listed here is an error too. Editors read
+or one file. Every file says `version: 1`. `sources`, `properties`, `vars`, `groups`, `environments` and `tests` may be
+spread over files and are merged by their ids; `account`, `profiles`, `policy` and `engine` stand in one file. What is
+defined twice is an error that names both places, and a key that is not listed here is an error too. Editors read
 [spec.schema.json](spec.schema.json); put this on top of a file:
 
 ```yaml
@@ -78,6 +101,7 @@ is an error that names both places, and a key that is not listed here is an erro
 
 Secrets are never written down: `api_key`, `api_secret` and `salt` are references, `"{{ env('NAME') }}"`, and `url`,
 `connect` and `spark` may use them in part. A text with braces stands in quotes, or YAML takes the braces for its own.
+What is not the same for all who use a spec, and accounts beside the first: [environments.md](environments.md).
 """
 
 _TAIL = """## Null
@@ -109,11 +133,19 @@ Jinja, in its sandbox, over properties by their ids. There is no `random`, no ot
 function.
 """
 
-_HOLDS = {"sources": "SourceSpec", "properties": "Property", "vars": "VarSpec", "groups": "Group", "tests": "Case"}
+_HOLDS = {
+    "sources": "SourceSpec",
+    "properties": "Property",
+    "vars": "VarSpec",
+    "groups": "Group",
+    "environments": "Environment",
+    "tests": "Case",
+}
 _MORE = {
     "sources": {"contract": "Contract"},
     "profiles": {"identity": "Identity"},
     "groups": {"rules": "Condition", "members": "Members", "sample": "Sample"},
+    "environments": {"account": "EnvironmentAccount", "sources": "EnvironmentSource"},
     "policy": {"guards": "Guards", "guards.removals": "PerList", "give_up": "GiveUp"},
     "tests": {"expect": "Expected"},
 }

@@ -9,6 +9,7 @@ A table of changes has one row a profile that differs:
 | `kind`                                | `create` (only desired), `update` (both), `leave` (only observed)    |
 | `hash`, `email`, `sid`                | who; `sid` null on `create`, `email` null where only a hash is known |
 | `moved`                               | the profile is the same person under another address                 |
+| `holder`                              | sid of another person's profile that has the address now, else null  |
 | `set:x`, `new:x`, `old:x` for a var x | whether it is to be set, and both canonical texts                    |
 | `join:L`, `leave:L` for a list L      | whether the profile is to join or leave it                           |
 """
@@ -21,6 +22,7 @@ from collections.abc import Iterable
 
 import ibis
 
+from reconcile.state import identity
 from reconcile.state.model import Membership, Rows, Shape, Var
 
 
@@ -34,6 +36,7 @@ def between(desired: Rows, observed: Rows, shape: Shape) -> Rows:
         "email": pairs["d:email"].fill_null(pairs["o:email"]),
         "sid": pairs["o:sid"],
         "moved": (pairs["d:hash"] != pairs["o:hash"]).fill_null(False),  # noqa: FBT003 -- Ibis's own signature
+        "holder": pairs["d:holder"],
     }
     for var in shape.vars:
         columns |= _var(pairs, var, wanted)
@@ -68,28 +71,6 @@ def _membership(pairs: Rows, membership: Membership) -> dict[str, Rows]:
 
 
 def _paired(desired: Rows, observed: Rows, shape: Shape) -> Rows:
-    left = _matched(desired, observed, shape).rename("d:{name}")
+    left = identity.matched(desired, observed, shape).rename("d:{name}")
     right = observed.rename("o:{name}")
     return left.outer_join(right, left["d:match"] == right["o:hash"])
-
-
-def _matched(desired: Rows, observed: Rows, shape: Shape) -> Rows:
-    """Desired with `match`: the hash of its partner. People are matched by address, those left over by identity."""
-    if shape.identity is None:
-        return desired.mutate(match=desired.hash)
-    identity = f"var:{shape.identity}"
-    ours = observed.filter(observed[shape.registry.column])
-    moved = (
-        _alone(desired.anti_join(observed, "hash"), identity)
-        .join(_alone(ours.anti_join(desired, "hash"), identity).rename(partner="hash"), identity)
-        .select("hash", "partner")
-    )
-    found = desired.left_join(moved, "hash")
-    return found.select(*desired.columns, match=found.partner.fill_null(found.hash))
-
-
-def _alone(rows: Rows, identity: str) -> Rows:
-    """Rows whose identity is known and theirs alone: two profiles with one id cannot say who moved."""
-    known = rows.filter(rows[identity].notnull())
-    groups = known.group_by(identity).aggregate(hash=known.hash.min(), people=known.count())
-    return groups.filter(groups.people == 1).drop("people")

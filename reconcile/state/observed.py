@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconcile.errors import AccountUnfit, TwinLists
 from reconcile.state import abreast, diff, exported, sieve, sightings, steps, values
 from reconcile.state.desired import Desired
+from reconcile.state.identity import TAKEN
 from reconcile.state.model import (
     Export,
     Exporter,
+    Invalid,
     Membership,
     Observable,
     Progress,
@@ -85,7 +87,8 @@ async def build(
         step.advance(workspace.count(desired.rows))
     if not (account.hash_checked or (sifted and sifted.same)):  # who is the same proves it too
         await check_hash(account, there, desired.rows, workspace)
-    ours = _hands_off(there, desired, workspace)
+    ours = workspace.keep("ours", _hands_off(there, desired, workspace))
+    desired = _without_theirs(desired, there, ours, workspace)
     leaving = workspace.keep("leaving", ours.anti_join(desired.rows, "hash").select("sid"))
     coming = workspace.keep("coming", desired.rows.anti_join(there, "hash").select("email"))
     budget = sightings.Budget(lookups, workspace)
@@ -257,6 +260,17 @@ def _hands_off(there: Rows, desired: Desired, workspace: Workspace) -> Rows:
     if desired.shape.identity is not None:
         rows = rows.anti_join(held, [(f"var:{desired.shape.identity}", "identity")])
     return rows
+
+
+def _without_theirs(desired: Desired, there: Rows, ours: Rows, workspace: Workspace) -> Desired:
+    """Without people whose address is that of a profile that we keep our hands off: it is another person's."""
+    kept = there.anti_join(ours, "sid")
+    taken = workspace.count(desired.rows.semi_join(kept, "hash"))
+    if not taken:
+        return desired
+    rows = workspace.keep("desired by themselves", desired.rows.anti_join(kept, "hash"))
+    invalid = (*desired.invalid, Invalid(TAKEN, desired.sources[0].name, taken))
+    return replace(desired, rows=rows, invalid=invalid, total=desired.total - taken)
 
 
 def _merged(there: Rows, seen: Rows, gone: Rows) -> Rows:

@@ -27,6 +27,7 @@ from reconcile.state.workspace import Workspace
 KEY, EMAIL, REASON = "k:id", "k:email", "k:reason"
 """Columns of the table of people beside those of the sources, which are named by `column`."""
 
+SHARED = "address shared by several people"
 SAMPLES = 3
 
 
@@ -244,7 +245,7 @@ def _judged(rows: Rows, several: Mapping[str, Rows], home: str, workspace: Works
         (rows[KEY].isin(several[home][KEY]), "duplicate key"),
         (
             address.isin(_repeated(rows, EMAIL, workspace, "several addresses")[EMAIL]),
-            "address shared by several people",
+            SHARED,
         ),
     ]
     for name, keys in several.items():
@@ -281,5 +282,11 @@ def _misfits(sources: Iterable[Source]) -> Iterator[Invalid]:
 
 
 def _samples(bad: Rows, reason: str, workspace: Workspace, masks: Masks) -> tuple[str, ...]:
-    some = bad.filter((bad[REASON] == reason) & bad[KEY].notnull()).select(KEY).distinct().order_by(KEY)
-    return tuple(masks.person(row[KEY]) for row in workspace.dicts(some, limit=SAMPLES))
+    """A few keys, masked; where it is people together who cannot be told apart, each with another of them."""
+    some = bad.filter((bad[REASON] == reason) & bad[KEY].notnull())
+    by = EMAIL if reason == SHARED else KEY
+    keys = some.group_by(by).aggregate(one=some[KEY].min(), another=some[KEY].max()).order_by("one", by)
+    return tuple(
+        " with ".join(dict.fromkeys(masks.person(row[name]) for name in ("one", "another")))
+        for row in workspace.dicts(keys.select("one", "another"), limit=SAMPLES)
+    )

@@ -73,7 +73,7 @@ class Trace:
     lists: Mapping[str, bool] | None = None
 
 
-def trace(
+def trace(  # noqa: PLR0913 -- the seam: all that is outside comes in here
     spec: Spec,
     sources: Mapping[str, Source],
     workspace: Workspace,

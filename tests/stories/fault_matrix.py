@@ -22,7 +22,7 @@ from reconcile.apply import journal, runs
 from reconcile.apply.model import BAD, Outcome
 from reconcile.errors import AccountUnavailable, ApiRejected
 from reconcile.plan import archive
-from reconcile.plan.model import Action, CreateList, Delete, Stage, Upsert
+from reconcile.plan.model import Action, CreateList, Delete, MakeRoom, Stage, Upsert
 from reconcile.simulator import Faults, store
 from reconcile.simulator.model import Profile
 from reconcile.state.masks import Masks
@@ -253,6 +253,8 @@ def _who(action: Action, sids: Mapping[str, str]) -> set[str]:
             return {action.list}
         case Upsert():
             return {one for one in (action.email, action.moves_to, sids.get(action.sid or "")) if one}
+        case MakeRoom():
+            return {sids[action.sid]}
         case Delete():
             return {one for one in (action.email, sids.get(action.sid or "")) if one}
 

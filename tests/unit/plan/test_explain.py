@@ -112,7 +112,8 @@ def test_markdown_stands_for_itself(text: str, told: str) -> None:
 def test_json_is_the_face_with_what_is_told_of_it(plan: rc.Plan, hidden: explain.View) -> None:
     told = json.loads(json.dumps(explain.as_json(hidden)))
     assert told["plan_id"] == plan.id
-    assert told["counts"] == {"create": 1, "update": 3, "moved": 1, "unlist": 1, "delete": 1, "unchanged": 1}
+    counts = {name: count for name, count in told["counts"].items() if count}
+    assert counts == {"create": 1, "update": 3, "moved": 1, "unlist": 1, "delete": 1, "unchanged": 1}
     assert (told["summary"], told["notes"]) == (hidden.summary, list(hidden.notes))
 
 

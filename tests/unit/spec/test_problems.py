@@ -26,11 +26,15 @@ def parts(case: Path) -> dict[str, str]:
 def test_a_wrong_spec_is_told_exactly(case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = parts(case)
     expected = said.pop("problems")
+    words = said.get("options", "").split()
+    env, given = next((word for word in words if "=" not in word), None), [word for word in words if "=" in word]
     for name, text in ({"base.yaml": (CASES / "base.yaml").read_text("utf-8")} | said).items():
+        if name == "options":  # the environment that is chosen, and variables
+            continue
         (tmp_path / name).write_text(text, "utf-8")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SpecInvalid) as caught:
-        load.load(".")
+        load.load(".", env=env, var={name: load.typed(text) for name, _, text in (one.partition("=") for one in given)})
     told = "".join(f"{problems.render(problem)}\n" for problem in caught.value.problems)
     if os.environ.get("RECONCILE_ACCEPT"):
         case.write_text("".join(f"-- {name} --\n{text}" for name, text in {**said, "problems": told}.items()), "utf-8")
