@@ -1,5 +1,7 @@
 """`test`: a spec's own tests."""
 
+# ruff: noqa: PT028 -- `test` is a command, no test
+
 from __future__ import annotations
 
 import typer
