@@ -26,11 +26,11 @@ from reconcile.sailthru.kept import Manifest, Whose, draft
 from reconcile.sailthru.model import Credentials
 from reconcile.spec import managed, templates
 from reconcile.spec.model import Account, Mode, Policy, Spec
-from reconcile.state import capacity, desired, engines, tracing, verdicts
+from reconcile.state import audience, capacity, desired, engines, tracing, verdicts
 from reconcile.state import observed as reading
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
-from reconcile.state.model import Observable, Progress, Ref, Sighting, Silent
+from reconcile.state.model import Observable, Progress, Ref, Silent
 from reconcile.state.workspace import Workspace
 
 APPLYING = 512 * 2**20
@@ -48,17 +48,6 @@ class _Look:
     masks: Masks
     whose: Whose
     taken_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What `explain` found: the person's traces, and, where it looked, what the account has and what would be done."""
-
-    masks: Masks
-    traces: list[tracing.Trace]
-    looked: bool = False
-    seen: Sighting | None = None
-    steps: list[tracing.Step] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,9 +246,16 @@ class Reconciler:
             for name in spec.tests:
                 yield verdicts.run(spec, name, workspace, self.now())
 
+    def groups(self, spec: Spec, *, as_of: datetime | None = None) -> audience.Audience:
+        """How large groups are and how far they overlap; the account is not asked, and nobody is named."""
+        opened, nobody = sources.open_all(spec, self.environ), Masks(b"counts")
+        with self._planning(spec) as workspace:
+            now = as_of or self.now()
+            return audience.counted(spec, opened, workspace, as_of=now, masks=nobody, progress=Silent())
+
     async def explain(
         self, spec: Spec, name: str, *, as_of: datetime | None = None, account: bool = True, reveal: bool = False
-    ) -> Told:
+    ) -> tracing.Told:
         """Everything that leads to what a plan would do about one person; nothing is written.
 
         Args:
@@ -283,10 +279,11 @@ class Reconciler:
                 environ=self.environ,
             )
             if not account or not (found := [one for one in traces if one.email and not one.refused]):
-                return Told(masks, traces)
+                return tracing.Told(masks, traces)
             async with self._account(spec.account, spec.policy, workspace.folder) as (there, _):
                 seen = await there.look(Ref(email=found[0].email), managed.vars(spec))
-            return Told(masks, traces, looked=True, seen=seen, steps=tracing.steps(spec, found[0], seen, workspace))
+            steps = tracing.steps(spec, found[0], seen, workspace)
+            return tracing.Told(masks, traces, looked=True, seen=seen, steps=steps)
 
     def _workspace(self, *, most: int | None = None) -> DuckDB:
         """Where the tables of a run are, with the means it may use; `most` is enough where nobody said."""

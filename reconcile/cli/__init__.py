@@ -28,6 +28,7 @@ _COMMANDS = (
     observing.observe,
     planning.plan,
     planning.show,
+    tracing.groups,
     tracing.explain,
     applying.apply,
     formatting.fmt,

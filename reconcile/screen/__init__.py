@@ -5,6 +5,7 @@ Results go to standard output, progress and errors to standard error. No wording
 
 from __future__ import annotations
 
+from reconcile.screen.audience import groups, groups_json
 from reconcile.screen.printing import error, event, lines, report, report_event
 from reconcile.screen.steps import Steps
 from reconcile.screen.tracing import explained, explained_json
@@ -16,6 +17,8 @@ __all__ = [
     "event",
     "explained",
     "explained_json",
+    "groups",
+    "groups_json",
     "lines",
     "report",
     "report_event",

@@ -9,9 +9,8 @@ from reconcile.spec import cases
 from reconcile.spec.model import Mode, Spec
 
 if TYPE_CHECKING:
-    from reconcile.reconciler import Told
     from reconcile.spec.clauses import Clause
-    from reconcile.state.tracing import Decision, Trace
+    from reconcile.state.tracing import Decision, Told, Trace
 
 _TRUTH = {True: "true ", False: "false", None: "null "}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -168,6 +168,17 @@ class Step:
     what: str
     old: str | None = None
     new: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What `explain` found: the person's traces, and, where it looked, what the account has and what would be done."""
+
+    masks: Masks
+    traces: list[Trace]
+    looked: bool = False
+    seen: Sighting | None = None
+    steps: list[Step] = field(default_factory=list)
 
 
 def steps(spec: Spec, traced: Trace, seen: Sighting | None, workspace: Workspace) -> list[Step]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from desk import PLANTED, Desk
-from world import SPEC
+from world import SPEC, shop
 
 from reconcile.simulator import Faults, Simulator
 from reconcile.simulator.server import running
@@ -81,4 +81,21 @@ def test_who_is_not_there_and_whose_row_cannot_be_used(desk: Desk) -> None:
     assert "The row cannot be used: malformed e-mail address." in held.stdout
     assert sum(desk.simulator.calls_total.values()) == 0
     assert desk.run("explain", "900", "--as-of", "soon").returncode == 64
+    assert not any(word.lower() in desk.said.lower() for word in PLANTED)
+
+
+def test_groups_are_counted_without_an_account(desk: Desk) -> None:
+    desk.sql("insert into customers values (901, 'planted@person@secretmail.example', 'Plantedfirst', null, 1, 1)")
+    everybody = shop(30)
+    big = {one.id for one in everybody if (one.spent or 0) >= 1000}
+    news = {one.id for one in everybody if one.news} | {900}
+    event = json.loads(desk.run("groups", "--json").stdout)
+    assert (event["people"], event["sizes"]) == (31, {"big": len(big), "news": len(news)})
+    assert event["overlaps"] == [{"groups": ["big", "news"], "people": len(big & news)}]
+    assert event["in_no_group"] == 31 - len(big | news)
+    assert [(one["reason"], one["count"]) for one in event["invalid"]] == [("malformed e-mail address", 1)]
+    lines = desk.run("groups").stdout.splitlines()
+    assert lines[0].split() == ["big", str(len(big)), f"{len(big) / 31:.1%}", "Big", "Spenders"]
+    assert lines[3].split() == ["(everybody)", "31", "100.0%"]
+    assert sum(desk.simulator.calls_total.values()) == 0
     assert not any(word.lower() in desk.said.lower() for word in PLANTED)

@@ -1,0 +1,58 @@
+"""Sizes and overlaps of groups, in words and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from reconcile.spec.model import Spec
+
+if TYPE_CHECKING:
+    from reconcile.state.audience import Audience
+
+LARGEST = 20
+"""Overlaps that a person is shown."""
+
+
+def groups(spec: Spec, found: Audience) -> Iterator[str]:
+    """All of it as lines for a person: sizes in the order of the spec, then the largest overlaps."""
+    rows = [(name, size, _share(size, found.total), spec.groups[name].list or "") for name, size in found.sizes.items()]
+    rows += [("(in no group)", found.nowhere, _share(found.nowhere, found.total), "")]
+    rows += [("(everybody)", found.total, _share(found.total, found.total), "")]
+    names, numbers = (
+        max(len(text) for text in column) for column in zip(*((r[0], f"{r[1]:,}") for r in rows), strict=True)
+    )
+    for name, size, share, told in rows:
+        yield f"{name.ljust(names)}  {f'{size:,}'.rjust(numbers)}  {share.rjust(6)}  {told}".rstrip()
+    if found.overlaps:
+        yield ""
+        yield "Overlaps"
+        yield from _overlaps(found)
+    for one in found.invalid:
+        yield f"  ! {one.count:,} in {one.source}: {one.reason}"
+
+
+def _overlaps(found: Audience) -> Iterator[str]:
+    largest = sorted(found.overlaps.items(), key=lambda one: (-one[1], one[0]))
+    shown = [(f"{a} and {b}", count, found.sizes[a], found.sizes[b]) for (a, b), count in largest[:LARGEST]]
+    wide, numbers = max(len(one[0]) for one in shown), len(f"{shown[0][1]:,}")
+    for names, count, first, second in shown:
+        shares = f"{_share(count, first)} and {_share(count, second)} of them"
+        yield f"  {names.ljust(wide)}  {f'{count:,}'.rjust(numbers)}  {shares}"
+    if len(largest) > LARGEST:
+        yield f"  and {len(largest) - LARGEST:,} smaller ones; --json has them all."
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "-"
+
+
+def groups_json(found: Audience) -> dict[str, Any]:
+    """All of it as the fields of an event."""
+    return {
+        "people": found.total,
+        "sizes": dict(found.sizes),
+        "overlaps": [{"groups": list(pair), "people": count} for pair, count in sorted(found.overlaps.items())],
+        "in_no_group": found.nowhere,
+        "invalid": [{"reason": one.reason, "source": one.source, "count": one.count} for one in found.invalid],
+    }

@@ -1,0 +1,73 @@
+"""How large groups are, and how far they overlap, counted over everybody; the account is not asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import combinations, islice
+
+from reconcile.spec.model import Spec
+from reconcile.state import people, properties
+from reconcile.state.masks import Masks
+from reconcile.state.model import Invalid, Progress, Rows, Source
+from reconcile.state.workspace import Workspace
+
+PAIRS = 500
+"""Pairs of groups that one pass counts: more, and the statement is slower to make than to run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Everybody who can be used, by group.
+
+    Args:
+        sizes: group -> people in it.
+        overlaps: two groups, in the order of the spec -> people in both; pairs that share nobody are left out.
+        nowhere: people in no group.
+        invalid: rows and values that cannot be used, by reason.
+    """
+
+    total: int
+    sizes: Mapping[str, int]
+    overlaps: Mapping[tuple[str, str], int]
+    nowhere: int
+    invalid: tuple[Invalid, ...]
+
+
+def counted(
+    spec: Spec,
+    sources: Mapping[str, Source],
+    workspace: Workspace,
+    *,
+    as_of: datetime,
+    masks: Masks,
+    progress: Progress,
+) -> Audience:
+    """Count them.
+
+    Raises:
+        see `desired.build`.
+    """
+    found = people.gather(spec, sources, workspace, masks, progress, as_of)
+    known = properties.evaluate(spec, found.rows, workspace, as_of)
+    columns = {name: f"g:{name}" for name in spec.groups}
+    rows = known.settle("members", known.rows.select(people.KEY, *columns.values()))
+    sizes = _sums({name: rows[column] for name, column in columns.items()}, rows, workspace)
+    filled = [name for name in columns if sizes[name]]
+    overlaps: dict[tuple[str, str], int] = {}
+    pairs = combinations(filled, 2)
+    while some := list(islice(pairs, PAIRS)):
+        both = {str(at): rows[columns[a]] & rows[columns[b]] for at, (a, b) in enumerate(some)}
+        counts = _sums(both, rows, workspace)
+        overlaps |= {pair: counts[str(at)] for at, pair in enumerate(some) if counts[str(at)]}
+    nowhere = rows.filter([~rows[column] for column in columns.values()]) if columns else rows
+    return Audience(found.total, sizes, overlaps, workspace.count(nowhere), (*found.invalid, *known.unconverted))
+
+
+def _sums(conditions: Mapping[str, Rows], rows: Rows, workspace: Workspace) -> dict[str, int]:
+    """For how many rows each condition holds."""
+    if not conditions:
+        return {}
+    sums = workspace.one(rows.aggregate(**{name: one.sum() for name, one in conditions.items()}))
+    return {name: int(count or 0) for name, count in sums.items()}
