@@ -65,7 +65,7 @@ def expected(desired: dict[str, Person], observed: dict[str, Person]) -> dict[st
     return state
 
 
-BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+BOUNDED = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @BOUNDED
@@ -74,7 +74,7 @@ def test_nothing_differs_from_itself(workspace: Workspace, state: dict[str, Pers
     assert changed(workspace, state, state) == []
 
 
-@settings(BOUNDED, max_examples=20)
+@settings(BOUNDED, max_examples=12)
 @given(people(), people())
 def test_the_changes_of_candidates_are_all_changes(
     workspace: Workspace, desired: dict[str, Person], observed: dict[str, Person]

@@ -39,7 +39,7 @@ def people(columns: dict[str, str], table: str) -> People:
     return People(table, None, "key ok", "mail ok", columns)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(account=WRITABLE, table=WRITABLE, columns=COLUMNS, data=st.data())
 def test_a_first_spec_is_valid(account: str, table: str, columns: dict[str, str], data: st.DataObject) -> None:
     names = [name for name in columns if naming.writable(name)]
@@ -53,7 +53,7 @@ def test_a_first_spec_is_valid(account: str, table: str, columns: dict[str, str]
     assert spec.policy.mode == "observe"
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     columns=COLUMNS,
     vars_=st.dictionaries(WRITABLE, TYPES, max_size=8),

@@ -141,7 +141,7 @@ def refusal(text: str) -> tuple[Problem, ...] | None:
 
 
 @given(st.text(max_size=80) | st.text("{}[]:,-&*!|>'\"%@`#?~ \n\tab1<=.", max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_text_makes_the_loader_stumble(text: str) -> None:
     never_stumbles(text)
     never_stumbles(f"version: 1\n{text}")
@@ -155,7 +155,7 @@ ANYTHING = st.recursive(
 
 
 @given(specs(), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_no_value_in_the_wrong_place_makes_the_loader_stumble(data: dict[str, Any], draw: st.DataObject) -> None:
     spoil(data, draw)
     never_stumbles(json.dumps(data))
@@ -174,7 +174,7 @@ def spoil(data: Any, draw: st.DataObject) -> None:
 
 
 @given(st.text("ab1.,()'\"=<>+-*/;:?$ {}[]|&@#%\\\nselctfromwh", max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_expression_or_template_makes_the_loader_stumble(text: str) -> None:
     base = {
         "version": 1,

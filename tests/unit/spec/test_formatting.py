@@ -115,7 +115,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_character
 COMMENT = st.sampled_from(["", "  # why", "\n# a line", "\n\n\n", "\n    # odd"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,6}", fullmatch=True), NAMES, min_size=1, max_size=4), st.lists(COMMENT))
 def test_what_is_said_and_every_comment_stay(descriptions: dict[str, str], comments: list[str]) -> None:
     left = iter(comments)
