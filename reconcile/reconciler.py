@@ -251,7 +251,9 @@ class Reconciler:
         opened, nobody = sources.open_all(spec, self.environ), Masks(b"counts")
         with self._planning(spec) as workspace:
             now = as_of or self.now()
-            return audience.counted(spec, opened, workspace, as_of=now, masks=nobody, progress=Silent())
+            return audience.counted(
+                spec, opened, workspace, as_of=now, masks=nobody, progress=Silent(), environ=self.environ
+            )
 
     async def explain(
         self, spec: Spec, name: str, *, as_of: datetime | None = None, account: bool = True, reveal: bool = False

@@ -34,20 +34,27 @@ def _trace(trace: Trace, told: Told) -> Iterator[str]:
         yield f"  ! The row cannot be used: {trace.refused}."
         yield "    This person is held: what Sailthru has of them is neither changed nor taken for somebody who left."
         return
-    yield from _table("Source", [(one.how, one.name, one.type or "", _value(one.value, told)) for one in trace.columns])
     yield from _table(
-        "Properties", [(one.name, one.type or "", _value(one.value, told), one.how) for one in trace.properties]
+        "Source", [(one.how, one.name, one.type or "", _value(one.value, told, pii=one.pii)) for one in trace.columns]
+    )
+    yield from _table(
+        "Properties",
+        [(one.name, one.type or "", _value(one.value, told, pii=one.pii), one.how) for one in trace.properties],
     )
     yield ""
     yield "Groups"
     for decision in trace.groups:
         yield from _decision(decision)
-    yield from _table("Desired vars", [(name, _value(text, told)) for name, text in (trace.vars or {}).items()])
+    yield from _table(
+        "Desired vars",
+        [(name, _value(text, told, pii=name in _pii(trace))) for name, text in (trace.vars or {}).items()],
+    )
     yield from _table("Desired lists", [(name, "on" if on else "off") for name, on in (trace.lists or {}).items()])
 
 
 def _decision(one: Decision) -> Iterator[str]:
     yield f"  {one.group}: {'in' if one.member else 'not in'}"
+    yield from (f"    {_TRUTH[holds]}  {told}" for told, holds in one.terms)
     truths = iter(one.truths)
     yield from _clause(one.rule, truths, "    ")
 
@@ -65,7 +72,8 @@ def _account(spec: Spec, told: Told) -> Iterator[str]:
     if seen is None:
         yield "  The account has no such profile."
     else:
-        vars_ = [(name, _value(value, told)) for name, value in sorted(seen.vars.items())]
+        hidden = {name for trace in told.traces for name in _pii(trace)}
+        vars_ = [(name, _value(value, told, pii=name in hidden)) for name, value in sorted(seen.vars.items())]
         yield from list(_table("", vars_))[2:]
         lists = {one for trace in told.traces for one in trace.lists or {}} & seen.lists
         yield f"  on {len(lists)} of our lists{': ' + ', '.join(sorted(lists)) if lists else ''}"
@@ -76,7 +84,11 @@ def _account(spec: Spec, told: Told) -> Iterator[str]:
     if not told.steps:
         yield "  do nothing: the account is as desired."
     for step in told.steps:
-        values = f": {_value(step.old, told)} -> {_value(step.new, told)}" if step.what.startswith("var ") else ""
+        values = (
+            f": {_value(step.old, told, pii=step.pii)} -> {_value(step.new, told, pii=step.pii)}"
+            if step.what.startswith("var ")
+            else ""
+        )
         yield f"  {step.glyph} {step.what}{values}"
     yield from _limits(spec, told)
 
@@ -94,12 +106,17 @@ def _limits(spec: Spec, told: Told) -> Iterator[str]:
         yield "  ! policy.mode is additive: nobody is taken off a list."
 
 
-def _value(value: Any, told: Told) -> str:
+def _pii(trace: Trace) -> set[str]:
+    """The vars whose values nobody is shown."""
+    return {var.name for var in trace.shape.vars if var.pii} if trace.shape else set()
+
+
+def _value(value: Any, told: Told, *, pii: bool = False) -> str:
     """Whether it is null, and what it is where that may be seen."""
     if value is None:
         return "null"
     shown = str(value).lower() if isinstance(value, bool) else str(value)
-    return shown if told.masks.reveal else "***"
+    return shown if told.masks.reveal and not pii else "***"
 
 
 def _table(title: str, rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -118,7 +135,12 @@ def explained_json(spec: Spec, told: Told) -> dict[str, Any]:
         "looked": told.looked,
         "there": told.seen is not None,
         "planned": [
-            {"what": one.what, "glyph": one.glyph, "old": _value(one.old, told), "new": _value(one.new, told)}
+            {
+                "what": one.what,
+                "glyph": one.glyph,
+                "old": _value(one.old, told, pii=one.pii),
+                "new": _value(one.new, told, pii=one.pii),
+            }
             for one in told.steps
         ],
         "mode": spec.policy.mode.value,
@@ -127,7 +149,7 @@ def explained_json(spec: Spec, told: Told) -> dict[str, Any]:
 
 def _person(trace: Trace, told: Told) -> dict[str, Any]:
     facts = {
-        part: [{"name": f.name, "how": f.how, "type": f.type, "value": _value(f.value, told)} for f in found]
+        part: [{"name": f.name, "how": f.how, "type": f.type, "value": _value(f.value, told, pii=f.pii)} for f in found]
         for part, found in (("columns", trace.columns), ("properties", trace.properties))
     }
     return {
@@ -142,9 +164,10 @@ def _person(trace: Trace, told: Told) -> dict[str, Any]:
                     {"text": clause.text, "truth": truth}
                     for clause, truth in zip(one.rule.walk(), one.truths, strict=True)
                 ],
+                "terms": [{"text": told, "truth": holds} for told, holds in one.terms],
             }
             for one in trace.groups
         ],
-        "vars": {name: _value(text, told) for name, text in (trace.vars or {}).items()},
+        "vars": {name: _value(text, told, pii=name in _pii(trace)) for name, text in (trace.vars or {}).items()},
         "lists": dict(trace.lists or {}),
     }

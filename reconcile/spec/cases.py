@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from reconcile.errors import Problem
+from reconcile.errors import Problem, SpecInvalid
+from reconcile.spec import aggregates
 from reconcile.spec.case import Case, Expected
 from reconcile.spec.model import Path, Spec
 from reconcile.spec.part import Scalar
@@ -22,7 +24,10 @@ def reads(spec: Spec, source: str) -> set[str]:
     columns = {spec.sources[source].key}
     if source == home:
         columns |= {spec.profiles.email, spec.profiles.id or spec.sources[source].key}
-    columns |= {prop.column for prop in spec.properties.values() if prop.column and (prop.source or home) == source}
+    for prop in spec.properties.values():
+        if (prop.source or home) == source:
+            with suppress(SpecInvalid):  # a filter that cannot be read is told where it stands
+                columns |= aggregates.columns(prop).keys()
     contract = spec.sources[source].contract
     return columns | set(contract.columns if contract else ())
 

@@ -58,9 +58,15 @@ def _flows(spec: Spec, marked: Collection[str]) -> Links:
 
 def pii(spec: Spec) -> frozenset[str]:
     """The vars whose values are to be masked: those that a `pii` property reaches, through others or by its column."""
+    reached = reached_by_pii(spec)
+    return frozenset(name for name, var in spec.vars.items() if var.property in reached)
+
+
+def reached_by_pii(spec: Spec) -> frozenset[str]:
+    """The properties whose values are to be masked: the marked ones, and those that these reach."""
     marked = {name for name, prop in spec.properties.items() if prop.pii}
     graph = _flows(spec, marked)
-    return frozenset(name for name, var in spec.vars.items() if leak(graph, marked, var.property) is not None)
+    return frozenset(name for name in spec.properties if leak(graph, marked, name) is not None)
 
 
 def _read(prop: Property, spec: Spec) -> list[tuple[str, str]]:

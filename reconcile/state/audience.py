@@ -43,6 +43,7 @@ def counted(
     as_of: datetime,
     masks: Masks,
     progress: Progress,
+    environ: Mapping[str, str],
 ) -> Audience:
     """Count them.
 
@@ -50,7 +51,7 @@ def counted(
         see `desired.build`.
     """
     found = people.gather(spec, sources, workspace, masks, progress, as_of)
-    known = properties.evaluate(spec, found.rows, workspace, as_of)
+    known = properties.evaluate(spec, found.rows, workspace, as_of, environ)
     columns = {name: f"g:{name}" for name in spec.groups}
     rows = known.settle("members", known.rows.select(people.KEY, *columns.values()))
     sizes = _sums({name: rows[column] for name, column in columns.items()}, rows, workspace)

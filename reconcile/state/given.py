@@ -16,7 +16,7 @@ from reconcile.spec.case import Case, Row
 from reconcile.spec.kinds import Kinds
 from reconcile.spec.model import Spec
 from reconcile.spec.places import Places
-from reconcile.spec.property import Property, ValueType
+from reconcile.spec.property import Aggregate, Property, ValueType
 from reconcile.state.model import Demand
 
 _TYPES: Mapping[ValueType | None, pa.DataType] = {
@@ -27,6 +27,9 @@ _TYPES: Mapping[ValueType | None, pa.DataType] = {
     ValueType.DATETIME: pa.timestamp("us"),
 }
 """What a column is that no row has a value for, by the type of the property that reads it; text otherwise."""
+
+
+_SUMS = frozenset({Aggregate.SUM, Aggregate.AVG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,8 @@ def fitted(spec: Spec) -> Spec:
 
 def _unknown(spec: Spec, prop: Property) -> bool:
     rows = _all(spec, prop.source or spec.profiles.from_)
-    return prop.column is not None and prop.type is None and all(row.get(prop.column) is None for row in rows)
+    plain = prop.column is not None and prop.aggregate is None and prop.type is None
+    return plain and all(row.get(str(prop.column)) is None for row in rows)
 
 
 def _fitting(spec: Spec, name: str) -> ValueType:
@@ -106,12 +110,11 @@ def _all(spec: Spec, source: str) -> list[Row]:
 
 
 def _declared(spec: Spec, source: str) -> Mapping[str, ValueType]:
+    """The types of columns, by the properties that read them: whatever is summed up is a number."""
     home = spec.profiles.from_
-    return {
-        prop.column: prop.type
-        for prop in spec.properties.values()
-        if prop.column and prop.type and (prop.source or home) == source
-    }
+    read = [prop for prop in spec.properties.values() if prop.column and (prop.source or home) == source]
+    summed = {str(prop.column): ValueType.FLOAT for prop in read if prop.aggregate in _SUMS}
+    return summed | {str(prop.column): prop.type for prop in read if prop.type and prop.aggregate is None}
 
 
 def _array(given: Iterable[Any]) -> pa.Array:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from reconcile.spec import cases, clauses, kinds, rules
+from reconcile.spec import aggregates, cases, clauses, kinds, links, rules
 from reconcile.spec.clauses import Clause
+from reconcile.spec.group import Group
 from reconcile.spec.model import Nulls, Spec
 from reconcile.spec.property import Property
-from reconcile.state import desired, people, properties, values
+from reconcile.state import desired, groups, people, properties, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import Progress, Rows, Shape, Sighting, Source
 from reconcile.state.people import People
@@ -32,12 +33,14 @@ class Fact:
         how: in words: `column city of customers`.
         type: the engine's; None where nobody needs it.
         value: null is None.
+        pii: nobody is shown the value.
     """
 
     name: str
     how: str
     type: str | None
     value: Any
+    pii: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Decision:
     member: bool
     rule: Clause
     truths: tuple[bool | None, ...]
+    terms: tuple[tuple[str, bool], ...] = ()
+    """What else the group asks (members, other groups, a share of people), and whether that holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +122,36 @@ def _traced(spec: Spec, found: People, known: Known, rows: Rows, workspace: Work
     return Trace(
         row[people.KEY],
         row[people.EMAIL],
-        columns=tuple(_columns(row, rows)),
-        properties=tuple(Fact(name, _how(spec, prop, row, name), str(rows[name].type()), row[name])
-                         for name, prop in spec.properties.items()),
+        columns=tuple(_columns(spec, row, rows)),
+        properties=tuple(_properties(spec, row, rows)),
         groups=tuple(_decisions(spec, known, rows, row, workspace, as_of)),
         shape=shape,
         vars={var.name: wanted[var.column] for var in shape.vars},
         lists={one.list: wanted[one.column] for one in shape.memberships},
-    )  # fmt: skip
+    )
 
 
-def _columns(row: Mapping[str, Any], rows: Rows) -> Iterator[Fact]:
+def _properties(spec: Spec, row: Mapping[str, Any], rows: Rows) -> Iterator[Fact]:
+    pii = links.reached_by_pii(spec)
+    for name, prop in spec.properties.items():
+        yield Fact(name, _how(spec, prop, row, name), str(rows[name].type()), row[name], name in pii)
+
+
+def _columns(spec: Spec, row: Mapping[str, Any], rows: Rows) -> Iterator[Fact]:
+    marked = (spec.properties[name] for name in links.reached_by_pii(spec))
+    read = ((prop.source or spec.profiles.from_, prop) for prop in marked)
+    pii = {people.column(source, column) for source, prop in read for column in aggregates.columns(prop)}
     for name, value in row.items():
         if name.startswith("c:"):
             _, source, column = name.split(":", 2)
-            yield Fact(column, source, str(rows[name].type()), value)
+            yield Fact(column, source, str(rows[name].type()), value, name in pii)
 
 
 def _how(spec: Spec, prop: Property, row: Mapping[str, Any], name: str) -> str:
     """How a property came to its value, in words."""
+    if prop.aggregate is not None:
+        column = f" of {prop.column}" if prop.column else ""
+        return f"{prop.aggregate}{column} over {prop.source}{f', where {prop.where}' if prop.where else ''}"
     if prop.column is None:
         way = "template" if prop.template is not None else "sql" if prop.sql is not None else "value"
         return f"{way}: {getattr(prop, way)}"
@@ -157,7 +173,21 @@ def _decisions(
         rule = clauses.of(rules.of(group, kinds_), as_of)
         asked = {f"t:{at}": clause.sql for at, clause in enumerate(rule.walk())}
         answers = workspace.one(known.settle("clauses", workspace.derive(rows, asked).select(*asked)))
-        yield Decision(name, group.list, bool(row[f"g:{name}"]), rule, tuple(answers.values()))
+        terms = tuple(_terms(group, rows, row, workspace))
+        yield Decision(name, group.list, bool(row[rules.member(name)]), rule, tuple(answers.values()), terms)
+
+
+def _terms(group: Group, rows: Rows, row: Mapping[str, Any], workspace: Workspace) -> Iterator[tuple[str, bool]]:
+    if group.members is not None:
+        told = f"a member in source {group.members.source}"
+        yield told, row[groups.listed(group.members.source)] is not None
+    for word, names, wanted in (("in", group.in_, True), ("not in", group.not_in, False)):
+        if names:
+            yield f"{word} {' or '.join(names)}", any(row[rules.member(name)] for name in names) is wanted
+    for word, sample, wanted in (("in the sample", group.sample, True), ("outside the holdout", group.holdout, False)):
+        if sample is not None:
+            drawn = workspace.one(rows.select(drawn=groups.drawn(rows[people.KEY], sample)))["drawn"]
+            yield f"{word} of {sample.percent} percent", drawn is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +198,7 @@ class Step:
     what: str
     old: str | None = None
     new: str | None = None
+    pii: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +223,7 @@ def steps(spec: Spec, traced: Trace, seen: Sighting | None, workspace: Workspace
         old, new = there.get(var.name), wanted.get(var.name)
         skipped = new is None and var.name in spec.vars and spec.vars[var.name].nulls is Nulls.SKIP
         if old != new and not skipped:
-            found.append(Step("~" if old is not None else "+", f"var {var.name}", old, new))
+            found.append(Step("~" if old is not None else "+", f"var {var.name}", old, new, var.pii))
     on = seen.lists if seen else frozenset()
     for name, member in lists.items():
         if member != (name in on):

@@ -99,3 +99,22 @@ def test_groups_are_counted_without_an_account(desk: Desk) -> None:
     assert lines[3].split() == ["(everybody)", "31", "100.0%"]
     assert sum(desk.simulator.calls_total.values()) == 0
     assert not any(word.lower() in desk.said.lower() for word in PLANTED)
+
+
+def test_all_that_a_spec_may_say_is_told_of_and_pii_stays_masked(desk: Desk) -> None:
+    desk.sql("create table orders (customer integer, total real, state text)")
+    desk.sql("insert into orders values (900, 40, 'paid'), (900, 2, 'open')")
+    orders = "  orders: {connect: \"{{ env('SHOP') }}\", table: orders, key: customer, many: true}\nprofiles:"
+    paid = "  paid: {aggregate: sum, source: orders, column: total, where: state = 'paid'}\nvars:"
+    picked = "  picked: {members: {source: orders}, in: news, holdout: {percent: 50.0, salt: a}}\npolicy:"
+    text = RULES.replace("profiles:", orders, 1).replace("vars:", paid, 1).replace("policy:", picked, 1)
+    desk.spec(text.replace("{column: first_name}", "{column: first_name, pii: true}"))
+    told = desk.run("explain", "900", "--reveal", "--no-account").stdout
+    assert "sum of total over orders, where state = 'paid'" in told
+    assert "40.0" in told
+    picked = told[told.index("  picked: ") : told.index("Desired vars")].splitlines()
+    assert picked[1:3] == ["    true   a member in source orders", "    true   in news"]
+    assert ("outside the holdout of 50" in picked[3], picked[0].endswith(": in")) == (True, "true " in picked[3])
+    assert PLANTED[2] in told
+    assert PLANTED[1] not in told
+    assert json.loads(desk.run("groups", "--json").stdout)["sizes"]["picked"] == picked[0].endswith(": in")

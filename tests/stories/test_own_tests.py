@@ -105,6 +105,28 @@ def test_a_column_is_what_its_values_are(misses: Misses) -> None:
     assert found == {"nothing_known": [], "a_moment": [], "no_date": []}
 
 
+def test_rows_of_a_source_with_many_are_given_and_summed_up(misses: Misses, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = "  orders: {file: nowhere.csv, key: customer, many: true}\nprofiles:"
+    paid = "  paid: {aggregate: sum, source: orders, column: total, where: state = 'paid', default: 0}\n"
+    spec = SPEC.replace("profiles:", many).replace("vars: {", f"{paid}vars: {{paid: paid, ")
+    monkeypatch.setattr(f"{__name__}.SPEC", spec)
+    found = misses("""\
+  nothing_bought: {given: {customers: [{id: 1, email: ada@example.com}]}, expect: {"1": {vars: {paid: 0}}}}
+""")
+    assert found == {"nothing_bought": []}
+    found = misses("""\
+  bought:
+    given:
+      customers: [{id: 1, email: ada@example.com}, {id: 2, email: bob@example.com}]
+      orders:
+        - {customer: 1, total: 40, state: paid}
+        - {customer: 1, total: 2, state: open}
+        - {customer: 1, total: 1.5, state: paid}
+    expect: {"1": {vars: {paid: 41.5}}, "2": {vars: {paid: 0}}}
+""")
+    assert found == {"bought": []}
+
+
 def test_people_who_cannot_be_told_apart_are_told_together(misses: Misses) -> None:
     found = misses("""\
   twins:
