@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconcile import sources
-from reconcile.spec import check, drafting, naming, takeover
+from reconcile.spec import drafting, naming, takeover
 from reconcile.spec.drafting import Draft, People
 from reconcile.spec.load import load
 from reconcile.spec.model import REGISTRY, Spec
+from reconcile.spec.properties import RESERVED
 
 ODD = ["a: b", '"', "it's", "{{ x }}", "{% raw %}", "9 lives", "Größe", "order", "NOT", "null", "yes", "#", "a #b",
        "- x", "e-mail", "x" * 80, "$set", "a\nb", "a\tb", " outer ", "\u2028", "&a", "*a", "[", "ID", "id", "Id",
@@ -90,4 +91,4 @@ def filled_in(text: str) -> str:
 def test_words_of_templates_and_sql_get_another_id() -> None:
     spec = written(Draft("shop", elsewhere=False, people=people({"order": "text", "Not": "text", "in": "text"}, "t")))
     assert set(spec.properties) == {"order", "Not_2", "in_2"}
-    assert not {name.lower() for name in spec.properties} & check._RESERVED
+    assert not {name.lower() for name in spec.properties} & RESERVED

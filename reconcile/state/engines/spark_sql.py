@@ -77,9 +77,11 @@ _TEXT_OF_X = f"""CASE WHEN :x IS NULL THEN NULL WHEN ISNAN(:x) THEN 'nan'
 
 _NFC = f"IF(:x IS NULL OR LENGTH(:x) = OCTET_LENGTH(:x), :x, {_COMPOSED})"
 _QUOTED = "SUBSTRING(TO_JSON(ARRAY(:x)), 2, LENGTH(TO_JSON(ARRAY(:x))) - 2)"
+# Spark stops reading where a value ends, whatever follows: what fits into a list and into an object is one value.
+_HELD = "NOT TRY_PARSE_JSON(CONCAT"
 _NESTED = {
-    "json_valid": "NOT TRY_PARSE_JSON(:x) IS NULL",
-    "json": "TO_JSON(PARSE_JSON(:x))",
+    "json_valid": f"{_HELD}('[', :x, ']')) IS NULL AND {_HELD}('{{\"x\":', :x, '}}')) IS NULL",
+    "json": "GET_JSON_OBJECT(:x, '$')",  # keys stay in their order, as in DuckDB; PARSE_JSON would sort them
     "from_json": "FROM_JSON(:x, 'array<string>')",
     "sha256": "SHA2(:x, 256)",
 }
