@@ -1,4 +1,4 @@
-"""`plan` and `show`: what differs and what would be done."""
+"""`plan`: what differs and what would be done."""
 
 from __future__ import annotations
 
@@ -72,17 +72,6 @@ def plan(
             apply_it = f"Apply exactly this with: reconcile apply {out}"
             telling.say(f"Kept in {out}. {'Apply refuses it: see on top.' if made.face.breaches else apply_it}")
     raise typer.Exit(DIFFERENCES if detailed_exitcode and not made.face.empty else 0)
-
-
-def show(
-    plan: Annotated[Path, typer.Argument(help="A plan file.")],
-    format: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,  # noqa: A002 -- the option's name
-    reveal: Reveal = False,
-) -> None:
-    """Show a plan file again."""
-    from reconcile.plan import archive
-
-    telling.show(archive.read(plan), format, reveal=reveal)
 
 
 def planned(

@@ -13,6 +13,7 @@ from reconcile.cli.options import Format
 
 if TYPE_CHECKING:
     from reconcile.plan.model import Plan
+    from reconcile.plan.picking import Picked
     from reconcile.screen import Steps
 
 
@@ -36,12 +37,19 @@ def steps(*, as_json: bool, profile: bool) -> Iterator[Steps]:
         yield steps
 
 
-def show(plan: Plan, format: Format, *, reveal: bool, event: str | None = None) -> None:  # noqa: A002 -- the option's name
-    """A plan in the form that was asked for; as JSON it is an event."""
+def show(
+    plan: Plan,
+    format: Format,  # noqa: A002 -- the option's name
+    *,
+    reveal: bool,
+    event: str | None = None,
+    picked: Picked | None = None,
+) -> None:
+    """A plan, or the part of it that was picked, in the form that was asked for; as JSON it is an event."""
     from reconcile import screen
     from reconcile.plan import explain
 
-    view = explain.view(plan, reveal=reveal)
+    view = explain.asked(plan, picked, reveal=reveal) if picked else explain.view(plan, reveal=reveal)
     match format:
         case Format.TEXT:
             screen.lines(explain.text(view))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
 import ibis
@@ -131,10 +131,15 @@ def read(lines: Iterable[bytes]) -> Iterator[tuple[Stage, Action]]:
     """
     for line in lines:
         found = orjson.loads(line)
-        yield Stage(found["stage"]), _action(found)
+        yield Stage(found["stage"]), of(found)
 
 
-def _action(found: dict[str, Any]) -> Action:
+def of(found: Mapping[str, Any]) -> Action:
+    """The action of a line.
+
+    Raises:
+        ValueError, KeyError: it is not one of ours.
+    """
     match found["op"]:
         case "create_list":
             return CreateList(found["list"])
@@ -148,7 +153,7 @@ def _action(found: dict[str, Any]) -> Action:
             raise ValueError(f"unknown action {op!r}")
 
 
-def _upsert(found: dict[str, Any]) -> Upsert:
+def _upsert(found: Mapping[str, Any]) -> Upsert:
     moved = found["moved"]
     return Upsert(
         hash=found["hash"],

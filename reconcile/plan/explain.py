@@ -5,27 +5,16 @@ Nobody is shown as themselves here unless the caller reveals them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
-from typing import Any, assert_never
+from typing import Any
 
-from reconcile.plan import actions, archive, guards
-from reconcile.plan.model import Action, CreateList, Delete, Face, MakeRoom, Plan, Sample, Upsert
+from reconcile.plan import guards, people
+from reconcile.plan.model import Face, Plan
+from reconcile.plan.people import Row
+from reconcile.plan.picking import Picked
 from reconcile.spec.model import Mode
 from reconcile.state.identity import TAKEN
-
-REVEALED = 50
-"""Actions shown in full when people are revealed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line about a list, var or profile: a glyph, a name, and what is said about it."""
-
-    glyph: str
-    name: str
-    told: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +44,12 @@ def view(plan: Plan, *, reveal: bool = False) -> View:
         reveal: show the first actions with the people and values in them; needs the plan's file.
     """
     face = plan.face
-    people = _revealed(plan) if reveal else [_sampled(sample) for sample in face.samples]
+    rows = people.revealed(plan) if reveal else [people.sampled(sample) for sample in face.samples]
     sections = (
         Section("Profiles", tuple(_kinds(face))),
         Section("Lists", tuple(_lists(face))),
         Section("Vars", tuple(_vars(face))),
-        Section("One by one" if reveal else "For example", tuple(people)),
+        Section("One by one" if reveal else "For example", tuple(rows)),
         Section("Left out of the plan", tuple(_left_out(face))),
         Section("Variables", tuple(Row(" ", name, str(value)) for name, value in sorted(face.variables.items()))),
         Section("Sources", tuple(Row(" ", one.name, _counted(one.rows, "row")) for one in face.sources)),
@@ -74,6 +63,52 @@ def view(plan: Plan, *, reveal: bool = False) -> View:
         summary=summary(face),
         details=face.model_dump(mode="json"),
     )
+
+
+def asked(plan: Plan, picked: Picked, *, reveal: bool = False) -> View:
+    """The part of a plan that somebody asked for."""
+    face, hidden = plan.face, people.pii(plan.face)
+    rows = [people.as_is(one, hidden) if reveal else people.masked(one, picked.masks) for one in picked.shown]
+    if picked.count > len(rows):
+        rows.append(Row(" ", f"and {picked.count - len(rows):,} more", ""))
+    causes = {cause or "not known": count for cause, count in picked.causes.items()}
+    sections = (
+        Section("Actions", tuple(Row(" ", op.value, f"{count:,}") for op, count in picked.ops.items())),
+        Section("Causes", tuple(Row(" ", cause, f"{count:,}") for cause, count in causes.items())),
+        Section("Lists", tuple(Row("~", name, _moving(*moves)) for name, moves in picked.lists.items())),
+        Section("Vars", tuple(Row("~", name, f"changed for {count:,}") for name, count in picked.fields.items())),
+        Section("One by one", tuple(rows)),
+    )
+    total = face.counts.total + len(face.new_lists)
+    told = f"Asked for: {_question(picked, reveal=reveal)}. {picked.count:,} of {_counted(total, 'action')}."
+    return View(
+        blocked=tuple(_blocked(face)),
+        heading=f"Plan {face.plan_id} for {face.account.name} at {face.account.url} ({_how(face)})",
+        notes=(),
+        sections=tuple(section for section in sections if section.rows),
+        summary=told,
+        details={
+            "plan_id": face.plan_id,
+            "count": picked.count,
+            "ops": {op.value: count for op, count in picked.ops.items()},
+            "causes": causes,
+            "lists": {name: {"join": join, "leave": leave} for name, (join, leave) in picked.lists.items()},
+            "vars": dict(picked.fields),
+            "actions": [asdict(row) for row in rows],
+        },
+    )
+
+
+def _question(picked: Picked, *, reveal: bool) -> str:
+    wanted = picked.wanted
+    kinds = (
+        ("list", wanted.lists),
+        ("field", wanted.fields),
+        ("cause", wanted.causes),
+        ("op", wanted.ops),
+        ("key", wanted.keys if reveal else picked.people),
+    )
+    return ", and ".join(f"{what} {' or '.join(words)}" for what, words in kinds if words)
 
 
 def _how(face: Face) -> str:
@@ -264,12 +299,15 @@ def _lists(face: Face) -> Iterator[Row]:
     for one in face.lists:
         if not (one.new or one.join or one.leave):
             continue
-        moves = [f"{one.join:,} join"] if one.join else []
-        moves += [f"{one.leave:,} leave"] if one.leave else []
-        told = f"{one.before:,} → {_counted(one.after, 'member')}" + (f" ({', '.join(moves)})" if moves else "")
+        moves = _moving(one.join, one.leave)
+        told = f"{one.before:,} → {_counted(one.after, 'member')}" + (f" ({moves})" if moves else "")
         told += ", to create" if one.new else ""
         told += "; everybody we manage" if one.name == face.registry else ""
         yield Row("+" if one.new else "~", one.name, told)
+
+
+def _moving(join: int, leave: int) -> str:
+    return ", ".join(f"{count:,} {word}" for word, count in (("join", join), ("leave", leave)) if count)
 
 
 def _vars(face: Face) -> Iterator[Row]:
@@ -293,78 +331,3 @@ def _cost(face: Face) -> Iterator[Row]:
         minutes = face.cost.minutes
         told = "under a minute" if minutes < 1 else f"about {minutes:,.0f} minutes"
         yield Row(" ", "at best", f"{told} at our share of the account's limits")
-
-
-def _sampled(sample: Sample) -> Row:
-    told = [f"set {', '.join(sample.sets)}"] if sample.sets else []
-    told += ["new e-mail address"] if sample.moved else []
-    told += [f"join {', '.join(sample.joins)}"] if sample.joins else []
-    told += [f"leave {', '.join(sample.leaves)}"] if sample.leaves else []
-    if sample.glyph == "-":
-        told = ["delete profile"]
-    return Row(sample.glyph, sample.who, "; ".join(told))
-
-
-def _revealed(plan: Plan) -> list[Row]:
-    walked = (action for _, action in archive.walk(plan))
-    people = (action for action in walked if not isinstance(action, CreateList))
-    masked = frozenset(one.name for one in plan.face.vars if one.pii)
-    rows = [_told(action, masked) for action in islice(people, REVEALED)]
-    more = plan.face.counts.total - len(rows)
-    return [*rows, Row(" ", f"and {more:,} more", "")] if more > 0 else rows
-
-
-def _told(action: Action, masked: Collection[str]) -> Row:
-    match action:
-        case CreateList(list=name):
-            return Row("+", name, "create list")
-        case MakeRoom():
-            return Row(actions.glyph(action), f"sid {action.sid}", f"make room: e-mail address → {action.to}")
-        case Delete():
-            return Row(actions.glyph(action), _who(action), "delete profile")
-        case Upsert():
-            return Row(actions.glyph(action), _who(action), "; ".join(_edits(action, masked)))
-        case _:
-            assert_never(action)
-
-
-def _who(action: Upsert | Delete) -> str:
-    return action.email or f"sid {action.sid}"
-
-
-def _edits(action: Upsert, masked: Collection[str]) -> Iterator[str]:
-    """What becomes of one profile, field by field, as deepdiff sees it: the few that a person is shown.
-
-    Args:
-        masked: vars whose values nobody is shown (`pii`).
-    """
-    from deepdiff import DeepDiff
-
-    if action.moves_to:
-        yield f"e-mail address → {action.moves_to}"
-    will = dict(action.vars)
-    was = {name: action.was.get(name) for name in will}
-    found = DeepDiff(was, will, view="tree")
-    for change in sorted(
-        (leaf for leaves in found.values() for leaf in leaves),
-        key=lambda leaf: str(leaf.path(output_format="list")),
-    ):
-        name = str(change.path(output_format="list")[0])
-        shown = _masked if name in masked else _shown
-        yield f"{name}: {shown(change.t1)} → {shown(change.t2)}"
-    yield from _moves(action.lists)
-
-
-def _moves(lists: Mapping[str, bool]) -> Iterator[str]:
-    for word, way in (("join", True), ("leave", False)):
-        names: Sequence[str] = [name for name, member in lists.items() if member is way]
-        if names:
-            yield f"{word} {', '.join(names)}"
-
-
-def _masked(value: object) -> str:
-    return "nothing" if value is None else "***"
-
-
-def _shown(value: object) -> str:
-    return "nothing" if value is None else repr(value)

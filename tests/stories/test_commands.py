@@ -41,6 +41,12 @@ def test_the_main_job_by_hand(desk: Desk) -> None:
     assert desk.run("show", "shop.rplan", "--format", "markdown").stdout.startswith("### Plan: 31 profiles to create")
     assert json.loads(desk.run("show", "shop.rplan", "--format", "json").stdout)["counts"]["create"] == 31
 
+    part = desk.run("show", "shop.rplan", "--list", "News", "--op", "create", "--format", "json")
+    asked = json.loads(part.stdout)
+    assert (asked["count"], asked["lists"]["News"]) == (16, {"join": 16, "leave": 0}), part.stderr
+    wrong = desk.run("show", "shop.rplan", "--list", "Newz")
+    assert (wrong.returncode, 'Did you mean "News"?' in wrong.stderr) == (64, True)
+
     applied = desk.run("apply", "shop.rplan")
     assert applied.returncode == 0, applied.stderr
     assert "Of 34 actions: 34 verified" in applied.stdout
@@ -195,6 +201,11 @@ def test_nobody_is_shown_unless_revealed(desk: Desk) -> None:
     desk.run("plan", "--out", "shop.rplan", "--json")
     for form in ("text", "markdown", "json"):
         desk.run("show", "shop.rplan", "--format", form)
+    desk.environ.pop("SECRET")
+    asked = desk.run("show", "shop.rplan", "--key", "planted.person@secretmail.example")
+    assert "1 of " in asked.stdout
+    assert "other masks" in asked.stderr
+    desk.environ["SECRET"] = "demo-secret"
     desk.run("apply", "shop.rplan", "--json")
     desk.sql("update customers set city = null, email = 'planted.moved@secretmail.example' where id = 900")
     desk.run("apply", "--yes")

@@ -1,0 +1,84 @@
+"""`show`: a plan file again, or the part of it that is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconcile.cli import telling
+from reconcile.cli.options import Format, Reveal
+
+if TYPE_CHECKING:
+    from reconcile.plan.model import Plan
+    from reconcile.plan.picking import Picked, Wanted
+
+_UNKEYED = "The account's secret is not set here, so people have other masks than in the plan's samples."
+
+PlanPath = Annotated[Path, typer.Argument(help="A plan file.")]
+
+
+def show(
+    plan: PlanPath,
+    list: Annotated[  # noqa: A002 -- the option's name
+        list[str] | None, typer.Option("--list", help="Only who joins or leaves this list; may be repeated.")
+    ] = None,
+    field: Annotated[
+        list[str] | None, typer.Option("--field", help="Only whose var of this name changes; may be repeated.")
+    ] = None,
+    cause: Annotated[
+        list[str] | None, typer.Option("--cause", help="Only what has this cause: spec, data, drift, new.")
+    ] = None,
+    op: Annotated[
+        list[str] | None,
+        typer.Option("--op", help="Only this: create_list, create, update, move, unlist, make_room, delete."),
+    ] = None,
+    key: Annotated[
+        list[str] | None, typer.Option("--key", help="Only this person: an address, a sid or a mask (u:7f3a91c2).")
+    ] = None,
+    format: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,  # noqa: A002 -- the option's name
+    reveal: Reveal = False,
+) -> None:
+    """Show a plan file again, or the part of it that is asked for."""
+    from reconcile.plan import archive
+
+    found = archive.read(plan)
+    wanted = _wanted(list, field, cause, op, key)
+    telling.show(found, format, reveal=reveal, picked=_picked(found, wanted) if wanted else None)
+
+
+def _wanted(
+    lists: list[str] | None,
+    fields: list[str] | None,
+    causes: list[str] | None,
+    ops: list[str] | None,
+    keys: list[str] | None,
+) -> Wanted:
+    from reconcile.plan.picking import Op, Wanted
+
+    try:
+        kinds = tuple(Op(one) for one in ops or ())
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}: there are {', '.join(Op)}.", param_hint="--op") from None
+    return Wanted(tuple(lists or ()), tuple(fields or ()), tuple(causes or ()), kinds, tuple(keys or ()))
+
+
+def _picked(plan: Plan, wanted: Wanted) -> Picked:
+    import os
+
+    from reconcile.errors import CredentialsRefused
+    from reconcile.plan import picking
+    from reconcile.spec import templates
+    from reconcile.state.engines.duckdb import DuckDB
+    from reconcile.state.masks import Masks
+
+    if wrong := picking.unknown(wanted, plan.face):
+        raise typer.BadParameter(wrong)
+    try:
+        masks = Masks.keyed_by(templates.resolve(plan.face.account.api_secret, os.environ))
+    except CredentialsRefused:
+        telling.say(_UNKEYED)
+        masks = Masks(os.urandom(32))  # a key that others know would let them try addresses
+    with DuckDB() as workspace:
+        return picking.pick(plan, wanted, masks, workspace)
