@@ -15,6 +15,8 @@
     │   └── ExportBroken              1   the file of an export is no whole list: have it made again
     ├── ApiRejected                   1   Sailthru said no, in its own words, and asking again will not help
     ├── GuardBreached                 3   the plan does more than the spec's guards let through
+    ├── ApprovalExceeded              3   the plan does more than the approval that it was to stay within
+    ├── ApprovalUnreadable           65   mend the approval: its file is not there, or is none
     ├── AllowanceUnfit               64   an `--allow` that no guard knows
     ├── LimitUnfit                   64   a memory limit that cannot be read, or that nothing can work within
     ├── MemoryShort                  71   the engine needs more memory than its limit
@@ -216,6 +218,29 @@ class GuardBreached(ReconcileError):
             f"{'A guard blocks' if count == 1 else f'{count} guards block'} this plan, and nothing was written.",
             hint="Mend what is wrong, change the limit in the spec, or allow it this once.",
         )
+
+
+class ApprovalExceeded(ReconcileError):
+    """A plan does not stay within an approval; nothing has been written.
+
+    Args:
+        misfits: a sentence for each, with figure and limit.
+    """
+
+    exit_status = 3
+
+    def __init__(self, misfits: Sequence[str]) -> None:
+        self.misfits = tuple(misfits)
+        super().__init__(
+            "This plan goes beyond what was approved, and nothing was written.",
+            hint="Look at it (reconcile plan --out FILE), and approve it if it is right (reconcile approve FILE).",
+        )
+
+
+class ApprovalUnreadable(ReconcileError):
+    """The file of an approval is not there, or is none."""
+
+    exit_status = 65
 
 
 class AllowanceUnfit(ReconcileError):

@@ -18,13 +18,14 @@ from reconcile.apply.attempt import Attempt
 from reconcile.apply.brake import Brake
 from reconcile.apply.model import Events, Report, Unheard
 from reconcile.errors import CredentialsRefused
-from reconcile.plan import allowances, guards, integrity, planner
+from reconcile.plan import allowances, approvals, guards, integrity, planner
 from reconcile.plan.model import AccountFace, Allowance, Face, Plan
 from reconcile.sailthru import inventory, limits, observation, target
 from reconcile.sailthru.inventory import Inventory
 from reconcile.sailthru.kept import Manifest, Whose, draft
 from reconcile.sailthru.model import Credentials
 from reconcile.spec import managed, templates
+from reconcile.spec.approval import Approval
 from reconcile.spec.model import Account, Mode, Policy, Spec
 from reconcile.state import audience, capacity, desired, engines, tracing, verdicts
 from reconcile.state import observed as reading
@@ -123,6 +124,7 @@ class Reconciler:
         observed: Path | None = None,
         as_of: datetime | None = None,
         allowed: Sequence[Allowance] = (),
+        base: Spec | None = None,
         progress: Progress | None = None,
     ) -> Plan:
         """What differs between the sources and the account, and what would be done about it. Nothing is written there.
@@ -132,6 +134,8 @@ class Reconciler:
             observed: an observation kept by `observe`, to be planned on; a fresh look at the account when None.
             as_of: the clock of relative dates; now when None.
             allowed: limits of the spec's guards that are raised for this plan.
+            base: a spec whose guards hold too, such as that of the branch that this one is to be merged into: nobody
+                loosens the limit that they trip over.
 
         Raises:
             AllowanceUnfit: an allowance is about something that the spec does not have.
@@ -176,17 +180,19 @@ class Reconciler:
                     setting,
                     last_good=last_good,
                     allowed=tuple(allowed),
+                    base=base,
                     observed_at=look.taken_at,
                     progress=progress,
                 )
                 return planner.build(wanted, there, setting, out)
 
-    async def apply(
+    async def apply(  # noqa: PLR0913 -- so many things can bound a run, all of them optional and by name
         self,
         plan: Plan,
         *,
         env: str | None = None,
         allowed: Sequence[Allowance] = (),
+        within: Approval | None = None,
         events: Events | None = None,
         stop: asyncio.Event | None = None,
         lock_timeout: float = 0.0,
@@ -197,13 +203,14 @@ class Reconciler:
         Args:
             env: the environment that the plan must be for; whichever it is for when None.
             allowed: limits of guards that are raised for this run.
+            within: what was approved, which the plan must not exceed.
             stop: set it to end the run after what is in flight.
             lock_timeout: seconds to wait for another apply to leave the account.
             max_duration: seconds after which to end, as with `stop`.
 
         Raises:
             AccountBusy: another apply is at work on the account.
-            GuardBreached, AllowanceUnfit: the plan does more than it may; nothing was written.
+            GuardBreached, ApprovalExceeded, AllowanceUnfit: the plan does more than it may; nothing was written.
             PlanUnusable: the plan only observes, has expired, was applied already, is for another account or
                 environment, or was not kept in a file.
             CredentialsRefused, AccountUnavailable: before anything was written.
@@ -214,6 +221,8 @@ class Reconciler:
         api_key = templates.resolve(plan.face.account.api_key, self.environ)
         integrity.check(plan.face, api_key=api_key, now=self.now(), begun_at=past.begun_at, env=env)
         guards.enforce(plan.face, allowed)
+        if within is not None:
+            approvals.enforce(plan.face, within, now=self.now())
         brake = Brake(stop or asyncio.Event(), plan.face.conduct, clock=self.clock, sleep=self.sleep)
         if max_duration is not None:
             brake.deadline = self.clock() + max_duration
@@ -222,7 +231,10 @@ class Reconciler:
             run,
             brake,
             events or Unheard(),
-            allowed=tuple(dict.fromkeys(str(one) for one in (*plan.face.allowed, *allowed))),
+            allowed=(
+                *dict.fromkeys(str(one) for one in (*plan.face.allowed, *allowed)),
+                *([approvals.told(within)] if within is not None else ()),
+            ),
             now=self.now,
             clock=self.clock,
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from reconcile.cli import (
     applying,
+    approving,
     describing,
     ending,
     formatting,
@@ -31,6 +32,7 @@ _COMMANDS = (
     showing.show,
     tracing.groups,
     tracing.explain,
+    approving.approve,
     applying.apply,
     formatting.fmt,
     describing.schema,

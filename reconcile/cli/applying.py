@@ -16,6 +16,7 @@ from reconcile.cli.options import (
     STATE,
     Allow,
     AsJson,
+    Base,
     Env,
     Format,
     MemoryLimit,
@@ -31,6 +32,7 @@ from reconcile.cli.options import (
 
 if TYPE_CHECKING:
     from reconcile.apply.model import Report
+    from reconcile.spec.approval import Approval
 
 
 def apply(
@@ -42,6 +44,15 @@ def apply(
     var: Var = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     allow: Allow = None,
+    within: Annotated[
+        Path | None,
+        typer.Option(
+            "--within",
+            help="Do not ask: go on if the plan stays within this approval, else exit with 3.",
+            metavar="FILE",
+        ),
+    ] = None,
+    base: Base = None,
     as_json: AsJson = False,
     state: State = STATE,
     lock_timeout: Annotated[
@@ -65,21 +76,24 @@ def apply(
     from reconcile.plan import archive, guards
 
     allowed, ours = allowances(allow), reconciler(state, memory_limit, workspace)
+    approval = _approval(within)
     with planning.scratch(workspace) as folder:
         if what.is_dir() or what.suffix in {".yaml", ".yml"}:
             path = folder / "plan.rplan"
-            made = planning.planned(ours, load(what, env, var), path, allowed, as_json=as_json, profile=profile)
+            loaded, other = load(what, env, var), load(base, env, var) if base else None
+            made = planning.planned(ours, loaded, path, allowed, base=other, as_json=as_json, profile=profile)
             telling.show(made, Format.JSON if as_json else Format.TEXT, reveal=False, event="plan" if as_json else None)
             guards.enforce(made.face, allowed)
-            if not made.face.empty and not yes and not typer.confirm("Apply this plan?", err=True):
+            if not made.face.empty and not (yes or approval) and not typer.confirm("Apply this plan?", err=True):
                 telling.say("Nothing was done.")
                 raise typer.Exit(0)
         else:
-            if var:
-                raise typer.BadParameter("--var goes with a spec: a plan has its variables in it.")
+            if var or base:
+                name = "--var" if var else "--base"
+                raise typer.BadParameter(f"{name} goes with a spec: a plan is made, its variables and guards with it.")
             made = archive.read(what)
         with telling.steps(as_json=as_json, profile=profile) as steps:
-            doing = functools.partial(ours.apply, made, env=env, allowed=allowed, events=steps)
+            doing = functools.partial(ours.apply, made, env=env, allowed=allowed, within=approval, events=steps)
             report = asyncio.run(_heeding(doing, lock_timeout=lock_timeout or 0.0, max_duration=max_duration))
             steps.end()
     if as_json:
@@ -87,6 +101,12 @@ def apply(
     else:
         screen.lines(screen.report(report))
     raise typer.Exit(report.exit_status)
+
+
+def _approval(path: Path | None) -> Approval | None:
+    from reconcile.spec.approval import read
+
+    return None if path is None else read(path)
 
 
 async def _heeding(apply: Callable[..., Awaitable[Report]], **options: float | None) -> Report:

@@ -33,6 +33,14 @@ Allow = Annotated[
         "--allow", help="Let more through a guard, this once; may be given several times.", metavar="RULE[:SCOPE]=MAX"
     ),
 ]
+Base = Annotated[
+    Path | None,
+    typer.Option(
+        "--base",
+        help="A spec whose guards hold too, the stricter of both: that of the branch to be merged into.",
+        metavar="SPEC",
+    ),
+]
 State = Annotated[Path, typer.Option("--state", help="The folder in which runs keep journals and reports.")]
 MemoryLimit = Annotated[
     str | None,

@@ -16,6 +16,7 @@ from reconcile.cli.options import (
     Allow,
     AsJson,
     AsOf,
+    Base,
     Env,
     Format,
     MemoryLimit,
@@ -53,6 +54,7 @@ def plan(
     as_json: AsJson = False,
     reveal: Reveal = False,
     allow: Allow = None,
+    base: Base = None,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there are differences.")
     ] = False,
@@ -65,8 +67,10 @@ def plan(
     ours = reconciler(state, memory_limit, workspace)
     with scratch(workspace) as folder:
         path = out or folder / "plan.rplan"
-        loaded, allowed = load(spec, env, var), allowances(allow)
-        made = planned(ours, loaded, path, allowed, observed=observed, as_of=as_of, as_json=as_json, profile=profile)
+        loaded, allowed, other = load(spec, env, var), allowances(allow), load(base, env, var) if base else None
+        made = planned(
+            ours, loaded, path, allowed, observed=observed, as_of=as_of, base=other, as_json=as_json, profile=profile
+        )
         telling.show(made, Format.JSON if as_json else format, reveal=reveal, event="plan" if as_json else None)
         if out is not None and not as_json and format is Format.TEXT:
             apply_it = f"Apply exactly this with: reconcile apply {out}"
@@ -84,12 +88,14 @@ def planned(
     profile: bool,
     observed: Path | None = None,
     as_of: datetime | None = None,
+    base: Spec | None = None,
 ) -> Plan:
     """A plan, with its steps shown on the way."""
     import asyncio
 
     with telling.steps(as_json=as_json, profile=profile) as steps:
-        return asyncio.run(ours.plan(spec, out=out, observed=observed, as_of=as_of, allowed=allowed, progress=steps))
+        making = ours.plan(spec, out=out, observed=observed, as_of=as_of, allowed=allowed, base=base, progress=steps)
+        return asyncio.run(making)
 
 
 @contextmanager

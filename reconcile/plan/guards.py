@@ -83,6 +83,17 @@ def breaches(
     return tuple(_breach(finding, place) for finding in found if finding.figure > finding.limit)
 
 
+def stricter(one: Iterable[Breach], other: Iterable[Breach]) -> tuple[Breach, ...]:
+    """The breaches of either of two specs, of each rule and scope that with the lower limit."""
+    found: dict[tuple[Guard, str], Breach] = {}
+    for breach in (*one, *other):
+        known = found.setdefault((breach.guard, breach.scope), breach)
+        if breach.limit < known.limit:
+            found[breach.guard, breach.scope] = breach
+    order = list(Guard)
+    return tuple(sorted(found.values(), key=lambda breach: (order.index(breach.guard), breach.scope)))
+
+
 def _raised(finding: _Finding, allowed: Iterable[Allowance]) -> _Finding:
     limit = max([finding.limit, *(one.most for one in allowed if allowances.covers(one, finding.guard, finding.scope))])
     return _Finding(finding.guard, finding.scope, finding.figure, limit, finding.told, finding.path)

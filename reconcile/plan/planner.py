@@ -54,6 +54,7 @@ class Setting:
         made_at: when the plan is made, if not at `as_of`.
         last_good: rows of each source at the last apply that converged; None where nobody remembers.
         allowed: limits of the guards that are raised for this plan.
+        base: the spec whose guards hold too, whichever is stricter; None for those of `spec` alone.
         observed_at: when the kept observation was taken that the plan is made from; None for a fresh look.
         progress: hears of every step.
     """
@@ -68,6 +69,7 @@ class Setting:
     made_at: datetime | None = None
     last_good: Mapping[str, int] | None = None
     allowed: tuple[Allowance, ...] = ()
+    base: Spec | None = None
     observed_at: datetime | None = None
     progress: Progress = field(default_factory=Silent)
 
@@ -240,6 +242,8 @@ def _guarded(face: Face, observed: Observed, decided: Rows, setting: Setting) ->
     face = face.model_copy(update={"consent": weighing.consent(known, face.shape, workspace)})
     heads = weighing.heads(face, known, spec, workspace, setting.last_good)
     found = guards.breaches(heads, spec.policy.guards, setting.allowed, spec.where)
+    if (base := setting.base) is not None:
+        found = guards.stricter(found, guards.breaches(heads, base.policy.guards, setting.allowed, base.where))
     return face.model_copy(update={"breaches": found, "allowed": setting.allowed})
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from reconcile.apply import reporting
 from reconcile.apply.model import BAD, Outcome, Report
-from reconcile.errors import GuardBreached, ReconcileError, SpecInvalid
+from reconcile.errors import ApprovalExceeded, GuardBreached, ReconcileError, SpecInvalid
 from reconcile.screen.tally import span
 
 out = Console(soft_wrap=True, highlight=False)
@@ -45,7 +45,7 @@ def error(error: ReconcileError, *, as_json: bool = False) -> None:
         if len(told) > 1:
             err.print(Text(f"{len(told)} problems in the spec.", style="bold"))
         return
-    if isinstance(error, GuardBreached):
+    if isinstance(error, GuardBreached | ApprovalExceeded):
         err.print(Text(error.message, style="bold"))
     if error.hint:
         err.print(Text(f"  {error.hint}"))
@@ -58,8 +58,8 @@ def _told(error: ReconcileError) -> Iterator[str]:
     match error:
         case SpecInvalid(problems=problems):
             yield from (render(problem) for problem in problems)
-        case GuardBreached(breaches=breaches):
-            yield from breaches
+        case GuardBreached(breaches=several) | ApprovalExceeded(misfits=several):
+            yield from several
         case _:
             yield error.message
 
