@@ -18,6 +18,7 @@
     ├── ApprovalExceeded              3   the plan does more than the approval that it was to stay within
     ├── ApprovalUnreadable           65   mend the approval: its file is not there, or is none
     ├── AllowanceUnfit               64   an `--allow` that no guard knows
+    ├── NameUnknown                  64   a name that the spec does not have
     ├── LimitUnfit                   64   a memory limit that cannot be read, or that nothing can work within
     ├── MemoryShort                  71   the engine needs more memory than its limit
     ├── Unwritten                    74   something of ours cannot be written: a folder that is not there, or not ours
@@ -245,6 +246,12 @@ class ApprovalUnreadable(ReconcileError):
 
 class AllowanceUnfit(ReconcileError):
     """An `--allow` that cannot be read, or names a rule or scope that is not there."""
+
+    exit_status = 64
+
+
+class NameUnknown(ReconcileError):
+    """A name on the command line that the spec does not have."""
 
     exit_status = 64
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,9 +27,10 @@ from reconcile.sailthru.model import Credentials
 from reconcile.spec import managed, templates
 from reconcile.spec.approval import Approval
 from reconcile.spec.model import Account, Mode, Policy, Spec
-from reconcile.state import audience, capacity, desired, engines, tracing, verdicts
+from reconcile.state import audience, capacity, desired, engines, previews, tracing, verdicts
 from reconcile.state import observed as reading
 from reconcile.state.engines.duckdb import DuckDB
+from reconcile.state.gathering import Gathering
 from reconcile.state.masks import Masks
 from reconcile.state.model import Observable, Progress, Ref, Silent
 from reconcile.state.workspace import Workspace
@@ -258,17 +259,41 @@ class Reconciler:
             for name in spec.tests:
                 yield verdicts.run(spec, name, workspace, self.now())
 
-    def groups(self, spec: Spec, *, as_of: datetime | None = None) -> audience.Audience:
+    def groups(
+        self, spec: Spec, *, as_of: datetime | None = None, progress: Progress | None = None
+    ) -> audience.Audience:
         """How large groups are and how far they overlap; the account is not asked, and nobody is named."""
-        opened, nobody = sources.open_all(spec, self.environ), Masks(b"counts")
-        with self._planning(spec) as workspace:
-            now = as_of or self.now()
-            return audience.counted(
-                spec, opened, workspace, as_of=now, masks=nobody, progress=Silent(), environ=self.environ
-            )
+        with self._gathering(spec, as_of, progress) as gathering:
+            return audience.counted(gathering)
+
+    def preview(
+        self,
+        spec: Spec,
+        name: str,
+        *,
+        limit: int = 5,
+        as_of: datetime | None = None,
+        reveal: bool = False,
+        progress: Progress | None = None,
+    ) -> previews.Preview:
+        """A group or a property over everybody, and `limit` people of it; the account is not asked.
+
+        Raises:
+            NameUnknown: the spec has neither of this name.
+            SpecInvalid, SourceUnavailable: see `errors`.
+        """
+        with self._gathering(spec, as_of, progress, reveal=reveal) as gathering:
+            return previews.of(gathering, name, limit=limit)
 
     async def explain(
-        self, spec: Spec, name: str, *, as_of: datetime | None = None, account: bool = True, reveal: bool = False
+        self,
+        spec: Spec,
+        name: str,
+        *,
+        as_of: datetime | None = None,
+        account: bool = True,
+        reveal: bool = False,
+        progress: Progress | None = None,
     ) -> tracing.Told:
         """Everything that leads to what a plan would do about one person; nothing is written.
 
@@ -279,25 +304,38 @@ class Reconciler:
         Raises:
             SpecInvalid, SourceUnavailable, AccountUnavailable, CredentialsRefused: see `errors`.
         """
-        with self._workspace() as workspace:
-            masks = Masks.keyed_by(templates.resolve(spec.account.api_secret, self.environ), reveal=reveal)
-            opened = sources.open_all(spec, self.environ)
-            traces = tracing.trace(
-                spec,
-                opened,
-                workspace,
-                name,
-                as_of=as_of or self.now(),
-                masks=masks,
-                progress=Silent(),
-                environ=self.environ,
-            )
+        with self._gathering(spec, as_of, progress, reveal=reveal) as gathering:
+            traces, masks, workspace = tracing.trace(gathering, name), gathering.masks, gathering.workspace
             if not account or not (found := [one for one in traces if one.email and not one.refused]):
                 return tracing.Told(masks, traces)
             async with self._account(spec.account, spec.policy, workspace.folder) as (there, _):
                 seen = await there.look(Ref(email=found[0].email), managed.vars(spec))
             steps = tracing.steps(spec, found[0], seen, workspace)
             return tracing.Told(masks, traces, looked=True, seen=seen, steps=steps)
+
+    @contextmanager
+    def _gathering(
+        self, spec: Spec, as_of: datetime | None, progress: Progress | None, *, reveal: bool = False
+    ) -> Iterator[Gathering]:
+        """What people are gathered from without an account."""
+        opened = sources.open_all(spec, self.environ)
+        with self._planning(spec) as workspace:
+            yield Gathering(
+                spec,
+                opened,
+                workspace,
+                as_of or self.now(),
+                self._masks(spec, reveal=reveal),
+                self.environ,
+                progress or Silent(),
+            )
+
+    def _masks(self, spec: Spec, *, reveal: bool) -> Masks:
+        """Masks as a plan has them; where the API secret is not there, others for this run alone."""
+        try:
+            return Masks.keyed_by(templates.resolve(spec.account.api_secret, self.environ), reveal=reveal)
+        except CredentialsRefused:
+            return Masks(os.urandom(32), reveal)
 
     def _workspace(self, *, most: int | None = None) -> DuckDB:
         """Where the tables of a run are, with the means it may use; `most` is enough where nobody said."""

@@ -31,6 +31,7 @@ _COMMANDS = (
     planning.plan,
     showing.show,
     tracing.groups,
+    tracing.preview,
     tracing.explain,
     approving.approve,
     applying.apply,

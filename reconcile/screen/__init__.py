@@ -6,6 +6,7 @@ Results go to standard output, progress and errors to standard error. No wording
 from __future__ import annotations
 
 from reconcile.screen.audience import groups, groups_json
+from reconcile.screen.preview import preview, preview_json
 from reconcile.screen.printing import error, event, lines, report, report_event
 from reconcile.screen.steps import Steps
 from reconcile.screen.tracing import explained, explained_json
@@ -20,6 +21,8 @@ __all__ = [
     "groups",
     "groups_json",
     "lines",
+    "preview",
+    "preview_json",
     "report",
     "report_event",
     "verdict",

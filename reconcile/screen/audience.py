@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from reconcile.screen import cells
 from reconcile.spec.model import Spec
 
 if TYPE_CHECKING:
@@ -16,9 +17,11 @@ LARGEST = 20
 
 def groups(spec: Spec, found: Audience) -> Iterator[str]:
     """All of it as lines for a person: sizes in the order of the spec, then the largest overlaps."""
-    rows = [(name, size, _share(size, found.total), spec.groups[name].list or "") for name, size in found.sizes.items()]
-    rows += [("(in no group)", found.nowhere, _share(found.nowhere, found.total), "")]
-    rows += [("(everybody)", found.total, _share(found.total, found.total), "")]
+    rows = [
+        (name, size, cells.share(size, found.total), spec.groups[name].list or "") for name, size in found.sizes.items()
+    ]
+    rows += [("(in no group)", found.nowhere, cells.share(found.nowhere, found.total), "")]
+    rows += [("(everybody)", found.total, cells.share(found.total, found.total), "")]
     names, numbers = (
         max(len(text) for text in column) for column in zip(*((r[0], f"{r[1]:,}") for r in rows), strict=True)
     )
@@ -37,14 +40,10 @@ def _overlaps(found: Audience) -> Iterator[str]:
     shown = [(f"{a} and {b}", count, found.sizes[a], found.sizes[b]) for (a, b), count in largest[:LARGEST]]
     wide, numbers = max(len(one[0]) for one in shown), len(f"{shown[0][1]:,}")
     for names, count, first, second in shown:
-        shares = f"{_share(count, first)} and {_share(count, second)} of them"
+        shares = f"{cells.share(count, first)} and {cells.share(count, second)} of them"
         yield f"  {names.ljust(wide)}  {f'{count:,}'.rjust(numbers)}  {shares}"
     if len(largest) > LARGEST:
         yield f"  and {len(largest) - LARGEST:,} smaller ones; --json has them all."
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}" if whole else "-"
 
 
 def groups_json(found: Audience) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from reconcile.screen import cells
 from reconcile.spec import cases
 from reconcile.spec.model import Mode, Spec
 
@@ -34,10 +35,10 @@ def _trace(trace: Trace, told: Told) -> Iterator[str]:
         yield f"  ! The row cannot be used: {trace.refused}."
         yield "    This person is held: what Sailthru has of them is neither changed nor taken for somebody who left."
         return
-    yield from _table(
+    yield from cells.table(
         "Source", [(one.how, one.name, one.type or "", _value(one.value, told, pii=one.pii)) for one in trace.columns]
     )
-    yield from _table(
+    yield from cells.table(
         "Properties",
         [(one.name, one.type or "", _value(one.value, told, pii=one.pii), one.how) for one in trace.properties],
     )
@@ -45,18 +46,18 @@ def _trace(trace: Trace, told: Told) -> Iterator[str]:
     yield "Groups"
     for decision in trace.groups:
         yield from _decision(decision)
-    yield from _table(
+    yield from cells.table(
         "Desired vars",
         [(name, _value(text, told, pii=name in _pii(trace))) for name, text in (trace.vars or {}).items()],
     )
-    yield from _table("Desired lists", [(name, "on" if on else "off") for name, on in (trace.lists or {}).items()])
+    yield from cells.table("Desired lists", [(name, "on" if on else "off") for name, on in (trace.lists or {}).items()])
 
 
 def _decision(one: Decision) -> Iterator[str]:
     yield f"  {one.group}: {'in' if one.member else 'not in'}"
     yield from (f"    {_TRUTH[holds]}  {told}" for told, holds in one.terms)
-    truths = iter(one.truths)
-    yield from _clause(one.rule, truths, "    ")
+    if one.rule is not None:
+        yield from _clause(one.rule, iter(one.truths), "    ")
 
 
 def _clause(clause: Clause, truths: Iterator[bool | None], indent: str) -> Iterator[str]:
@@ -74,7 +75,7 @@ def _account(spec: Spec, told: Told) -> Iterator[str]:
     else:
         hidden = {name for trace in told.traces for name in _pii(trace)}
         vars_ = [(name, _value(value, told, pii=name in hidden)) for name, value in sorted(seen.vars.items())]
-        yield from list(_table("", vars_))[2:]
+        yield from list(cells.table("", vars_))[2:]
         lists = {one for trace in told.traces for one in trace.lists or {}} & seen.lists
         yield f"  on {len(lists)} of our lists{': ' + ', '.join(sorted(lists)) if lists else ''}"
         if seen.optout:
@@ -112,20 +113,7 @@ def _pii(trace: Trace) -> set[str]:
 
 
 def _value(value: Any, told: Told, *, pii: bool = False) -> str:
-    """Whether it is null, and what it is where that may be seen."""
-    if value is None:
-        return "null"
-    shown = str(value).lower() if isinstance(value, bool) else str(value)
-    return shown if told.masks.reveal and not pii else "***"
-
-
-def _table(title: str, rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """A titled table, its columns as wide as they need to be."""
-    yield ""
-    yield title
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    return cells.value(value, shown=told.masks.reveal and not pii)
 
 
 def explained_json(spec: Spec, told: Told) -> dict[str, Any]:
@@ -162,7 +150,7 @@ def _person(trace: Trace, told: Told) -> dict[str, Any]:
                 "member": one.member,
                 "clauses": [
                     {"text": clause.text, "truth": truth}
-                    for clause, truth in zip(one.rule.walk(), one.truths, strict=True)
+                    for clause, truth in zip(one.rule.walk() if one.rule else (), one.truths, strict=True)
                 ],
                 "terms": [{"text": told, "truth": holds} for told, holds in one.terms],
             }

@@ -64,7 +64,15 @@ def pii(spec: Spec) -> frozenset[str]:
 
 def reached_by_pii(spec: Spec) -> frozenset[str]:
     """The properties whose values are to be masked: the marked ones, and those that these reach."""
-    marked = {name for name, prop in spec.properties.items() if prop.pii}
+    return _reached(spec, {name for name, prop in spec.properties.items() if prop.pii})
+
+
+def reached_by_private(spec: Spec) -> frozenset[str]:
+    """The properties whose values must not leave the house: the marked ones, and those that these reach."""
+    return _reached(spec, {name for name, prop in spec.properties.items() if prop.private})
+
+
+def _reached(spec: Spec, marked: Collection[str]) -> frozenset[str]:
     graph = _flows(spec, marked)
     return frozenset(name for name in spec.properties if leak(graph, marked, name) is not None)
 

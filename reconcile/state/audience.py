@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import combinations, islice
 
 from reconcile.spec.model import Spec
-from reconcile.state import people, properties
-from reconcile.state.masks import Masks
-from reconcile.state.model import Invalid, Progress, Rows, Source
+from reconcile.state import people, steps
+from reconcile.state.gathering import Gathering
+from reconcile.state.model import Invalid, Rows
+from reconcile.state.people import People
+from reconcile.state.properties import Known
 from reconcile.state.workspace import Workspace
 
 PAIRS = 500
@@ -35,23 +36,21 @@ class Audience:
     invalid: tuple[Invalid, ...]
 
 
-def counted(
-    spec: Spec,
-    sources: Mapping[str, Source],
-    workspace: Workspace,
-    *,
-    as_of: datetime,
-    masks: Masks,
-    progress: Progress,
-    environ: Mapping[str, str],
-) -> Audience:
+def counted(gathering: Gathering) -> Audience:
     """Count them.
 
     Raises:
         see `desired.build`.
     """
-    found = people.gather(spec, sources, workspace, masks, progress, as_of)
-    known = properties.evaluate(spec, found.rows, workspace, as_of, environ)
+    spec, workspace = gathering.spec, gathering.workspace
+    found, known = gathering.everybody()
+    with steps.step(gathering.progress, "counting groups", len(spec.groups), unit="groups") as step:
+        audience = _counted(spec, found, known, workspace)
+        step.advance(len(spec.groups))
+    return audience
+
+
+def _counted(spec: Spec, found: People, known: Known, workspace: Workspace) -> Audience:
     columns = {name: f"g:{name}" for name in spec.groups}
     rows = known.settle("members", known.rows.select(people.KEY, *columns.values()))
     sizes = _sums({name: rows[column] for name, column in columns.items()}, rows, workspace)

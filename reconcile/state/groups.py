@@ -65,10 +65,24 @@ def bound(percent: float) -> str:
 
 
 def suppressed(rows: Rows, spec: Spec) -> dict[str, Rows]:
-    """The groups anew, without those whom `exclude_from_all` takes off every list but its groups' own."""
+    """The groups anew, without those whom `exclude_from_all` takes off every list but its groups' own.
+
+    What they were before is kept beside them: other groups ask about that, see `before_exclusion`.
+    """
     out = spec.exclude_from_all
     if out is None:
         return {}
-    return {
-        rules.member(name): rows[rules.member(name)] & ~any_of(rows, out) for name in spec.groups if name not in out
-    }
+    names = [name for name in spec.groups if name not in out]
+    before = {_before(name): rows[rules.member(name)] for name in names}
+    return before | {rules.member(name): rows[rules.member(name)] & ~any_of(rows, out) for name in names}
+
+
+def before_exclusion(rows: Rows, spec: Spec) -> Rows:
+    """The same people, in whatever groups they are for other groups that ask."""
+    out = spec.exclude_from_all
+    names = [name for name in spec.groups if name not in out] if out is not None else []
+    return rows.mutate(**{rules.member(name): rows[_before(name)] for name in names}) if names else rows
+
+
+def _before(group: str) -> str:
+    return f"b:{group}"

@@ -9,14 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from reconcile.spec import aggregates, cases, clauses, kinds, links, rules
+from reconcile.spec import aggregates, cases, links, ways
 from reconcile.spec.clauses import Clause
-from reconcile.spec.group import Group
 from reconcile.spec.model import Nulls, Spec
 from reconcile.spec.property import Property
-from reconcile.state import desired, groups, people, properties, values
+from reconcile.state import desired, people, reasons, values
+from reconcile.state.gathering import Gathering
 from reconcile.state.masks import Masks
-from reconcile.state.model import Progress, Rows, Shape, Sighting, Source
+from reconcile.state.model import Rows, Shape, Sighting
 from reconcile.state.people import People
 from reconcile.state.properties import Known
 from reconcile.state.workspace import Workspace
@@ -50,10 +50,10 @@ class Decision:
     group: str
     list: str | None
     member: bool
-    rule: Clause
+    rule: Clause | None
     truths: tuple[bool | None, ...]
     terms: tuple[tuple[str, bool], ...] = ()
-    """What else the group asks (members, other groups, a share of people), and whether that holds."""
+    """What else the group asks (members, other groups, a share of people, exclusion), and whether that holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +78,16 @@ class Trace:
     lists: Mapping[str, bool] | None = None
 
 
-def trace(  # noqa: PLR0913 -- the seam: all that is outside comes in here
-    spec: Spec,
-    sources: Mapping[str, Source],
-    workspace: Workspace,
-    name: str,
-    *,
-    as_of: datetime,
-    masks: Masks,
-    progress: Progress,
-    environ: Mapping[str, str] | None = None,
-) -> list[Trace]:
+def trace(gathering: Gathering, name: str) -> list[Trace]:
     """Everybody of this key or address, those whose rows cannot be used among them; empty where there is nobody.
 
     Raises:
         see `desired.build`.
     """
-    found = people.gather(spec, sources, workspace, masks, progress, as_of)
+    spec, workspace, as_of = gathering.spec, gathering.workspace, gathering.as_of
+    found, known = gathering.everybody()
     held = workspace.dicts(found.refused.filter(_is(found.refused, name)), limit=SEVERAL)
     refused = [Trace(row[people.KEY], row[people.EMAIL], row[people.REASON]) for row in held]
-    known = properties.evaluate(spec, found.rows, workspace, as_of, environ)
     rows = known.settle("traced", _rows(found, known, name, workspace))
     if workspace.count(rows) == 0:
         return refused
@@ -124,7 +114,7 @@ def _traced(spec: Spec, found: People, known: Known, rows: Rows, workspace: Work
         row[people.EMAIL],
         columns=tuple(_columns(spec, row, rows)),
         properties=tuple(_properties(spec, row, rows)),
-        groups=tuple(_decisions(spec, known, rows, row, workspace, as_of)),
+        groups=tuple(_decisions(spec, known, rows, workspace, as_of)),
         shape=shape,
         vars={var.name: wanted[var.column] for var in shape.vars},
         lists={one.list: wanted[one.column] for one in shape.memberships},
@@ -149,14 +139,10 @@ def _columns(spec: Spec, row: Mapping[str, Any], rows: Rows) -> Iterator[Fact]:
 
 def _how(spec: Spec, prop: Property, row: Mapping[str, Any], name: str) -> str:
     """How a property came to its value, in words."""
-    if prop.aggregate is not None:
-        column = f" of {prop.column}" if prop.column else ""
-        return f"{prop.aggregate}{column} over {prop.source}{f', where {prop.where}' if prop.where else ''}"
-    if prop.column is None:
-        way = "template" if prop.template is not None else "sql" if prop.sql is not None else "value"
-        return f"{way}: {getattr(prop, way)}"
-    source = prop.source or spec.profiles.from_
-    raw, told = row.get(people.column(source, prop.column)), f"column {prop.column} of {source}"
+    told = ways.told(spec, prop)
+    if prop.column is None or prop.aggregate is not None:
+        return told
+    raw = row.get(people.column(prop.source or spec.profiles.from_, prop.column))
     if raw is None and prop.default is not None:
         return f"{told} is null: the default"
     if raw is not None and prop.type is not None and row[name] is None:
@@ -164,30 +150,13 @@ def _how(spec: Spec, prop: Property, row: Mapping[str, Any], name: str) -> str:
     return told
 
 
-def _decisions(
-    spec: Spec, known: Known, rows: Rows, row: Mapping[str, Any], workspace: Workspace, as_of: datetime
-) -> Iterator[Decision]:
-    found = {name.casefold(): values.kind_of(rows[name]) for name in spec.properties}
-    kinds_ = {name: kinds.of_type(kind) for name, kind in found.items() if kind is not None}
+def _decisions(spec: Spec, known: Known, rows: Rows, workspace: Workspace, as_of: datetime) -> Iterator[Decision]:
     for name, group in spec.groups.items():
-        rule = clauses.of(rules.of(group, kinds_), as_of)
-        asked = {f"t:{at}": clause.sql for at, clause in enumerate(rule.walk())}
-        answers = workspace.one(known.settle("clauses", workspace.derive(rows, asked).select(*asked)))
-        terms = tuple(_terms(group, rows, row, workspace))
-        yield Decision(name, group.list, bool(row[rules.member(name)]), rule, tuple(answers.values()), terms)
-
-
-def _terms(group: Group, rows: Rows, row: Mapping[str, Any], workspace: Workspace) -> Iterator[tuple[str, bool]]:
-    if group.members is not None:
-        told = f"a member in source {group.members.source}"
-        yield told, row[groups.listed(group.members.source)] is not None
-    for word, names, wanted in (("in", group.in_, True), ("not in", group.not_in, False)):
-        if names:
-            yield f"{word} {' or '.join(names)}", any(row[rules.member(name)] for name in names) is wanted
-    for word, sample, wanted in (("in the sample", group.sample, True), ("outside the holdout", group.holdout, False)):
-        if sample is not None:
-            drawn = workspace.one(rows.select(drawn=groups.drawn(rows[people.KEY], sample)))["drawn"]
-            yield f"{word} of {sample.percent} percent", drawn is wanted
+        asked = reasons.of(name, spec, rows, workspace, as_of)
+        answers = workspace.one(known.settle("reasons", asked.rows.select(people.KEY, *asked.columns)))
+        truths = tuple(answers[column] for column in asked.clauses)
+        terms = tuple((told, bool(answers[column])) for told, column in asked.terms)
+        yield Decision(name, group.list, bool(answers["member"]), asked.rule, truths, terms)
 
 
 @dataclass(frozen=True, slots=True)

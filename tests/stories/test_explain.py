@@ -64,7 +64,7 @@ def test_the_account_is_looked_at_and_what_a_plan_would_do_is_told(desk: Desk) -
         "  ~ var greeting: *** -> ***",
         "  - off list News",
     ]
-    event = json.loads(desk.run("explain", "900", "--json").stdout)
+    event = json.loads(desk.run("explain", "900", "--json").stdout.splitlines()[-1])
     assert (event["event"], event["there"], event["planned"][0]["what"]) == ("explanation", True, "var firstName")
     assert not any(word.lower() in desk.said.lower() for word in (*PLANTED, "Plantedsecond"))
     revealed = desk.run("explain", "900", "--reveal").stdout
@@ -89,7 +89,7 @@ def test_groups_are_counted_without_an_account(desk: Desk) -> None:
     everybody = shop(30)
     big = {one.id for one in everybody if (one.spent or 0) >= 1000}
     news = {one.id for one in everybody if one.news} | {900}
-    event = json.loads(desk.run("groups", "--json").stdout)
+    event = json.loads(desk.run("groups", "--json").stdout.splitlines()[-1])
     assert (event["people"], event["sizes"]) == (31, {"big": len(big), "news": len(news)})
     assert event["overlaps"] == [{"groups": ["big", "news"], "people": len(big & news)}]
     assert event["in_no_group"] == 31 - len(big | news)
@@ -117,4 +117,6 @@ def test_all_that_a_spec_may_say_is_told_of_and_pii_stays_masked(desk: Desk) -> 
     assert ("outside the holdout of 50" in picked[3], picked[0].endswith(": in")) == (True, "true " in picked[3])
     assert PLANTED[2] in told
     assert PLANTED[1] not in told
-    assert json.loads(desk.run("groups", "--json").stdout)["sizes"]["picked"] == picked[0].endswith(": in")
+    assert json.loads(desk.run("groups", "--json").stdout.splitlines()[-1])["sizes"]["picked"] == picked[0].endswith(
+        ": in"
+    )
