@@ -64,9 +64,9 @@ docs: install ## write the spec reference and the schema anew from the code
 	$(BIN)/python -c 'import json; from reconcile.simulator import faults; print(json.dumps(faults.schema(), indent=2, ensure_ascii=False))' > reconcile/simulator/faults.schema.json
 
 lock: install ## resolve the dependencies anew into locks (hashes, no hosts)
-	$(BIN)/uv pip compile pyproject.toml --extra postgres --extra mysql --group dev --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --extra postgres --extra mysql --extra state --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade -o requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra postgres --extra mysql --extra spark --group dev --universal \
+	$(BIN)/uv pip compile pyproject.toml --extra postgres --extra mysql --extra state --extra spark --group dev --universal \
 	  --python-version 3.11 --constraint requirements.lock \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --upgrade -o requirements-spark.lock
 	$(BIN)/uv pip compile benchmarks/requirements.in --universal --python-version 3.11 \

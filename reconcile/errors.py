@@ -23,6 +23,7 @@
     ├── MemoryShort                  71   the engine needs more memory than its limit
     ├── Unwritten                    74   something of ours cannot be written: a folder that is not there, or not ours
     │   └── DiskFull                 74   a disk has no room left: says which, and how much is free
+    ├── StoreUnavailable             69   the state store cannot be reached, or refuses; nothing of the account is lost
     ├── AccountBusy                   6   another apply is at work on the account: wait for it
     ├── ObservationUnusable           5   a kept observation that is damaged, of another account, or lacks something
     └── PlanUnusable                  5   a plan file that is damaged, edited, foreign, expired, or already applied
@@ -276,6 +277,12 @@ class Unwritten(ReconcileError):
 
 class DiskFull(Unwritten):
     """A disk (or a quota on it) has no room left."""
+
+
+class StoreUnavailable(ReconcileError):
+    """The state store cannot be reached, is not installed, or refuses."""
+
+    exit_status = 69
 
 
 class AccountBusy(ReconcileError):

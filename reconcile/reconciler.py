@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from reconcile import sources
+from reconcile import sources, store
 from reconcile.apply import journal, memory, runs
 from reconcile.apply.attempt import Attempt
 from reconcile.apply.brake import Brake
+from reconcile.apply.carrying import Carrier
 from reconcile.apply.model import Events, Report, Unheard
+from reconcile.apply.store import Store
 from reconcile.errors import CredentialsRefused
 from reconcile.plan import allowances, approvals, guards, integrity, planner
 from reconcile.plan.model import AccountFace, Allowance, Face, Plan
@@ -34,6 +36,9 @@ from reconcile.state.gathering import Gathering
 from reconcile.state.masks import Masks
 from reconcile.state.model import Observable, Progress, Ref, Silent
 from reconcile.state.workspace import Workspace
+
+LOCAL = Path(".reconcile")
+"""Where state is kept unless somebody says otherwise."""
 
 APPLYING = 512 * 2**20
 """Bytes of memory that are enough for an apply: a million upserts by job fit in."""
@@ -58,7 +63,8 @@ class Reconciler:
 
     Args:
         environ: where `env()` looks.
-        state: the folder in which runs leave what later ones have to know.
+        state: where runs leave what later ones have to know, whatever the spec says; a folder, or a URL.
+        local: the folder of this machine in which runs keep their journals while the state is elsewhere.
         transport: an httpx transport in place of the network, such as a simulator's.
         sleep, clock: time; virtual in tests.
         now: the clock of relative dates and of the plan's date.
@@ -67,7 +73,8 @@ class Reconciler:
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    state: Path = Path(".reconcile")
+    state: Path | str | None = None
+    local: Path = LOCAL
     transport: Any = None
     sleep: Any = asyncio.sleep
     clock: Any = time.time
@@ -176,7 +183,7 @@ class Reconciler:
                 setting = planner.Setting(
                     spec, workspace, look.masks, now, look.whose.url, quota, look.whose.fingerprint, self.now()
                 )
-                last_good = memory.recall(self.state, spec.account.name, spec.environment)
+                last_good = memory.recall(self._store(spec.state), spec.account.name, spec.environment)
                 setting = replace(
                     setting,
                     last_good=last_good,
@@ -217,7 +224,9 @@ class Reconciler:
             CredentialsRefused, AccountUnavailable: before anything was written.
             Ended: the run was to end before it had begun.
         """
-        run = runs.of(self.state, plan.face)
+        kept = self._store(plan.face.state)
+        run = runs.of(kept.local or self.local, plan.face)
+        Carrier(kept, run).bring()
         past, _ = journal.read(run.journal)
         api_key = templates.resolve(plan.face.account.api_key, self.environ)
         integrity.check(plan.face, api_key=api_key, now=self.now(), begun_at=past.begun_at, env=env)
@@ -230,6 +239,7 @@ class Reconciler:
         attempt = Attempt(
             plan,
             run,
+            kept,
             brake,
             events or Unheard(),
             allowed=(
@@ -244,10 +254,7 @@ class Reconciler:
                 opened = self._account(plan.face.account, plan.face, workspace.folder, brake.rest)
                 async with opened as (account, masks):
                     await account.check()
-                    report = await attempt.apply(account, masks, workspace)
-            if report.converged and not plan.face.violations:  # rows that break their contract are no measure
-                memory.remember(self.state, plan.face)
-        return report
+                    return await attempt.apply(account, masks, workspace)
 
     async def verify(self, spec: Spec, *, progress: Progress | None = None) -> bool:
         """Whether the account is as the spec and the sources say, by a fresh plan that comes out empty."""
@@ -336,6 +343,10 @@ class Reconciler:
             return Masks.keyed_by(templates.resolve(spec.account.api_secret, self.environ), reveal=reveal)
         except CredentialsRefused:
             return Masks(os.urandom(32), reveal)
+
+    def _store(self, said: str | None) -> Store:
+        """Where the state is: where we were told, or where the spec says."""
+        return store.of(str(self.state or (said and templates.resolve(said, self.environ)) or self.local))
 
     def _workspace(self, *, most: int | None = None) -> DuckDB:
         """Where the tables of a run are, with the means it may use; `most` is enough where nobody said."""

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ("chinook", "postgres_server", "mariadb_server", "spark_server")
+pytest_plugins = ("chinook", "postgres_server", "mariadb_server", "spark_server", "s3_server")

@@ -7,22 +7,22 @@ import functools
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-import orjson
-
-from reconcile.apply import journal, lease, reporting, runs
+from reconcile.apply import journal, lease, memory, reporting, runs
 from reconcile.apply.applier import Applier
 from reconcile.apply.brake import Brake
 from reconcile.apply.bulk import BulkExecutor
+from reconcile.apply.carrying import Carrier
 from reconcile.apply.downtime import Breaker
 from reconcile.apply.endings import LeaseLost
 from reconcile.apply.journal import Journal, Past
 from reconcile.apply.model import Events, Report, Tally, Unheard
 from reconcile.apply.reporting import Recorder
-from reconcile.errors import PlanUnusable, ReconcileError
+from reconcile.apply.store import Store
+from reconcile.errors import PlanUnusable, ReconcileError, StoreUnavailable
 from reconcile.plan.model import Plan
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
@@ -49,7 +49,8 @@ class Attempt:
     """Applies a plan, or goes on with it.
 
     Args:
-        run: where it is kept.
+        run: where it is kept on this machine.
+        store: where it is kept for all.
         brake: ends it.
         allowed: limits that were raised for it, as they are told.
         now: the clock of what is written down.
@@ -57,6 +58,7 @@ class Attempt:
 
     plan: Plan
     run: runs.Run
+    store: Store
     brake: Brake
     events: Events = field(default_factory=Unheard)
     allowed: tuple[str, ...] = ()
@@ -64,6 +66,10 @@ class Attempt:
     clock: Callable[[], float] = time.time
     _journal: Journal = field(default_factory=Journal)
     _past: Past = field(default_factory=Past)
+    _carrier: Carrier = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._carrier = Carrier(self.store, self.run)
 
     @asynccontextmanager
     async def begun(self, *, lock_timeout: float = 0.0) -> AsyncIterator[None]:
@@ -73,16 +79,20 @@ class Attempt:
             AccountBusy: another apply is at work on the account, and was for `lock_timeout` seconds.
             Ended: the run is to end before it has begun.
             PlanUnusable: the plan was applied already, or its journal is damaged.
+            StoreUnavailable: nobody can say whether either is so.
         """
         self.run.make()
+        key = runs.key(self.plan.face.account.name, lease.NAME)
         lost = functools.partial(asyncio.get_running_loop().call_soon_threadsafe, self._lost)
-        alone = lease.held(self.run.lease, patience=lock_timeout, lost=lost, clock=self.clock, sleep=self.brake.rest)
+        alone = lease.held(self.store, key, patience=lock_timeout, lost=lost, clock=self.clock, sleep=self.brake.rest)
         async with alone:
+            self._carrier.bring()
             with (
                 journal.opened(self.run.journal, self.plan.id, self._total) as (self._journal, self._past),
                 runs.appended(self.run.events) as file,
             ):
                 if self._past.finished:
+                    self._carrier.end(self.run.events, self.run.report)  # the store may not have heard of it
                     raise PlanUnusable(
                         f"This plan was already applied at {self._past.finished}.",
                         hint="Plan again: if anything differs by now, the new plan says so.",
@@ -95,13 +105,27 @@ class Attempt:
         began, by, stopped = self.clock(), lease.myself(), None
         tally, breaker = Tally(self._total), self._breaker(account)
         self._journal.attempt(self._at(), by)
-        try:
-            await self._applier(breaker, account, masks, workspace).apply(self.plan, tally)
-        except ReconcileError as error:
-            stopped = error
+        self._carrier.carry()
+        with self._carrier.carrying():
+            try:
+                await self._applier(breaker, account, masks, workspace).apply(self.plan, tally)
+            except ReconcileError as error:
+                stopped = error
         report = self._report(tally, account, stopped, paused=breaker.paused, seconds=self.clock() - began)
         self._journal.end(self._at(), by, converged=report.converged, status=report.exit_status)
-        runs.replace(self.run.report, orjson.dumps(reporting.as_json(report), option=orjson.OPT_INDENT_2))
+        return self._kept(report)
+
+    def _kept(self, report: Report) -> Report:
+        """The report as it is kept, here and in the store; says so where the store could not be told."""
+        runs.replace(self.run.report, reporting.as_bytes(report))
+        try:
+            self._carrier.end(self.run.events, self.run.report)
+            if report.converged and not self.plan.face.violations:  # rows that break their contract are no measure
+                memory.remember(self.store, self.plan.face)
+        except StoreUnavailable as error:
+            told = f"{error.message} What was done is in {self.run.folder}; apply the same plan again from here to have"
+            report = replace(report, notes=(*report.notes, f"{told} it kept there too."))
+            runs.replace(self.run.report, reporting.as_bytes(report))
         return report
 
     def _report(

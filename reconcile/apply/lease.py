@@ -1,30 +1,35 @@
-"""One apply an account: a file that says who is at work, taken exclusively and kept alive by a heartbeat.
+"""One apply an account: a record that says who is at work, written only where nobody else was first, and kept alive.
 
 A holder that is killed cannot give its lease back, so a lease without a sign of life for `DEAD` seconds is anybody's,
 and one whose process is gone from this machine is so at once. A holder that slept longer than that (a closed laptop)
-finds its lease taken at its next heartbeat, and ends.
+finds its lease taken at its next heartbeat, and ends; so does one whose store does not take its heartbeats any more,
+before anybody else may take the lease over.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import getpass
+import hashlib
 import os
 import secrets
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from reconcile.apply import runs
-from reconcile.errors import AccountBusy
+from reconcile.apply.store import Kept, Store
+from reconcile.errors import AccountBusy, StoreUnavailable
+
+NAME = "lease.json"
+"""What it is called, below the account's own key."""
 
 BEAT = 30.0
 """Seconds between two heartbeats."""
@@ -42,20 +47,21 @@ class Holder:
 
     Args:
         by: user@host.
+        place: the machine, or the container on it, in which `pid` means something, see `place`.
         since, beat: Unix seconds: taken, and last heard of.
         token: tells two holders apart.
     """
 
     by: str
-    host: str
     pid: int
     since: float
     beat: float
     token: str
+    place: str = ""
 
     def is_dead(self, now: float) -> bool:
         """Whether the lease may be taken over."""
-        return now - self.beat > DEAD or (self.host == socket.gethostname() and not _runs(self.pid))
+        return now - self.beat > DEAD or (self.place == place() and not _runs(self.pid))
 
     def told(self, now: float) -> str:
         """For people: who, and how long."""
@@ -68,44 +74,52 @@ class Lease:
     """A lease that is held, with the thread that keeps it alive: a busy event loop must not look like a dead one.
 
     Args:
-        lost: called, from that thread, when somebody else has taken it.
+        mark: of what we last wrote, see `Store.put`.
+        lost: called, from that thread, when somebody else has taken it, or will be free to.
     """
 
-    path: Path
+    store: Store
+    key: str
     holder: Holder
+    mark: str
     clock: Callable[[], float]
     lost: Callable[[], object]
     _over: threading.Event = field(default_factory=threading.Event)
 
     def beat(self) -> bool:
         """Say that we live; False when the lease is somebody else's by now."""
-        with _alone(self.path):
-            found = read(self.path)
-            if found is None or found.token != self.holder.token:
-                return False
-            _write(self.path, replace(found, beat=self.clock()))
-            return True
+        holder = replace(self.holder, beat=self.clock())
+        mark = _written(self.store, self.key, holder, over=self.mark)
+        if mark is None:
+            return False
+        self.holder, self.mark = holder, mark
+        return True
 
     def keep(self) -> None:
         """Beat until it is given back."""
         while not self._over.wait(BEAT):
-            with suppress(OSError):  # a full disk now is no reason to end: the next beat may be written
-                if not self.beat():
-                    self.lost()
-                    return
+            try:
+                alive = self.beat()
+            except StoreUnavailable:  # no reason to end by itself: the next beat may be heard
+                alive = self.clock() - self.holder.beat < DEAD - 2 * BEAT
+            if not alive and not self._over.is_set():
+                self.lost()
+                return
 
     def give_back(self) -> None:
-        """Let the next one in."""
+        """Let the next one in. Where that cannot be said, the lease dies by itself."""
         self._over.set()
-        with _alone(self.path):
-            found = read(self.path)
-            if found is not None and found.token == self.holder.token:
-                self.path.unlink()
+        with suppress(StoreUnavailable):
+            if not self.store.delete(self.key, over=self.mark):  # a beat may have been under way
+                kept = self.store.get(self.key)
+                if kept is not None and (found := _holder(kept)) is not None and found.token == self.holder.token:
+                    self.store.delete(self.key, over=kept.mark)
 
 
 @asynccontextmanager
 async def held(
-    path: Path,
+    store: Store,
+    key: str,
     *,
     patience: float = 0.0,
     lost: Callable[[], object] = lambda: None,
@@ -115,22 +129,23 @@ async def held(
     """Hold the lease of an account meanwhile.
 
     Args:
-        path: of the lease; its folder is there.
+        key: of the lease.
         patience: seconds to wait for it.
         lost: called from another thread when somebody took it over.
 
     Raises:
         AccountBusy: somebody else holds it, and went on holding it.
+        StoreUnavailable: the store cannot be reached.
     """
     until = clock() + patience
-    while (other := _take(path, mine := _myself(clock()))) is not None:
+    while isinstance(other := _take(store, key, mine := _myself(clock())), Holder):
         if clock() >= until:
             raise AccountBusy(
                 f"Another apply is at work on this account: {other.told(clock())}.",
                 hint="Wait for it, or let this one wait: --lock-timeout TIME.",
             )
         await sleep(min(_LOOK, until - clock()))
-    lease = Lease(path, mine, clock, lost)
+    lease = Lease(store, key, mine, other, clock, lost)
     threading.Thread(target=lease.keep, name="lease", daemon=True).start()
     try:
         yield lease
@@ -138,12 +153,10 @@ async def held(
         lease.give_back()
 
 
-def read(path: Path) -> Holder | None:
-    """Who holds a lease; None when nobody does, or when it cannot be told: then the file is as good as none."""
-    try:
-        return Holder(**orjson.loads(path.read_bytes()))
-    except (FileNotFoundError, ValueError, TypeError):
-        return None
+def read(store: Store, key: str) -> Holder | None:
+    """Who holds a lease; None when nobody does, or when it cannot be told: then the record is as good as none."""
+    kept = store.get(key)
+    return _holder(kept) if kept else None
 
 
 def myself() -> str:
@@ -155,33 +168,47 @@ def myself() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
+def place() -> str:
+    """Where process ids are told apart from those of everywhere else: containers often share the name of a host."""
+    parts = [socket.gethostname(), f"{uuid.getnode():x}"]
+    with suppress(OSError):  # Linux: since when the machine is up, and which of its worlds of processes this is
+        parts += [Path("/proc/sys/kernel/random/boot_id").read_text(), os.readlink("/proc/self/ns/pid")]  # noqa: PTH115 -- no file
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
 def _myself(now: float) -> Holder:
-    return Holder(myself(), socket.gethostname(), os.getpid(), now, now, secrets.token_hex(8))
+    return Holder(myself(), os.getpid(), now, now, secrets.token_hex(8), place())
 
 
-def _take(path: Path, mine: Holder) -> Holder | None:
-    """Take the lease if it is free; whose it is when it is not."""
-    with _alone(path):
-        found = read(path)
+def _take(store: Store, key: str, mine: Holder) -> Holder | str:
+    """Take the lease if it is free, and have its mark; whose it is when it is not."""
+    while True:
+        kept = store.get(key)
+        found = _holder(kept) if kept else None
         if found is not None and not found.is_dead(mine.since):
             return found
-        _write(path, mine)
-        return None
+        mark = _written(store, key, mine, over=kept.mark if kept else None)
+        if mark is not None:
+            return mark
 
 
-def _write(path: Path, holder: Holder) -> None:
-    runs.replace(path, orjson.dumps(asdict(holder), option=orjson.OPT_INDENT_2))
+def _written(store: Store, key: str, holder: Holder, *, over: str | None) -> str | None:
+    """The record's new mark; None when somebody else was first.
+
+    An answer may be lost and the write repeated by the library: then what was first was our own.
+    """
+    mark = store.put(key, orjson.dumps(asdict(holder), option=orjson.OPT_INDENT_2), over=over)
+    if mark is None and (kept := store.get(key)) is not None:
+        found = _holder(kept)
+        return kept.mark if found is not None and found.token == holder.token else None
+    return mark
 
 
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Look and write as one: two that find the same dead holder must not both take over. Ends with the process."""
-    guard = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+def _holder(kept: Kept) -> Holder | None:
     try:
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(guard)
+        return Holder(**orjson.loads(kept.content))
+    except (ValueError, TypeError):
+        return None
 
 
 def _runs(pid: int) -> bool:

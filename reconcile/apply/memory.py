@@ -9,31 +9,31 @@ It is written when an apply has converged, and missed by nobody: without it the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from reconcile.apply import runs
+from reconcile.apply.store import Store
 from reconcile.plan.model import Face
 
 _ROWS = TypeAdapter(dict[str, int])
 
 
-def remember(state: Path, face: Face) -> None:
+def remember(store: Store, face: Face) -> None:
     """Keep what the sources of a plan held; the plan was applied, and the account has converged."""
-    runs.of(state, face).make()
     rows = {one.name: one.rows for one in face.sources}
-    runs.replace(_place(state, face.account.name, face.environment), orjson.dumps(rows, option=orjson.OPT_SORT_KEYS))
+    store.replace(_key(face.account.name, face.environment), orjson.dumps(rows, option=orjson.OPT_SORT_KEYS))
 
 
-def recall(state: Path, account: str, environment: str | None = None) -> Mapping[str, int] | None:
-    """Rows by source at the last good run; None when there was none, or its file cannot be read."""
+def recall(store: Store, account: str, environment: str | None = None) -> Mapping[str, int] | None:
+    """Rows by source at the last good run; None when there was none, or what is kept cannot be read."""
+    found = store.get(_key(account, environment))
     try:
-        return _ROWS.validate_json(_place(state, account, environment).read_bytes())
-    except (OSError, ValidationError):
+        return _ROWS.validate_json(found.content) if found else None
+    except ValidationError:
         return None
 
 
-def _place(state: Path, account: str, environment: str | None) -> Path:
-    return runs.account(state, account) / f"sources{f'.{environment}' if environment else ''}.json"
+def _key(account: str, environment: str | None) -> str:
+    return runs.key(account, f"sources{f'.{environment}' if environment else ''}.json")

@@ -39,6 +39,11 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
+def as_bytes(report: Report) -> bytes:
+    """A report as `report.json` has it."""
+    return orjson.dumps(as_json(report), option=orjson.OPT_INDENT_2)
+
+
 def receipt_json(receipt: Receipt) -> dict[str, Any]:
     """What came of one action."""
     return {"what": receipt.what, "who": receipt.who, "outcome": str(receipt.outcome), "why": receipt.why}

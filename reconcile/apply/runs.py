@@ -1,6 +1,6 @@
 """Where a run keeps what it says: a folder for each plan file that is applied, readable by its owner alone.
 
-    .reconcile/shop/lease.json                                    who is at work on the account
+    .reconcile/shop/lease.json                                    who is at work on the account, see `apply.lease`
     .reconcile/shop/runs/20260301T120000Z-5f0c9d7be1a24c33/       a plan: when it was made, and its id
         journal.ndjson    what was intended and what came of it, for whoever goes on
         events.ndjson     what was told meanwhile
@@ -44,11 +44,6 @@ class Run:
         return self.account / "runs" / self.name
 
     @property
-    def lease(self) -> Path:
-        """Who is at work on the account."""
-        return self.account / "lease.json"
-
-    @property
     def journal(self) -> Path:
         """See `apply.journal`."""
         return self.folder / "journal.ndjson"
@@ -64,23 +59,33 @@ class Run:
         return self.folder / "report.json"
 
     def make(self) -> None:
-        """Make the folders, each for its owner alone, and keep them out of git."""
-        for folder in reversed((self.folder, *list(self.folder.parents)[:3])):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        ignore = self.account.parent / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
+        """Make the folders."""
+        make(self.folder, self.account.parent)
+
+    def key(self, path: Path) -> str:
+        """What one of its files is called in a store."""
+        return path.relative_to(self.account.parent).as_posix()
 
 
-def account(state: Path, name: str) -> Path:
-    """The folder of an account."""
-    return state / _folder(name)
+def make(folder: Path, root: Path) -> None:
+    """Make folders up to a root, each for its owner alone, and keep them out of git."""
+    between = [one for one in folder.parents if one.is_relative_to(root)]
+    for one in reversed((folder, *between)):
+        one.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ignore = root / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
+
+
+def key(name: str, *parts: str) -> str:
+    """What something of an account is called in a store: `shop/lease.json`."""
+    return "/".join((_folder(name), *parts))
 
 
 def of(state: Path, face: Face) -> Run:
     """The run of a plan."""
     made = datetime.fromisoformat(face.created_at).astimezone(UTC)
-    return Run(account(state, face.account.name), f"{made:%Y%m%dT%H%M%SZ}-{face.plan_id}")
+    return Run(state / key(face.account.name), f"{made:%Y%m%dT%H%M%SZ}-{face.plan_id}")
 
 
 @contextmanager

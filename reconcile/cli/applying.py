@@ -13,7 +13,6 @@ import typer
 from reconcile.cli import planning, telling
 from reconcile.cli.options import (
     SPECS,
-    STATE,
     Allow,
     AsJson,
     Base,
@@ -54,7 +53,7 @@ def apply(
     ] = None,
     base: Base = None,
     as_json: AsJson = False,
-    state: State = STATE,
+    state: State = None,
     lock_timeout: Annotated[
         float | None,
         typer.Option(

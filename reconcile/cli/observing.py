@@ -10,7 +10,6 @@ import typer
 from reconcile.cli import telling
 from reconcile.cli.options import (
     SPECS,
-    STATE,
     AsJson,
     Env,
     MemoryLimit,
@@ -38,7 +37,7 @@ def observe(
 
     from reconcile import screen
 
-    ours = reconciler(STATE, memory_limit, workspace)
+    ours = reconciler(None, memory_limit, workspace)
     with telling.steps(as_json=as_json, profile=profile) as steps:
         kept = asyncio.run(ours.observe(load(spec, env, var), out, progress=steps))
     rows, size = (sum(getattr(one, name) for one in kept.exports) for name in ("rows", "bytes"))

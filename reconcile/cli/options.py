@@ -41,7 +41,14 @@ Base = Annotated[
         metavar="SPEC",
     ),
 ]
-State = Annotated[Path, typer.Option("--state", help="The folder in which runs keep journals and reports.")]
+State = Annotated[
+    str | None,
+    typer.Option(
+        "--state",
+        help="Where runs keep journals, reports and what was last applied, whatever the spec says: a folder or a URL.",
+        metavar="DIR|URL",
+    ),
+]
 MemoryLimit = Annotated[
     str | None,
     typer.Option(
@@ -78,7 +85,7 @@ AsOf = Annotated[
         "--as-of", help="What now and today are in rules and SQL, in UTC: 2026-01-31.", parser=moment, metavar="TIME"
     ),
 ]
-SPECS, STATE = Path("specs"), Path(".reconcile")
+SPECS = Path("specs")
 
 
 def duration(text: str) -> float:
@@ -112,7 +119,7 @@ def load(path: Path, env: str | None = None, var: list[str] | None = None) -> Sp
     return load(path, env=env, var=given)
 
 
-def reconciler(state: Path, memory_limit: str | None, workspace: Path | None) -> Reconciler:
+def reconciler(state: str | None, memory_limit: str | None, workspace: Path | None) -> Reconciler:
     """Who does it, with these means."""
     from reconcile import Reconciler
 

@@ -12,7 +12,6 @@ import typer
 from reconcile.cli import telling
 from reconcile.cli.options import (
     SPECS,
-    STATE,
     Allow,
     AsJson,
     AsOf,
@@ -58,7 +57,7 @@ def plan(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there are differences.")
     ] = False,
-    state: State = STATE,
+    state: State = None,
     memory_limit: MemoryLimit = None,
     workspace: WorkFolder = None,
     profile: Profile = False,

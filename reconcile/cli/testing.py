@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typer
 
-from reconcile.cli.options import SPECS, STATE, AsJson, Env, SpecPath, Var, load, reconciler
+from reconcile.cli.options import SPECS, AsJson, Env, SpecPath, Var, load, reconciler
 from reconcile.cli.telling import counted
 
 FAILED = 1
@@ -17,7 +17,7 @@ def test(spec: SpecPath = SPECS, env: Env = None, var: Var = None, as_json: AsJs
     from reconcile import screen
 
     passed = failed = 0
-    for one in reconciler(STATE, None, None).test(load(spec, env, var)):
+    for one in reconciler(None, None, None).test(load(spec, env, var)):
         if as_json:
             screen.event("test", **screen.verdict_json(one))
         else:

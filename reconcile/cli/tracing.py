@@ -9,7 +9,6 @@ import typer
 from reconcile.cli import telling
 from reconcile.cli.options import (
     SPECS,
-    STATE,
     AsJson,
     AsOf,
     Env,
@@ -35,7 +34,7 @@ def groups(
     """Show how large each group is and how far they overlap. Touches no account."""
     from reconcile import screen
 
-    loaded, ours = load(spec, env, var), reconciler(STATE, memory_limit, workspace)
+    loaded, ours = load(spec, env, var), reconciler(None, memory_limit, workspace)
     with telling.steps(as_json=as_json, profile=False) as steps:
         found = ours.groups(loaded, as_of=as_of, progress=steps)
     if as_json:
@@ -59,7 +58,7 @@ def preview(
     """Show what a group or a property comes to: how many, why, and a few people. Touches no account."""
     from reconcile import screen
 
-    loaded, ours = load(spec, env, var), reconciler(STATE, memory_limit, workspace)
+    loaded, ours = load(spec, env, var), reconciler(None, memory_limit, workspace)
     with telling.steps(as_json=as_json, profile=False) as steps:
         found = ours.preview(loaded, name, limit=limit, as_of=as_of, reveal=reveal, progress=steps)
     if as_json:
@@ -85,7 +84,7 @@ def explain(
 
     from reconcile import screen
 
-    loaded, ours = load(spec, env, var), reconciler(STATE, memory_limit, workspace)
+    loaded, ours = load(spec, env, var), reconciler(None, memory_limit, workspace)
     with telling.steps(as_json=as_json, profile=False) as steps:
         told = asyncio.run(
             ours.explain(loaded, key, as_of=as_of, account=not no_account, reveal=reveal, progress=steps)

@@ -270,6 +270,7 @@ class Face(_Face):
     expires_at: str
     as_of: str
     account: AccountFace
+    state: str | None = None
     environment: str | None = None
     variables: Mapping[str, str | int | float | bool] = {}
     spec_digest: str

@@ -187,6 +187,7 @@ def _face(desired: Desired, observed: Observed, settled: addresses.Settled, deci
         expires_at=integrity.expiry(made_at, spec.policy.expires_hours),
         as_of=setting.as_of.isoformat(timespec="seconds"),
         account=_account(spec, setting),
+        state=spec.state,
         environment=spec.environment,
         variables=spec.variables,
         spec_digest=spec.digest,

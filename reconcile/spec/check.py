@@ -17,6 +17,8 @@ from reconcile.spec.places import Places, called, meant
 LONGEST_LIST = 100
 SECRET = ("api_key", "api_secret")
 """Keys of an account that are there by reference only."""
+STORES = ("s3://", "gs://", "az://")
+"""What a store that is not a folder begins with."""
 _PASSWORD = re.compile(r"://[^:/@]*:([^/@]+)@|(?:password|passwd|pwd|secret|token)=([^&\s]+)", re.IGNORECASE)
 
 
@@ -47,7 +49,9 @@ def sound(data: Mapping[str, Any], bad: Collection[Path]) -> dict[str, Any]:
     known = _STUBS.keys() | {"properties", "vars", "groups", "policy", "engine", "tests"}
     kept = {section: {**_STUBS.get(section, {}), **_kept(section, data.get(section), bad)} for section in sorted(known)}
     whole = {
-        key: data[key] for key in ("exclude_from_all",) if key in data and (key,) not in {path[:1] for path in bad}
+        key: data[key]
+        for key in ("exclude_from_all", "state")
+        if key in data and (key,) not in {path[:1] for path in bad}
     }
     return kept | whole
 
@@ -77,8 +81,8 @@ def references(spec: Spec) -> Iterator[tuple[Path, str]]:
     for name, prop in spec.properties.items():
         if prop.salt is not None:
             yield ("properties", name, "salt"), prop.salt
-    if spec.engine.spark is not None:
-        yield ("engine", "spark"), spec.engine.spark
+    single: Mapping[Path, str | None] = {("engine", "spark"): spec.engine.spark, ("state",): spec.state}
+    yield from ((path, text) for path, text in single.items() if text is not None)
 
 
 def _secrets(desk: Desk) -> Iterator[Problem]:
@@ -95,6 +99,9 @@ def _secrets(desk: Desk) -> Iterator[Problem]:
         elif path[-1] == "spark" and not text.startswith(("sc://", "local", "{{")):
             hint = "Write sc://host of a Spark Connect server, or local[*] to try it on this machine."
             yield Problem(f"{called(path)} is no Spark that we can reach", where, hint)
+        elif path[-1] == "state" and "://" in text and not text.startswith((*STORES, "{{")):
+            hint = f"There are: {', '.join(STORES)}, and folders of this machine."
+            yield Problem(f"{called(path)} is no store that we can reach", where, hint)
         elif _holds_password(text):
             yield Problem(f"{called(path)} holds a password", where, "Write {{ env('NAME') }} in its place.")
         else:

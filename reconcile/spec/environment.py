@@ -66,6 +66,8 @@ class Environment(Part):
     """What differs in the policy, key by key."""
     engine: Annotated[Engine, BeforeValidator(_long_engine)] = Engine()
     """Where the rows are worked on."""
+    state: str | None = None
+    """Where its runs leave what later ones have to know."""
     list_prefix: ListPrefix | None = None
     """Goes before the name of every list, the registry's too: `"staging: "` makes `staging: Lapsed` of `Lapsed`."""
     variables: Mapping[PartName, str | StrictInt | StrictFloat | StrictBool] = Field(default_factory=dict)

@@ -197,6 +197,9 @@ class Spec(Part):
         Engine()
     )
     """Where the rows are worked on."""
+    state: str | None = None
+    """Where runs leave what later ones have to know: a folder (`.reconcile` when absent), or `s3://bucket/prefix`,
+    `gs://bucket/prefix`, `az://account/container/prefix`; may use `env()`. See [state.md](state.md)."""
     tests: Mapping[PartName, Case] = Field(default_factory=dict)
     """Tests of this spec, by id, which `reconcile test` runs offline."""
 
@@ -237,9 +240,9 @@ class Spec(Part):
     def digest(self) -> str:
         """SHA-256 (hex) of what the spec says: the same after reformatting, reordering, or moving between files.
 
-        What its tests say of it changes nothing.
+        What its tests say of it changes nothing, nor does where its state is kept.
         """
-        said = {section: part for section, part in self.content().items() if section != "tests"}
+        said = {section: part for section, part in self.content().items() if section not in ("tests", "state")}
         text = json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

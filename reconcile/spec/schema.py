@@ -91,8 +91,8 @@ _HEAD = """# The spec, key by key
 
 A spec is a folder of YAML files (all `*.yaml` and `*.yml` below it; names that start with `.` or `_` are left out)
 or one file. Every file says `version: 1`. `sources`, `properties`, `vars`, `groups`, `environments` and `tests` may be
-spread over files and are merged by their ids; `account`, `profiles`, `policy` and `engine` stand in one file. What is
-defined twice is an error that names both places, and a key that is not listed here is an error too. Editors read
+spread over files and are merged by their ids; everything else stands in one file. What is defined twice is an error
+that names both places, and a key that is not listed here is an error too. Editors read
 [spec.schema.json](spec.schema.json); put this on top of a file:
 
 ```yaml
@@ -100,8 +100,8 @@ defined twice is an error that names both places, and a key that is not listed h
 ```
 
 Secrets are never written down: `api_key`, `api_secret` and `salt` are references, `"{{ env('NAME') }}"`, and `url`,
-`connect` and `spark` may use them in part. A text with braces stands in quotes, or YAML takes the braces for its own.
-What is not the same for all who use a spec, and accounts beside the first: [environments.md](environments.md).
+`connect`, `spark` and `state` may use them in part. A text with braces stands in quotes, or YAML takes the braces for
+its own. What is not the same for all who use a spec, and accounts beside the first: [environments.md](environments.md).
 """
 
 _TAIL = """## Null

@@ -15,6 +15,7 @@ from reconcile.apply import memory
 from reconcile.errors import AllowanceUnfit, GuardBreached
 from reconcile.plan import allowances, explain
 from reconcile.plan.model import Allowance
+from reconcile.store.folder import Folder
 
 
 def guarded(folder: Path, limits: str = "{}", **more: str) -> World:
@@ -186,7 +187,7 @@ def test_a_shop_that_multiplies_is_seen(tmp_path: Path) -> None:
 
 
 def test_rows_are_remembered_when_an_apply_converged_and_only_then(world: World) -> None:
-    state = world.folder / ".reconcile"
+    state = Folder(world.folder / ".reconcile")
     assert memory.recall(state, "shop") == {"customers": 60}
     assert memory.recall(state, "another") is None
     world.fill([*world.customers.values(), Customer(61, "sixty.one@example.com")])
@@ -194,7 +195,7 @@ def test_rows_are_remembered_when_an_apply_converged_and_only_then(world: World)
     assert memory.recall(state, "shop") == {"customers": 60}
     assert world.apply(plan).converged
     assert memory.recall(state, "shop") == {"customers": 61}
-    (state / "shop" / "sources.json").write_text("{")
+    state.replace("shop/sources.json", b"{")
     assert memory.recall(state, "shop") is None
     collapse(world)
     assert "source_rows:customers" not in breached(world.plan())

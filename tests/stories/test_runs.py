@@ -18,6 +18,7 @@ from reconcile.apply.model import Outcome, Unheard
 from reconcile.errors import AccountBusy
 from reconcile.plan.model import Stage
 from reconcile.simulator import Faults
+from reconcile.store.folder import Folder
 
 
 @pytest.fixture
@@ -25,6 +26,13 @@ def world(tmp_path: Path) -> World:
     made = World(tmp_path, on_leave="delete")
     made.fill(shop(20))
     return made
+
+
+LEASE = "shop/lease.json"
+
+
+def folder(world: World) -> Folder:
+    return Folder(world.folder / ".reconcile")
 
 
 def apply(world: World, plan: rc.Plan, **options: object) -> rc.Report:
@@ -97,11 +105,10 @@ def test_equal_content_planned_again_is_another_run(world: World) -> None:
 
 def test_a_second_apply_waits_or_is_refused(world: World) -> None:
     plan = world.plan()
-    run = runs.of(world.ours.state, plan.face)
-    run.make()
+    store = folder(world)
 
     async def both(patience: float) -> rc.Report:
-        async with lease.held(run.lease, clock=world.time.clock):
+        async with lease.held(store, LEASE, clock=world.time.clock):
             return await world.ours.apply(plan, lock_timeout=patience)
 
     with pytest.raises(AccountBusy, match=r"at work on this account: \S+@\S+ \(pid \d+\) since 0 s") as busy:
@@ -118,28 +125,22 @@ def test_a_second_apply_waits_or_is_refused(world: World) -> None:
 @pytest.mark.parametrize("how", ["its process is gone", "no heartbeat", "unreadable"])
 def test_a_dead_holder_is_no_holder(world: World, how: str) -> None:
     plan = world.plan()
-    run = runs.of(world.ours.state, plan.face)
-    run.make()
-    host = "elsewhere" if how == "no heartbeat" else lease.socket.gethostname()
+    place = "elsewhere" if how == "no heartbeat" else lease.place()
     beat = world.time.now - (301 if how == "no heartbeat" else 1)
-    holder = {"by": "ada@x", "host": host, "pid": 2**22 + 1, "since": beat, "beat": beat, "token": "t"}
-    run.lease.write_text("{" if how == "unreadable" else json.dumps(holder))
+    holder = {"by": "ada@x", "pid": 2**22 + 1, "since": beat, "beat": beat, "token": "t", "place": place}
+    folder(world).replace(LEASE, ("{" if how == "unreadable" else json.dumps(holder)).encode())
     assert world.apply(plan).converged
-    assert not run.lease.exists()
+    assert folder(world).get(LEASE) is None
 
 
 def test_who_lost_the_lease_ends(world: World) -> None:
-    plan = world.plan()
-    run = runs.of(world.ours.state, plan.face)
-    run.make()
+    store = folder(world)
 
     async def slept_too_long() -> list[bool]:
-        async with lease.held(run.lease, clock=world.time.clock) as first:
+        async with lease.held(store, LEASE, clock=world.time.clock) as first:
             alive = [first.beat()]
             world.time.now += 301
-            holder = json.loads(run.lease.read_text())
-            run.lease.write_text(json.dumps(holder | {"host": "elsewhere"}))
-            async with lease.held(run.lease, clock=world.time.clock):
+            async with lease.held(store, LEASE, clock=world.time.clock):
                 return [*alive, first.beat()]
 
     assert asyncio.run(slept_too_long()) == [True, False]

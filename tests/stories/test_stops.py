@@ -21,6 +21,7 @@ import reconcile as rc
 from reconcile.apply import journal, lease, runs
 from reconcile.apply.endings import Ended
 from reconcile.simulator import Faults
+from reconcile.store.folder import Folder
 
 ASKED = 25.0
 """Seconds after the start of the apply at which it is asked to end."""
@@ -170,12 +171,11 @@ def test_the_journal_holds_the_job_that_was_waited_for(waiting: Waiting) -> None
 @pytest.mark.parametrize("end", [asked, timed])
 def test_who_waits_for_another_apply_can_be_ended(waiting: Waiting, end: End) -> None:
     world, plan = waiting("a job")
-    run = runs.of(world.ours.state, plan.face)
-    run.make()
+    store = Folder(world.folder / ".reconcile")
     began = world.time.now
 
     async def second() -> None:
-        async with lease.held(run.lease, clock=world.time.clock):
+        async with lease.held(store, "shop/lease.json", clock=world.time.clock):
             await end(world, plan, lock_timeout=3600.0)
 
     with pytest.raises(Ended) as ended:

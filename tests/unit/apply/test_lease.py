@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.apply import lease
+from reconcile.store.folder import Folder
 
 
 def test_a_heartbeat_keeps_it_and_notices_when_it_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,7 +18,7 @@ def test_a_heartbeat_keeps_it_and_notices_when_it_is_taken(tmp_path: Path, monke
     path, lost = tmp_path / "lease.json", []
 
     async def hold() -> None:
-        async with lease.held(path, lost=lambda: lost.append(True)) as held:
+        async with lease.held(Folder(tmp_path), path.name, lost=lambda: lost.append(True)) as held:
             until = time.monotonic() + 5
             while json.loads(path.read_bytes())["beat"] == held.holder.beat and time.monotonic() < until:
                 time.sleep(0.01)  # noqa: ASYNC251 -- the thread beats, however busy the event loop is
@@ -36,9 +37,9 @@ def test_a_heartbeat_keeps_it_and_notices_when_it_is_taken(tmp_path: Path, monke
 
 def test_a_lease_is_given_back_when_the_run_fails(tmp_path: Path) -> None:
     async def fail() -> None:
-        async with lease.held(tmp_path / "lease.json"):
+        async with lease.held(Folder(tmp_path), "lease.json"):
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         asyncio.run(fail())
-    assert lease.read(tmp_path / "lease.json") is None
+    assert lease.read(Folder(tmp_path), "lease.json") is None
