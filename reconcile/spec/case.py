@@ -9,8 +9,18 @@ from pydantic import Field, model_validator
 
 from reconcile.spec.part import Part, Scalar
 
+NO_KEY, NO_ADDRESS, MALFORMED = "no key", "no e-mail address", "malformed e-mail address"
+TWICE, SHARED = "duplicate key", "address shared by several people"
+REASONS = (NO_KEY, NO_ADDRESS, MALFORMED, TWICE, SHARED)
+"""Why a row of the source of profiles cannot be used, whatever the spec."""
+
 Row: TypeAlias = Mapping[str, Scalar | list[Scalar]]
 """A row of a source: column to value."""
+
+
+def several(source: str) -> str:
+    """Why a person cannot be used who has more than one row in a further source."""
+    return f"several rows in source {source}"
 
 
 class Expected(Part):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.errors import Problem, SpecInvalid
 from reconcile.spec import aggregates
-from reconcile.spec.case import Case, Expected
+from reconcile.spec.case import REASONS, Case, Expected, several
 from reconcile.spec.model import Path, Spec
 from reconcile.spec.part import Scalar
 from reconcile.spec.places import Places, called, meant
@@ -101,10 +101,20 @@ def _expected(path: Path, expected: Expected, case: Case, desk: Desk) -> Iterato
     for part, groups in (("in", expected.in_), ("not_in", expected.not_in)):
         for at, group in enumerate(groups):
             yield from desk.absent("groups", group, (*path, part, at))
+    if expected.invalid is not None and expected.invalid not in (reasons := _reasons(spec)):
+        message = f'{called((*path, "invalid"))}: no row is left out because of "{expected.invalid}"'
+        yield Problem(message, desk.places.value(*path, "invalid"), meant(expected.invalid, reasons))
     for at, group in enumerate(expected.not_in):
         if group in expected.in_:
             message = f'{called(path)} expects group "{group}" both in and not_in'
             yield Problem(message, desk.places.value(*path, "not_in", at))
+
+
+def _reasons(spec: Spec) -> list[str]:
+    """Why rows may be left out."""
+    home = spec.profiles.from_
+    used = {prop.source for prop in spec.properties.values() if prop.source} - {home}
+    return [*REASONS, *(several(name) for name in sorted(used & spec.sources.keys()) if not spec.sources[name].many)]
 
 
 def _unknown(thing: str, name: str, known: Collection[str], path: Path, places: Places) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from pydantic import (
     StrictFloat,
     StrictInt,
     StringConstraints,
+    model_validator,
 )
 
 from reconcile.errors import Where
@@ -60,6 +61,17 @@ class Identity(Part):
     var: VarName
     """The Sailthru var that holds the id, so that a changed e-mail address is an update and not a stranger, and nobody
     gets another person's profile with their address."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_extid(cls, given: Any) -> Any:
+        # Exports are how everybody is read, and they have no such column (SAILTHRU.md §9.3).
+        if given == "extid" or (isinstance(given, Mapping) and "extid" in given):
+            raise ValueError(
+                "cannot be an extid: Sailthru's exports leave it out, so nobody could be found by it; "
+                "keep the id in a var, as identity: {var: customer_id}"
+            )
+        return given
 
 
 class Profiles(Part):

@@ -17,6 +17,7 @@ import ibis
 
 from reconcile.errors import SourceEmpty
 from reconcile.spec import aggregates as aggregated
+from reconcile.spec import case
 from reconcile.spec.model import Spec
 from reconcile.spec.property import ValueType
 from reconcile.state import aggregates, contracts, conversions, groups, steps, values
@@ -27,7 +28,6 @@ from reconcile.state.workspace import Workspace
 KEY, EMAIL, REASON = "k:id", "k:email", "k:reason"
 """Columns of the table of people beside those of the sources, which are named by `column`."""
 
-SHARED = "address shared by several people"
 SAMPLES = 3
 
 
@@ -239,18 +239,18 @@ def _judged(rows: Rows, several: Mapping[str, Rows], home: str, workspace: Works
     """
     address = rows[EMAIL]
     reasons = [
-        (rows[KEY].isnull(), "no key"),
-        (address.isnull(), "no e-mail address"),
-        (~conversions.well_formed(address), "malformed e-mail address"),
-        (rows[KEY].isin(several[home][KEY]), "duplicate key"),
+        (rows[KEY].isnull(), case.NO_KEY),
+        (address.isnull(), case.NO_ADDRESS),
+        (~conversions.well_formed(address), case.MALFORMED),
+        (rows[KEY].isin(several[home][KEY]), case.TWICE),
         (
             address.isin(_repeated(rows, EMAIL, workspace, "several addresses")[EMAIL]),
-            SHARED,
+            case.SHARED,
         ),
     ]
     for name, keys in several.items():
         if name != home:
-            reasons.append((rows[KEY].isin(keys[KEY]), f"several rows in source {name}"))
+            reasons.append((rows[KEY].isin(keys[KEY]), case.several(name)))
     return rows.mutate(**{REASON: ibis.cases(*reasons, else_=ibis.null("string"))})
 
 
@@ -284,7 +284,7 @@ def _misfits(sources: Iterable[Source]) -> Iterator[Invalid]:
 def _samples(bad: Rows, reason: str, workspace: Workspace, masks: Masks) -> tuple[str, ...]:
     """A few keys, masked; where it is people together who cannot be told apart, each with another of them."""
     some = bad.filter((bad[REASON] == reason) & bad[KEY].notnull())
-    by = EMAIL if reason == SHARED else KEY
+    by = EMAIL if reason == case.SHARED else KEY
     keys = some.group_by(by).aggregate(one=some[KEY].min(), another=some[KEY].max()).order_by("one", by)
     return tuple(
         " with ".join(dict.fromkeys(masks.person(row[name]) for name in ("one", "another")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -118,6 +119,30 @@ def test_a_property_is_counted_with_the_values_that_may_be_seen(look: Look) -> N
     hello = look("hello", limit=2).property
     assert hello is not None
     assert ([one.name for one in hello.samples.fields], len(hello.samples.rows)) == (["city", "hello"], 2)
+
+
+def test_groups_by_samples_and_salted_hashes_are_counted(tmp_path: Path) -> None:
+    """The salt is all that is asked of the environment, and the counts are as anybody works them out."""
+    halves = """\
+sources: {people: {file: people.csv, key: id}}
+profiles: {from: people, email: email}
+properties: {token: {column: email, hash: sha256, salt: "{{ env('SALT') }}"}}
+groups:
+  half: {list: Half, sample: {percent: 50.0, salt: q4}}
+  rest: {list: Rest, where: "true", holdout: {percent: 50.0, salt: q4}}
+  low: {list: Low, where: "token < '8'"}
+"""
+    (tmp_path / "spec.yaml").write_text("".join(SPEC.splitlines(keepends=True)[:2]) + halves)
+    (tmp_path / "people.csv").write_text("id,email\n" + "".join(f"{row[0]},{row[1]}\n" for row in ROWS))
+    spec = rc.load(tmp_path / "spec.yaml")
+    half = {row[0] for row in ROWS if hashlib.md5(f"q4:{row[0]}".encode()).hexdigest() < "8"}
+    low = {row[0] for row in ROWS if hashlib.sha256(f"pepper{row[1]}".encode()).hexdigest() < "8"}
+    found = rc.Reconciler(environ={"SALT": "pepper"}).groups(spec)
+    assert found.sizes == {"half": len(half), "rest": 30 - len(half), "low": len(low)}
+    assert found.overlaps == {("half", "low"): len(half & low), ("rest", "low"): len(low - half)}
+    assert found.nowhere == 0
+    with pytest.raises(rc.CredentialsRefused, match="SALT"):
+        rc.Reconciler(environ={}).groups(spec)
 
 
 def test_private_values_take_reveal_and_pii_is_never_shown(look: Look) -> None:
