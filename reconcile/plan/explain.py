@@ -1,4 +1,6 @@
-"""A plan told to people: one walk makes a view, and every form (text, Markdown, JSON) is that view written down.
+"""A plan told to people: one walk makes a view, and text and JSON are that view written down.
+
+What a pull request and a report show is made in `reconcile.review`.
 
 Nobody is shown as themselves here unless the caller reveals them.
 """
@@ -58,7 +60,7 @@ def view(plan: Plan, *, reveal: bool = False) -> View:
     return View(
         blocked=tuple(_blocked(face)),
         heading=f"Plan {face.plan_id} for {face.account.name} at {face.account.url} ({_how(face)})",
-        notes=tuple(_notes(face)),
+        notes=(*notes(face), *_journeys(face)),
         sections=tuple(section for section in sections if section.rows),
         summary=summary(face),
         details=face.model_dump(mode="json"),
@@ -140,36 +142,10 @@ def text(view: View) -> Iterator[str]:
     yield view.summary
 
 
-def markdown(view: View) -> Iterator[str]:
-    """The view as lines of Markdown for a pull request."""
-    yield from _first([escaped(line) for line in view.blocked], head="### ", item="* ")
-    yield f"### {escaped(view.summary)}"
-    yield ""
-    yield escaped(view.heading)
-    for note in view.notes:
-        yield ""
-        yield f"> **Note:** {escaped(note)}"
-    for section in view.sections:
-        yield ""
-        yield f"| | {escaped(section.title)} | |"
-        yield "|---|---|---|"
-        for row in section.rows:
-            yield f"| {f'`{row.glyph}`' if row.glyph.strip() else ''} | {escaped(row.name)} | {escaped(row.told)} |"
-
-
 def as_json(view: View) -> dict[str, Any]:
     """The view as one JSON object: what blocks the plan, then its face, with what is told of it."""
     told = asdict(view)
     return {"blocked": told["blocked"], **told.pop("details"), "summary": told["summary"], "notes": told["notes"]}
-
-
-def escaped(text: str) -> str:
-    """Text that stands for itself in a Markdown table: a list may be called anything."""
-    for mark in "\\`*_[]|~":
-        text = text.replace(mark, f"\\{mark}")
-    for mark, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-        text = text.replace(mark, entity)
-    return " ".join(text.split())
 
 
 def _profiles(count: int) -> str:
@@ -205,7 +181,8 @@ def _times(face: Face) -> Iterator[str]:
         )
 
 
-def _notes(face: Face) -> Iterator[str]:
+def notes(face: Face) -> Iterator[str]:
+    """What to look at before anything else, deletions first."""
     counts = face.counts
     if counts.delete:
         yield f"{_profiles(counts.delete)} will be deleted for good, history and opt-outs included."
@@ -231,6 +208,9 @@ def _notes(face: Face) -> Iterator[str]:
     if face.unconfirmed:
         told = "that left were not looked up (policy.lookups). Apply looks before it deletes."
         yield f"{_profiles(face.unconfirmed)} {told}"
+
+
+def _journeys(face: Face) -> Iterator[str]:
     if any(one.join for one in face.lists) or any(one.set or one.cleared for one in face.vars):
         yield "Joining a list or changing a var may start journeys and mails at Sailthru."
 

@@ -247,5 +247,10 @@ def _allows(allowed: Iterable[Allowance], breach: Breach) -> bool:
 
 def sentence(breach: Breach) -> str:
     """A breach in one line: rule, figure, limit, place, and the way out."""
+    return f"{reason(breach)} To let it through once: {breach.way_out}"
+
+
+def reason(breach: Breach) -> str:
+    """The same without the way out."""
     place = breach.where or f"the default of policy.guards.{breach.guard}"
-    return f"{breach.guard}: {breach.told} ({place}). To let it through once: {breach.way_out}"
+    return f"{breach.guard}: {breach.told} ({place})."

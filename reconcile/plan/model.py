@@ -163,13 +163,18 @@ class Counts(_Face):
 
 
 class ListFace(_Face):
-    """What becomes of one list, in members. `before` is what was observed, never Sailthru's own count (§8.1)."""
+    """What becomes of one list, in members. `before` is what was observed, never Sailthru's own count (§8.1).
+
+    `change` counts members who stay and whose vars change; `fields` the same by var.
+    """
 
     name: str
     new: bool
     before: int
     join: int
     leave: int
+    change: int = 0
+    fields: Mapping[str, int] = {}
 
     @property
     def after(self) -> int:
@@ -177,8 +182,23 @@ class ListFace(_Face):
         return self.before + self.join - self.leave
 
 
+class Transition(_Face):
+    """So many profiles go from one value of a var to another; None is nothing.
+
+    Where `small` is more than 0 it stands for so many pairs of values, each of too few people to be shown.
+    """
+
+    old: str | None = None
+    new: str | None = None
+    count: int
+    small: int = 0
+
+
 class VarFace(_Face):
-    """What becomes of one var: profiles that get a value, profiles that lose theirs, and whether values are masked."""
+    """What becomes of one var: profiles that get a value, profiles that lose theirs, and whether values are masked.
+
+    `transitions` are there for vars with a few values, see `plan.details`.
+    """
 
     name: str
     type: ValueType
@@ -186,6 +206,7 @@ class VarFace(_Face):
     cleared: int
     skip_nulls: bool = False
     pii: bool = False
+    transitions: tuple[Transition, ...] = ()
 
 
 class Sample(_Face):

@@ -14,7 +14,7 @@ from typing import Any, assert_never
 
 import ibis
 
-from reconcile.plan import actions, addresses, archive, costs, guards, integrity, weighing
+from reconcile.plan import actions, addresses, archive, costs, details, guards, integrity, weighing
 from reconcile.plan.model import (
     AccountFace,
     Allowance,
@@ -241,6 +241,7 @@ def _guarded(face: Face, observed: Observed, decided: Rows, setting: Setting) ->
     spec, workspace = setting.spec, setting.workspace
     known = workspace.keep("known", weighing.known(decided, observed.rows, face.shape))
     face = face.model_copy(update={"consent": weighing.consent(known, face.shape, workspace)})
+    face = details.add(face, known, decided, setting.masks, workspace)
     heads = weighing.heads(face, known, spec, workspace, setting.last_good)
     found = guards.breaches(heads, spec.policy.guards, setting.allowed, spec.where)
     if (base := setting.base) is not None:

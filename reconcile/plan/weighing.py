@@ -63,7 +63,7 @@ def _nulled(
         return {}
     losing = {var: known[f"set:{var}"] & known[f"old:{var}"].notnull() & known[f"new:{var}"].isnull() for var in vars}
     flags = {(var, name): (losing[var] & known[f"on:{name}"]).sum() for var in vars for name in members}
-    sums = _numbered(flags, known, workspace)
+    sums = numbered(flags, known, workspace)
     return {var: {name: Part(sums[var, name], members[name]) for name in members} for var in vars}
 
 
@@ -72,11 +72,11 @@ def _same(known: Rows, var: str, members: Mapping[str, int], workspace: Workspac
     new, old = known[f"new:{var}"], known[f"old:{var}"]
     rows = known.filter(known[f"set:{var}"] & old.notnull() & new.notnull())
     values = rows.group_by(f"new:{var}").aggregate(**{f"on:{name}": rows[f"on:{name}"].sum() for name in members})
-    sums = _numbered({name: values[f"on:{name}"].max() for name in members}, values, workspace)
+    sums = numbered({name: values[f"on:{name}"].max() for name in members}, values, workspace)
     return {name: Part(sums[name], members[name]) for name in members}
 
 
-def _numbered(columns: Mapping[Any, Rows], rows: Rows, workspace: Workspace) -> dict[Any, int]:
+def numbered(columns: Mapping[Any, Rows], rows: Rows, workspace: Workspace) -> dict[Any, int]:
     """Aggregates under any keys: a name made of a var and a list could be another's."""
     found = workspace.one(rows.aggregate(**{str(index): column for index, column in enumerate(columns.values())}))
     return {key: found[str(index)] or 0 for index, key in enumerate(columns)}

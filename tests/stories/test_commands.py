@@ -38,7 +38,7 @@ def test_the_main_job_by_hand(desk: Desk) -> None:
 
     shown = desk.run("show", "shop.rplan").stdout
     assert shown in planned.stdout
-    assert desk.run("show", "shop.rplan", "--format", "markdown").stdout.startswith("### Plan: 31 profiles to create")
+    assert desk.run("show", "shop.rplan", "--format", "markdown").stdout.startswith("## ✅ May go\n")
     assert json.loads(desk.run("show", "shop.rplan", "--format", "json").stdout)["counts"]["create"] == 31
 
     part = desk.run("show", "shop.rplan", "--list", "News", "--op", "create", "--format", "json")

@@ -15,6 +15,7 @@ from reconcile.apply import memory
 from reconcile.errors import AllowanceUnfit, GuardBreached
 from reconcile.plan import allowances, explain
 from reconcile.plan.model import Allowance
+from reconcile.review import composing, markdown
 from reconcile.store.folder import Folder
 
 
@@ -203,12 +204,14 @@ def test_rows_are_remembered_when_an_apply_converged_and_only_then(world: World)
 
 def test_every_form_begins_with_what_blocks(world: World) -> None:
     collapse(world)
-    view = explain.view(world.plan())
-    text, markdown = list(explain.text(view)), list(explain.markdown(view))
+    plan = world.plan()
+    view = explain.view(plan)
+    text, told = list(explain.text(view)), markdown.text(composing.page(plan)).splitlines()
     assert text[0] == "BLOCKED: 5 guards are breached, so apply refuses this plan."
     assert text[1].startswith('  ! removals: 36 of 40 members would leave the list "Big Spenders"; at most 10 may (')
-    assert markdown[0] == f"### {text[0]}"
-    assert markdown[1].startswith("* removals: ")
+    assert told[0] == "## ⛔ Blocked: 5 guards are breached, apply refuses this plan"
+    assert next(line for line in told if line.startswith(">")).startswith("> **Blocked by removals: 36 of 40 members")
+    assert "    --allow 'removals:Big Spenders=36'" in told
     assert next(iter(explain.as_json(view))) == "blocked"
     assert json.loads(json.dumps(explain.as_json(view)))["breaches"][0]["guard"] == "removals"
     world.fill(shop(60))

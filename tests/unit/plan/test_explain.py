@@ -50,7 +50,7 @@ def test_what_cannot_be_undone_is_said_on_top(hidden: explain.View) -> None:
     assert "1 profile will be deleted for good, history and opt-outs included." in hidden.notes
 
 
-@pytest.mark.parametrize("form", [explain.text, explain.markdown, lambda view: [json.dumps(explain.as_json(view))]])
+@pytest.mark.parametrize("form", [explain.text, lambda view: [json.dumps(explain.as_json(view))]])
 def test_nobody_is_shown(hidden: explain.View, form: object) -> None:
     told = "\n".join(form(hidden))  # type: ignore[operator]
     assert not PEOPLE.search(told)
@@ -80,33 +80,6 @@ def test_text_marks_each_line_and_ends_with_the_summary(hidden: explain.View) ->
     assert lines[-1] == hidden.summary
     assert all(line == line.rstrip() for line in lines)
     assert any(line.startswith("  + A|B") for line in lines)
-
-
-def test_markdown_has_three_cells_in_every_row(hidden: explain.View) -> None:
-    lines = list(explain.markdown(hidden))
-    assert lines[0] == f"### {hidden.summary}"
-    table = [line for line in lines if line.startswith("|")]
-    assert table
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {4}
-    assert any(line.startswith(r"| `+` | A\|B | 0 → 1 member") for line in table)
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("a|b", r"a\|b"),
-        ("`rm`", r"\`rm\`"),
-        ("*bold* _it_ ~no~", r"\*bold\* \_it\_ \~no\~"),
-        ("[a](b)", r"\[a\](b)"),
-        ("<b>", "&lt;b&gt;"),
-        ("&lt;", "&amp;lt;"),
-        (r"\|", r"\\\|"),
-        ("a\nb\r\n c", "a b c"),
-        ("Łódź 東京", "Łódź 東京"),
-    ],
-)
-def test_markdown_stands_for_itself(text: str, told: str) -> None:
-    assert explain.escaped(text) == told
 
 
 def test_json_is_the_face_with_what_is_told_of_it(plan: rc.Plan, hidden: explain.View) -> None:
