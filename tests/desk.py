@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 
+import warm
 from world import SPEC, shop
 
 from reconcile.simulator import Simulator
@@ -50,16 +50,7 @@ class Desk:
         database.close()
 
     def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "reconcile.cli", *words],
-            cwd=self.folder,
-            env={**os.environ, **self.environ},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        done = warm.run(words, self.folder, {**os.environ, **self.environ}, stdin)
         self.said += done.stdout + done.stderr
         assert "Traceback" not in done.stderr, done.stderr
         return done

@@ -87,9 +87,10 @@ def apply(
                 telling.say("Nothing was done.")
                 raise typer.Exit(0)
         else:
-            if var or base:
-                name = "--var" if var else "--base"
-                raise typer.BadParameter(f"{name} goes with a spec: a plan is made, its variables and guards with it.")
+            if var:
+                raise typer.BadParameter("--var goes with a spec: a plan has its variables in it.")
+            if base:
+                raise typer.BadParameter("--base goes with a spec: a plan has been weighed already.")
             made = archive.read(what)
         with telling.steps(as_json=as_json, profile=profile) as steps:
             doing = functools.partial(ours.apply, made, env=env, allowed=allowed, within=approval, events=steps)

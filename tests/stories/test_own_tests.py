@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import warm
 
 import reconcile as rc
 
@@ -146,15 +146,7 @@ def test_the_tests_are_no_part_of_what_a_plan_is_made_from(tmp_path: Path) -> No
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "reconcile.cli", *words],
-        cwd=folder,
-        env={name: value for name, value in os.environ.items() if name not in {"KEY", "SECRET"}},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    return warm.run(words, folder, {name: value for name, value in os.environ.items() if name not in {"KEY", "SECRET"}})
 
 
 def test_by_hand(tmp_path: Path) -> None:

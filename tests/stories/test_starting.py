@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 
 from reconcile.simulator import Faults, Simulator
 from reconcile.simulator.server import running
@@ -29,16 +30,21 @@ class Desk:
         self.environ = {**SECRETS, "SAILTHRU_URL": url}
 
     def command(self, *words: str, stdin: int = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "reconcile.cli", *words],
-            cwd=self.folder,
-            env={**{name: value for name, value in os.environ.items() if name != "DATABASE_URL"}, **self.environ},
-            stdin=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        environ = {**{name: value for name, value in os.environ.items() if name != "DATABASE_URL"}, **self.environ}
+        if stdin == subprocess.DEVNULL:
+            done = warm.run(words, self.folder, environ)
+        else:
+            command = [sys.executable, "-m", "reconcile.cli", *words]
+            done = subprocess.run(
+                command,
+                cwd=self.folder,
+                env=environ,
+                stdin=stdin,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=120,
+            )
         assert "Traceback" not in done.stderr, done.stderr
         assert "unexpected" not in done.stderr, done.stderr
         return done
