@@ -15,11 +15,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_PRELOADED = (
-    "pyarrow.dataset pandas httpx typer._adapters ibis.backends.duckdb ibis.backends.duckdb.converter"
-    " sqlglot.dialects.duckdb reconcile.cli.ending reconcile.reconciler reconcile.screen reconcile.spec.load reconcile.sources.databases"
-    " reconcile.sources.files"
-)
+_PRELOADED = """
+    pyarrow.dataset pandas httpx typer._adapters ibis.backends.duckdb ibis.backends.duckdb.converter
+    sqlglot.dialects.duckdb reconcile.cli.ending reconcile.reconciler reconcile.screen reconcile.spec.load
+    reconcile.sources.databases reconcile.sources.files
+"""
 _CONTEXT.set_forkserver_preload([*_PRELOADED.split(), "warm"])  # pandas: Arrow's datasets ask for it
 _ENDS = ("in", "out", "err")
 
