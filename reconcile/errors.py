@@ -7,6 +7,7 @@
     │   ├── SourceEmpty              69   a source without rows is a broken source until somebody says otherwise
     │   ├── SourceBroken             69   a source's rows are not what its contract says, and the spec says stop
     │   └── ValuesUnfit              69   values of a property do not fit its type, and the spec says `strict`
+    ├── CommentFailed                69   a plan's comment: the code host cannot be reached, or refuses, or is not known
     ├── EngineUnavailable            69   the engine of the spec is not installed, or cannot be reached
     ├── AccountUnavailable           69   Sailthru cannot be reached, or is down: come back later
     ├── CredentialsRefused           77   a key, secret or address is missing or refused
@@ -143,6 +144,12 @@ class ValuesUnfit(SourceUnavailable):
         self.misfits = tuple(misfits)
         hint = "Mend them where they come from; without strict they are taken as null, and counted."
         super().__init__(" ".join(self.misfits), hint=hint)
+
+
+class CommentFailed(ReconcileError):
+    """A plan's comment could not be made or kept: the code host cannot be reached, refuses, or is not known."""
+
+    exit_status = 69
 
 
 class EngineUnavailable(ReconcileError):

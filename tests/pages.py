@@ -9,7 +9,6 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 GAP = "\u200b"
-_OURS = {"<details><summary>": 1, "</details>": 1}
 _ACTIVE = re.compile(r"[@#!~%$&^]\w|://|www\.|\bgh-\d|:[\w+-]+:", re.IGNORECASE)
 """What one host or another makes a link, a mention or a picture of."""
 

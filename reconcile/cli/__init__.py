@@ -8,6 +8,7 @@ from __future__ import annotations
 from reconcile.cli import (
     applying,
     approving,
+    commenting,
     describing,
     ending,
     formatting,
@@ -30,6 +31,7 @@ _COMMANDS = (
     observing.observe,
     planning.plan,
     showing.show,
+    commenting.comment,
     tracing.groups,
     tracing.preview,
     tracing.explain,

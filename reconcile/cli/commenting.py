@@ -1,0 +1,42 @@
+"""`comment`: a plan where its pull request is discussed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from reconcile.cli import telling
+from reconcile.cli.showing import PlanPath
+
+
+class Provider(StrEnum):
+    """Code hosts that we know."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    BITBUCKET = "bitbucket"
+    AZURE = "azure"
+
+
+def comment(
+    plan: PlanPath,
+    provider: Annotated[
+        Provider | None, typer.Option("--provider", help="The code host; the one whose CI this is if none.")
+    ] = None,
+    pull_request: Annotated[
+        int | None, typer.Option("--pull-request", help="Its number; the job's own if none.", metavar="N")
+    ] = None,
+) -> None:
+    """Keep one comment a pull request and environment up to date with a plan, people masked."""
+    import os
+
+    from reconcile.plan import archive
+    from reconcile.review import commenting, hosts
+    from reconcile.review.network import Network
+
+    found = archive.read(plan)
+    host = hosts.of(provider.value if provider else None, os.environ, pull_request)
+    done = commenting.keep(found, host, Network().call)
+    telling.say(f"The comment on plan {found.id} is {done}.")
