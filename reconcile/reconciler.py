@@ -20,7 +20,8 @@ from reconcile.apply.carrying import Carrier
 from reconcile.apply.model import Events, Report, Unheard
 from reconcile.apply.store import Store
 from reconcile.errors import CredentialsRefused
-from reconcile.plan import allowances, approvals, guards, integrity, planner
+from reconcile.plan import allowances, approvals, foretelling, guards, integrity, planner
+from reconcile.plan.foretelling import Explanation
 from reconcile.plan.model import AccountFace, Allowance, Face, Plan
 from reconcile.sailthru import inventory, limits, observation, target
 from reconcile.sailthru.inventory import Inventory
@@ -29,12 +30,12 @@ from reconcile.sailthru.model import Credentials
 from reconcile.spec import managed, templates
 from reconcile.spec.approval import Approval
 from reconcile.spec.model import Account, Mode, Policy, Spec
-from reconcile.state import audience, capacity, desired, engines, previews, tracing, verdicts
+from reconcile.state import audience, capacity, circle, desired, engines, previews, tracing, verdicts
 from reconcile.state import observed as reading
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.gathering import Gathering
 from reconcile.state.masks import Masks
-from reconcile.state.model import Observable, Progress, Ref, Silent
+from reconcile.state.model import Observable, Progress, Silent
 from reconcile.state.workspace import Workspace
 
 LOCAL = Path(".reconcile")
@@ -301,24 +302,33 @@ class Reconciler:
         account: bool = True,
         reveal: bool = False,
         progress: Progress | None = None,
-    ) -> tracing.Told:
+    ) -> Explanation:
         """Everything that leads to what a plan would do about one person; nothing is written.
 
         Args:
-            name: a key or an address.
-            account: look at the person at the account, by one typed call.
+            name: a key or an address, that of a profile which no source has any more too.
+            account: look at the person at the account, and at whoever has their address, by a typed call each.
 
         Raises:
             SpecInvalid, SourceUnavailable, AccountUnavailable, CredentialsRefused: see `errors`.
         """
         with self._gathering(spec, as_of, progress, reveal=reveal) as gathering:
-            traces, masks, workspace = tracing.trace(gathering, name), gathering.masks, gathering.workspace
-            if not account or not (found := [one for one in traces if one.email and not one.refused]):
-                return tracing.Told(masks, traces)
+            found, known = gathering.everybody()
+            traces, masks, workspace = (
+                tracing.trace(gathering, found, known, name),
+                gathering.masks,
+                gathering.workspace,
+            )
+            address = tracing.address(traces, name)
+            if not account or address is None:
+                return Explanation(masks, traces)
+            wanted = desired.of(spec, found, known)
             async with self._account(spec.account, spec.policy, workspace.folder) as (there, _):
-                seen = await there.look(Ref(email=found[0].email), managed.vars(spec))
-            steps = tracing.steps(spec, found[0], seen, workspace)
-            return tracing.Told(masks, traces, looked=True, seen=seen, steps=steps)
+                around = await circle.around(there, wanted, found, workspace, address)
+            if not traces and around.name:
+                traces = tracing.trace(gathering, found, known, around.name)
+            foretold = foretelling.foretell(around, planner.hands(wanted, spec, workspace, masks))
+            return Explanation(masks, traces, around, foretold)
 
     @contextmanager
     def _gathering(

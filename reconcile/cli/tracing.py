@@ -93,4 +93,4 @@ def explain(
         screen.event("explanation", **screen.explained_json(loaded, told))
     else:
         screen.lines(screen.explained(loaded, told))
-    raise typer.Exit(0 if told.traces else 1)
+    raise typer.Exit(0 if told.traces or told.seen else 1)

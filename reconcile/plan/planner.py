@@ -85,9 +85,7 @@ def build(desired: Desired, observed: Observed, setting: Setting, path: Path | N
         changes = workspace.keep("changes", diff.between(desired.rows, observed.rows, desired.shape))
         step.advance(workspace.count(changes))
     with steps.step(setting.progress, "weighing the plan"):
-        settled = addresses.settle(
-            changes, observed.rows, _hands(desired.shape, setting, hold=bool(desired.violations))
-        )
+        settled = addresses.settle(changes, observed.rows, hands(desired, setting.spec, workspace, setting.masks))
         face, decided = _weighed(desired, observed, settled, setting)
     with steps.step(setting.progress, "writing the plan", unit="actions") as step:
         lines = itertools.chain(
@@ -98,9 +96,10 @@ def build(desired: Desired, observed: Observed, setting: Setting, path: Path | N
     return written if path is not None else written.face_only()
 
 
-def _hands(shape: Shape, setting: Setting, *, hold: bool) -> addresses.Setting:
-    spec = setting.spec
-    return addresses.Setting(spec.policy, shape, setting.workspace, setting.masks, spec.profiles.from_, hold=hold)
+def hands(desired: Desired, spec: Spec, workspace: Workspace, masks: Masks) -> addresses.Setting:
+    """What addresses are settled in; nothing is deleted while a source breaks its contract."""
+    hold = bool(desired.violations)
+    return addresses.Setting(spec.policy, desired.shape, workspace, masks, spec.profiles.from_, hold=hold)
 
 
 def _weighed(desired: Desired, observed: Observed, settled: addresses.Settled, setting: Setting) -> tuple[Face, Rows]:

@@ -10,25 +10,25 @@ from reconcile.spec import cases
 from reconcile.spec.model import Mode, Spec
 
 if TYPE_CHECKING:
+    from reconcile.plan.foretelling import Explanation
     from reconcile.spec.clauses import Clause
-    from reconcile.state.tracing import Decision, Told, Trace
+    from reconcile.state.tracing import Decision, Trace
 
 _TRUTH = {True: "true ", False: "false", None: "null "}
 
 
-def explained(spec: Spec, told: Told) -> Iterator[str]:
+def explained(spec: Spec, told: Explanation) -> Iterator[str]:
     """All of it as lines for a person."""
     if not told.traces:
         home = spec.profiles.from_
         yield f"Nobody has this key or address: looked for in {cases.key(spec)} and {spec.profiles.email} of {home}."
-        return
     for trace in told.traces:
         yield from _trace(trace, told)
-    if told.looked:
+    if told.circle is not None and (told.traces or told.seen):
         yield from _account(spec, told)
 
 
-def _trace(trace: Trace, told: Told) -> Iterator[str]:
+def _trace(trace: Trace, told: Explanation) -> Iterator[str]:
     names = [told.masks.person(name) for name in (trace.email, trace.key) if name]
     yield f"{names[0] if names else 'somebody'}{f', key {names[1]}' if len(names) > 1 else ''}"
     if trace.refused:
@@ -66,45 +66,55 @@ def _clause(clause: Clause, truths: Iterator[bool | None], indent: str) -> Itera
         yield from _clause(part, truths, f"{indent}  ")
 
 
-def _account(spec: Spec, told: Told) -> Iterator[str]:
+def _account(spec: Spec, told: Explanation) -> Iterator[str]:
     yield ""
     yield "Observed"
-    seen = told.seen
-    if seen is None:
-        yield "  The account has no such profile."
-    else:
-        hidden = {name for trace in told.traces for name in _pii(trace)}
-        vars_ = [(name, _value(value, told, pii=name in hidden)) for name, value in sorted(seen.vars.items())]
-        yield from list(cells.table("", vars_))[2:]
-        lists = {one for trace in told.traces for one in trace.lists or {}} & seen.lists
-        yield f"  on {len(lists)} of our lists{': ' + ', '.join(sorted(lists)) if lists else ''}"
-        if seen.optout:
-            yield f"  ! opted out: {seen.optout}"
+    yield from _observed(told)
     yield ""
     yield "A plan would"
-    if not told.steps:
-        yield "  do nothing: the account is as desired."
-    for step in told.steps:
-        values = (
-            f": {_value(step.old, told, pii=step.pii)} -> {_value(step.new, told, pii=step.pii)}"
-            if step.what.startswith("var ")
-            else ""
-        )
-        yield f"  {step.glyph} {step.what}{values}"
-    yield from _limits(spec, told)
+    yield from _planned(spec, told)
 
 
-def _limits(spec: Spec, told: Told) -> Iterator[str]:
-    """What the policy keeps a plan from."""
-    mode = spec.policy.mode
-    if told.steps and mode is Mode.OBSERVE:
+def _observed(told: Explanation) -> Iterator[str]:
+    seen, circle = told.seen, told.circle
+    if circle is not None and circle.other:
+        yield "  ! The address is that of a profile of somebody else."
+    if seen is None:
+        yield "  The account has no such profile."
+        return
+    shape = circle.desired.shape if circle else None
+    hidden = {var.name for var in shape.vars if var.pii} if shape else set()
+    vars_ = [(name, _value(value, told, pii=name in hidden)) for name, value in sorted(seen.vars.items())]
+    yield from list(cells.table("", vars_))[2:]
+    lists = {one.list for one in shape.memberships} & seen.lists if shape else set()
+    yield f"  on {len(lists)} of our lists{': ' + ', '.join(sorted(lists)) if lists else ''}"
+    if told.traces and circle and circle.email and seen.email != circle.email:
+        yield f"  its address is {told.masks.person(seen.email or seen.sid)}"
+    if seen.opted_out:
+        yield f"  ! opted out: {seen.opted_out}"
+
+
+def _planned(spec: Spec, told: Explanation) -> Iterator[str]:
+    """The plan's own lines about the person, why, and what keeps it from more."""
+    foretold = told.foretold
+    if foretold is None:
+        return
+    if not foretold.steps:
+        held = foretold.held or foretold.taken or any(one.refused for one in told.traces)
+        yield f"  do nothing{'' if held else ': the account is as desired'}."
+    for row, why in foretold.steps:
+        yield f"  {row.glyph} {row.name}  {row.told}"
+        yield f"      as {why}."
+    if foretold.taken:
+        yield "  ! Who has the address stays, so this person is left out of the plan."
+    yield from (f"  ! {held}." for held in foretold.held)
+    for one in foretold.violations:
+        yield f"  ! {one.sentence}: until it does, nobody is taken off a list or deleted."
+    if foretold.steps and spec.policy.mode is Mode.OBSERVE:
         yield "  ! policy.mode is observe: it is planned, and never applied."
-    if told.seen is None and mode is Mode.ENRICH:
-        yield "  ! policy.mode is enrich: no profile is created."
-    if told.seen is None and spec.profiles.identity is not None:
-        yield "  (Or move the profile of another address that keeps this id, which `reconcile plan` looks for.)"
-    if mode is Mode.ADDITIVE and any(step.glyph == "-" for step in told.steps):
-        yield "  ! policy.mode is additive: nobody is taken off a list."
+    if spec.profiles.identity is not None and any(row.glyph == "+" for row, _ in foretold.steps):
+        yield "  (Or move the profile of an address that they had before, which only `reconcile plan` looks for."
+        yield "  To see it here, explain that address.)"
 
 
 def _pii(trace: Trace) -> set[str]:
@@ -112,30 +122,27 @@ def _pii(trace: Trace) -> set[str]:
     return {var.name for var in trace.shape.vars if var.pii} if trace.shape else set()
 
 
-def _value(value: Any, told: Told, *, pii: bool = False) -> str:
+def _value(value: Any, told: Explanation, *, pii: bool = False) -> str:
     return cells.value(value, shown=told.masks.reveal and not pii)
 
 
-def explained_json(spec: Spec, told: Told) -> dict[str, Any]:
+def explained_json(spec: Spec, told: Explanation) -> dict[str, Any]:
     """All of it as the fields of an event."""
     return {
         "people": [_person(trace, told) for trace in told.traces],
-        "looked": told.looked,
+        "looked": told.circle is not None,
         "there": told.seen is not None,
         "planned": [
-            {
-                "what": one.what,
-                "glyph": one.glyph,
-                "old": _value(one.old, told, pii=one.pii),
-                "new": _value(one.new, told, pii=one.pii),
-            }
-            for one in told.steps
+            {"glyph": row.glyph, "who": row.name, "what": row.told, "why": why}
+            for row, why in (told.foretold.steps if told.foretold else ())
         ],
+        "held": list(told.foretold.held) if told.foretold else [],
+        "taken": told.foretold is not None and told.foretold.taken,
         "mode": spec.policy.mode.value,
     }
 
 
-def _person(trace: Trace, told: Told) -> dict[str, Any]:
+def _person(trace: Trace, told: Explanation) -> dict[str, Any]:
     facts = {
         part: [{"name": f.name, "how": f.how, "type": f.type, "value": _value(f.value, told, pii=f.pii)} for f in found]
         for part, found in (("columns", trace.columns), ("properties", trace.properties))

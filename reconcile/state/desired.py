@@ -12,7 +12,8 @@ from reconcile.errors import Problem, SpecInvalid
 from reconcile.spec import links, rules
 from reconcile.spec.model import Nulls, Spec
 from reconcile.spec.property import TEXTS, ValueType
-from reconcile.state import people, properties, steps, values
+from reconcile.state import people, values
+from reconcile.state.gathering import Gathering
 from reconcile.state.masks import Masks
 from reconcile.state.model import (
     Invalid,
@@ -26,6 +27,8 @@ from reconcile.state.model import (
     Var,
     Violation,
 )
+from reconcile.state.people import People
+from reconcile.state.properties import Known
 from reconcile.state.workspace import Workspace
 
 
@@ -90,12 +93,17 @@ def build(
         SourceUnavailable, SourceEmpty: a source cannot be read, or has no rows.
         ValuesUnfit, CredentialsRefused: see `properties.evaluate`.
     """
-    progress = progress or Silent()
-    found = people.gather(spec, sources, workspace, masks, progress, as_of)
-    with steps.step(progress, "evaluating properties") as step:
-        known = properties.evaluate(spec, found.rows, workspace, as_of, environ)
-        shape = shape_of(spec, known.rows, found.key_column)
-        step.advance(found.total)
+    given = Gathering(spec, sources, workspace, as_of, masks, environ or {}, progress or Silent())
+    return of(spec, *given.everybody())
+
+
+def of(spec: Spec, found: People, known: Known) -> Desired:
+    """The desired state of people of whom all is known.
+
+    Raises:
+        SpecInvalid: see `shape_of`.
+    """
+    shape = shape_of(spec, known.rows, found.key_column)
     return Desired(
         rows=table(spec, known.rows, shape),
         shape=shape,

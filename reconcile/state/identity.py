@@ -25,7 +25,7 @@ def matched(desired: Rows, observed: Rows, shape: Shape) -> Rows:
     if shape.identity is None:
         return desired.mutate(match=desired["hash"], holder=ibis.null("string"))
     identity = f"var:{shape.identity}"
-    observed = observed.mutate(**{identity: _said(observed[identity])})
+    observed = observed.mutate(**{identity: said(observed[identity])})
     moved, others = _moved(desired, observed, shape, identity), _others(desired, observed, identity)
     found = desired.left_join(moved, "hash").drop("hash_right").left_join(others, "hash")
     # Whose address is another person's profile has no profile by it, and may have one by their id.
@@ -33,7 +33,7 @@ def matched(desired: Rows, observed: Rows, shape: Shape) -> Rows:
     return found.select(*desired.columns, "holder", match=found.partner.fill_null(by_address))
 
 
-def _said(key: Rows) -> Rows:
+def said(key: Rows) -> Rows:
     """A key without its type: `"2"` and 2 are one person's, whatever has to be written."""
     return ibis.ifelse(key.startswith(values.FOREIGN), key.substr(1).replace('"', ""), key)
 

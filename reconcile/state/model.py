@@ -139,6 +139,10 @@ class RemoteList:
     type: str
 
 
+_SUBSCRIBED = frozenset({None, "", "none", "valid"})
+"""Words of a look-up for nobody who opted out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """One profile read one by one, typed. `vars` holds only those asked for; a missing var is absent, null is None."""
@@ -148,6 +152,11 @@ class Sighting:
     vars: Mapping[str, Any]
     lists: frozenset[str]
     optout: str | None = None
+
+    @property
+    def opted_out(self) -> str | None:
+        """Sailthru's word for what was opted out of; None for who is subscribed (SAILTHRU.md §7.3)."""
+        return None if self.optout in _SUBSCRIBED else self.optout
 
 
 @dataclass(frozen=True, slots=True)

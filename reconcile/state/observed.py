@@ -87,8 +87,8 @@ async def build(
         step.advance(workspace.count(desired.rows))
     if not (account.hash_checked or (sifted and sifted.same)):  # who is the same proves it too
         await check_hash(account, there, desired.rows, workspace)
-    ours = workspace.keep("ours", _hands_off(there, desired, workspace))
-    desired = _without_theirs(desired, there, ours, workspace)
+    ours = workspace.keep("ours", hands_off(there, desired, workspace))
+    desired = without_theirs(desired, there, ours, workspace)
     leaving = workspace.keep("leaving", ours.anti_join(desired.rows, "hash").select("sid"))
     coming = workspace.keep("coming", desired.rows.anti_join(there, "hash").select("email"))
     budget = sightings.Budget(lookups, workspace)
@@ -253,7 +253,7 @@ async def ask_hash(account: Observable, exported: Rows, workspace: Workspace) ->
     return False
 
 
-def _hands_off(there: Rows, desired: Desired, workspace: Workspace) -> Rows:
+def hands_off(there: Rows, desired: Desired, workspace: Workspace) -> Rows:
     """The exported profiles without those whose rows on our side cannot be used."""
     held = workspace.keep("held", desired.held)
     rows = there.anti_join(held, "hash")
@@ -262,7 +262,7 @@ def _hands_off(there: Rows, desired: Desired, workspace: Workspace) -> Rows:
     return rows
 
 
-def _without_theirs(desired: Desired, there: Rows, ours: Rows, workspace: Workspace) -> Desired:
+def without_theirs(desired: Desired, there: Rows, ours: Rows, workspace: Workspace) -> Desired:
     """Without people whose address is that of a profile that we keep our hands off: it is another person's."""
     kept = there.anti_join(ours, "sid")
     taken = workspace.count(desired.rows.semi_join(kept, "hash"))

@@ -9,9 +9,6 @@ from reconcile.state import abreast, values
 from reconcile.state.model import Observable, Progress, Ref, Rows, Shape, Sighting
 from reconcile.state.workspace import Workspace, arrow
 
-_SUBSCRIBED = frozenset({None, "", "none", "valid"})
-"""Words of a look-up for nobody who opted out (SAILTHRU.md §7.3)."""
-
 PAGE = 1_000
 """Profiles that are read one by one before their rows are put away."""
 
@@ -57,7 +54,7 @@ class Looker:
                 self.workspace.append("seen", as_arrow([one for one in found if one is not None], self.shape))
                 self.count += len(refs)
         self.progress.finish("looking up profiles")
-        return _canonical(seen, self.shape)
+        return canonical(seen, self.shape)
 
     async def _one(self, ref: Ref) -> Sighting | None:
         sighting = await self.account.look(ref, [var.name for var in self.shape.vars])
@@ -86,7 +83,7 @@ def as_arrow(sightings: Sequence[Sighting], shape: Shape) -> object:
         ],
         "email": list(emails),
         "sid": [one.sid for one in sightings],
-        "optout": [None if one.optout in _SUBSCRIBED else one.optout for one in sightings],
+        "optout": [one.opted_out for one in sightings],
     }
     for var in shape.vars:
         cells[var.column] = [values.seen(one.vars.get(var.name), var.type) for one in sightings]
@@ -96,5 +93,6 @@ def as_arrow(sightings: Sequence[Sighting], shape: Shape) -> object:
     return arrow(cells, {name: "bool" if name in lists else "string" for name in columns(shape)})
 
 
-def _canonical(rows: Rows, shape: Shape) -> Rows:
+def canonical(rows: Rows, shape: Shape) -> Rows:
+    """The table of `as_arrow` as an observed table: its vars in canonical form."""
     return rows.mutate(**{var.column: values.canonical(rows[var.column], var.type) for var in shape.vars})

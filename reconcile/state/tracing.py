@@ -1,22 +1,19 @@
-"""One person, from the rows of the sources through properties and rules to what is desired, and what is there."""
+"""One person, from the rows of the sources through properties and rules to what is desired."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
-
 from reconcile.spec import aggregates, cases, links, ways
 from reconcile.spec.clauses import Clause
-from reconcile.spec.model import Nulls, Spec
+from reconcile.spec.model import Spec
 from reconcile.spec.property import Property
 from reconcile.state import desired, people, reasons, values
 from reconcile.state.gathering import Gathering
-from reconcile.state.masks import Masks
-from reconcile.state.model import Rows, Shape, Sighting
+from reconcile.state.model import Rows, Shape
 from reconcile.state.people import People
 from reconcile.state.properties import Known
 from reconcile.state.workspace import Workspace
@@ -78,20 +75,26 @@ class Trace:
     lists: Mapping[str, bool] | None = None
 
 
-def trace(gathering: Gathering, name: str) -> list[Trace]:
+def trace(gathering: Gathering, found: People, known: Known, name: str) -> list[Trace]:
     """Everybody of this key or address, those whose rows cannot be used among them; empty where there is nobody.
 
     Raises:
         see `desired.build`.
     """
     spec, workspace, as_of = gathering.spec, gathering.workspace, gathering.as_of
-    found, known = gathering.everybody()
     held = workspace.dicts(found.refused.filter(_is(found.refused, name)), limit=SEVERAL)
     refused = [Trace(row[people.KEY], row[people.EMAIL], row[people.REASON]) for row in held]
     rows = known.settle("traced", _rows(found, known, name, workspace))
     if workspace.count(rows) == 0:
         return refused
     return [*refused, _traced(spec, found, known, rows, workspace, as_of)]
+
+
+def address(traces: Sequence[Trace], name: str) -> str | None:
+    """Where to look for the person at the account: no place where their rows cannot be used, or nobody has the key."""
+    if traces:
+        return next((one.email for one in traces if one.email and not one.refused), None)
+    return cases.known_as(name) if "@" in name else None
 
 
 def _is(rows: Rows, name: str) -> Rows:
@@ -157,53 +160,3 @@ def _decisions(spec: Spec, known: Known, rows: Rows, workspace: Workspace, as_of
         truths = tuple(answers[column] for column in asked.clauses)
         terms = tuple((told, bool(answers[column])) for told, column in asked.terms)
         yield Decision(name, group.list, bool(answers["member"]), asked.rule, truths, terms)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Something that a plan would do about one person: a glyph, what, and the values where there are some."""
-
-    glyph: str
-    what: str
-    old: str | None = None
-    new: str | None = None
-    pii: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What `explain` found: the person's traces, and, where it looked, what the account has and what would be done."""
-
-    masks: Masks
-    traces: list[Trace]
-    looked: bool = False
-    seen: Sighting | None = None
-    steps: list[Step] = field(default_factory=list)
-
-
-def steps(spec: Spec, traced: Trace, seen: Sighting | None, workspace: Workspace) -> list[Step]:
-    """What differs between what is desired of a person and what the account has."""
-    shape, wanted, lists = traced.shape, traced.vars or {}, traced.lists or {}
-    if shape is None:
-        return []
-    there = _there(shape, seen, workspace)
-    found = [Step("+", "create the profile")] if seen is None else []
-    for var in shape.vars:
-        old, new = there.get(var.name), wanted.get(var.name)
-        skipped = new is None and var.name in spec.vars and spec.vars[var.name].nulls is Nulls.SKIP
-        if old != new and not skipped:
-            found.append(Step("~" if old is not None else "+", f"var {var.name}", old, new, var.pii))
-    on = seen.lists if seen else frozenset()
-    for name, member in lists.items():
-        if member != (name in on):
-            found.append(Step("+" if member else "-", f"{'onto' if member else 'off'} list {name}"))
-    return found
-
-
-def _there(shape: Shape, seen: Sighting | None, workspace: Workspace) -> Mapping[str, str | None]:
-    """What the account has, in canonical form."""
-    if seen is None or not shape.vars:
-        return {}
-    texts = {var.name: pa.array([values.seen(seen.vars.get(var.name), var.type)], pa.string()) for var in shape.vars}
-    table = workspace.store("seen", pa.table(texts))
-    return workspace.one(table.select(**{var.name: values.canonical(table[var.name], var.type) for var in shape.vars}))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from desk import PLANTED, Desk
-from world import SPEC, shop
+from world import SPEC, Customer, World, shop
 
+from reconcile.plan import archive, people
 from reconcile.simulator import Faults, Simulator
 from reconcile.simulator.server import running
+from reconcile.state.masks import Masks
 
 RULES = SPEC.replace(
     'groups:\n  big: {list: Big Spenders, where: "spent >= 1000"}\n',
@@ -52,24 +55,59 @@ def test_the_account_is_looked_at_and_what_a_plan_would_do_is_told(desk: Desk) -
     address = PLANTED[0]
     told = desk.run("explain", f" {address.upper()} ").stdout
     assert "The account has no such profile." in told
-    assert "  + create the profile" in told
+    assert "      as the account has no profile that is theirs." in told
     desk.run("apply", "--yes")
     assert desk.run("explain", address).stdout.rstrip().endswith("do nothing: the account is as desired.")
     desk.sql("update customers set first_name = 'Plantedsecond', news = 0 where id = 900")
     writes = desk.writes()
-    told = desk.run("explain", address).stdout
-    assert told[told.index("A plan would") :].splitlines() == [
+    who, *told = desk.run("explain", address).stdout.splitlines()
+    assert told[told.index("A plan would") :] == [
         "A plan would",
-        "  ~ var firstName: *** -> ***",
-        "  ~ var greeting: *** -> ***",
-        "  - off list News",
+        f"  ~ {who.partition(',')[0]}  set firstName, greeting; leave News",
+        "      as the account has something else than is desired.",
     ]
     event = json.loads(desk.run("explain", "900", "--json").stdout.splitlines()[-1])
-    assert (event["event"], event["there"], event["planned"][0]["what"]) == ("explanation", True, "var firstName")
+    assert (event["event"], event["there"], event["planned"][0]["glyph"]) == ("explanation", True, "~")
     assert not any(word.lower() in desk.said.lower() for word in (*PLANTED, "Plantedsecond"))
     revealed = desk.run("explain", "900", "--reveal").stdout
-    assert "~ var firstName: Plantedfirst -> Plantedsecond" in revealed
+    assert f"  ~ {address}  firstName: 'Plantedfirst' → 'Plantedsecond'; " in revealed
     assert desk.writes() == writes
+
+
+def test_what_is_told_of_each_person_is_what_the_plan_says_of_them(tmp_path: Path) -> None:
+    """Changed and exchanged addresses, who left, and who has their address: planned whole, and one by one."""
+    world = World(tmp_path, on_leave="delete")
+    world.fill(Customer(at, f"p{at}@example.com", spent=2000 * (at % 2), news=1) for at in range(1, 9))
+    world.settle()
+    world.change(1, email="elsewhere@example.com")
+    world.change(2, email="p3@example.com")
+    world.change(3, email="p2@example.com")
+    world.change(5, news=0, first_name="Eve")
+    world.change(6, email="p6 at nowhere")
+    del world.customers[4], world.customers[7]
+    world.customers |= {
+        9: Customer(9, "p4@example.com"),
+        10: Customer(10, "p6@example.com"),
+        11: Customer(11, "new@x.com"),
+    }
+    masks = Masks.keyed_by("demo-secret")
+    planned = {people.masked(action, masks) for _, action in archive.walk(world.plan())}
+    # Four's profile makes room for nine, and is found by nobody's address after that: nine tells of both but its end.
+    names = ("p1@example.com", "2", "3", "5", "p7@example.com", "9", "10", "11")
+    told = {name: asyncio.run(world.ours.explain(world.spec(), name)) for name in names}
+    steps = {name: [row for row, _ in one.foretold.steps] for name, one in told.items() if one.foretold}
+    assert {row for rows in steps.values() for row in rows} <= planned
+    gone = planned - {row for rows in steps.values() for row in rows}
+    assert [(row.glyph, row.told) for row in gone] == [("-", "delete profile")]
+    assert [row.told for row in steps["p1@example.com"]] == ["new e-mail address"]
+    assert [len(steps[name]) for name in names] == [1, 3, 3, 1, 1, 2, 0, 1]
+    assert [name for name, one in told.items() if one.foretold and one.foretold.taken] == ["10"]  # six is held
+    assert told["p7@example.com"].traces == []
+    world.on_leave, world.mode = "unlist", "additive"
+    nine, seven = (asyncio.run(world.ours.explain(world.spec(), name)).foretold for name in ("9", "p7@example.com"))
+    assert nine is not None
+    assert seven is not None
+    assert (nine.taken, nine.steps, seven.held) == (True, (), ("policy.mode is additive: who left is left alone",))
 
 
 def test_who_is_not_there_and_whose_row_cannot_be_used(desk: Desk) -> None:

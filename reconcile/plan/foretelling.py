@@ -1,0 +1,118 @@
+"""What a plan would do about one person: made as a plan is made, and told in its words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import ibis
+
+from reconcile.plan import actions, addresses, people, planner
+from reconcile.plan.model import Action, Cause, MakeRoom, Stage, Upsert
+from reconcile.spec.model import Policy
+from reconcile.state import diff, values
+from reconcile.state.circle import Circle
+from reconcile.state.masks import Masks
+from reconcile.state.model import Rows, Sighting, Violation
+from reconcile.state.tracing import Trace
+
+_HELD = {
+    "create": "no profile is created",
+    "update": "nobody is taken off a list",
+    "leave": "who left is left alone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """What a plan would do.
+
+    Args:
+        steps: its lines about the person, each with why.
+        held: what differs, and the policy leaves alone, in words.
+        taken: whether they would be left out, because somebody else has their address and stays.
+        violations: terms of contracts for which nobody is taken off a list or deleted.
+    """
+
+    steps: tuple[tuple[people.Row, str], ...] = ()
+    held: tuple[str, ...] = ()
+    taken: bool = False
+    violations: tuple[Violation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What is known of a person, and, where the account was looked at, what it has and what a plan would do."""
+
+    masks: Masks
+    traces: list[Trace]
+    circle: Circle | None = None
+    foretold: Foretold | None = None
+
+    @property
+    def seen(self) -> Sighting | None:
+        """The person's profile."""
+        return self.circle.seen if self.circle else None
+
+
+def foretell(circle: Circle, setting: addresses.Setting) -> Foretold:
+    """Plan the circle, and tell what concerns the person."""
+    workspace, policy = setting.workspace, setting.policy
+    changes = workspace.keep("changes", diff.between(circle.desired.rows, circle.observed, setting.shape))
+    settled = addresses.settle(changes, circle.observed, setting)
+    decided = planner.decide(settled.changes, setting.shape, policy, hold=setting.hold)
+    theirs, done = _about(circle, settled.changes), workspace.keep("decided", _about(circle, decided))
+    left = workspace.dicts(theirs.anti_join(done, ["hash", "kind"]).select("kind"), limit=1)
+    return Foretold(
+        steps=tuple(_told(_actions(circle, settled, done, setting), circle, setting)),
+        held=tuple(f"policy.mode is {policy.mode}: {_HELD[row['kind']]}" for row in left if not setting.hold),
+        taken=circle.other and workspace.count(theirs) == 0,
+        violations=circle.desired.violations,
+    )
+
+
+def _about(circle: Circle, rows: Rows) -> Rows:
+    """Rows about the person's profile, or the address that they are to have; not of who leaves with that address."""
+    theirs = rows.sid == circle.seen.sid if circle.seen else ibis.literal(value=False)
+    if circle.email is not None:
+        coming = rows.kind != "leave" if "kind" in rows.columns else ibis.literal(value=True)
+        theirs |= coming & (rows["hash"] == values.hash_of(circle.email))
+    return rows.filter(theirs.fill_null(False))  # noqa: FBT003 -- Ibis's own signature
+
+
+def _actions(
+    circle: Circle, settled: addresses.Settled, done: Rows, setting: addresses.Setting
+) -> Iterator[tuple[Stage, Action]]:
+    """The actions on the person, read from the lines that a plan would keep."""
+    text = setting.workspace.text
+    if settled.room is not None:
+        yield from actions.read(b"".join(text(addresses.lines(_about(circle, settled.room)))).splitlines())
+    yield from actions.read(b"".join(text(actions.lines(done, setting.shape))).splitlines())
+
+
+def _told(
+    done: Iterable[tuple[Stage, Action]], circle: Circle, setting: addresses.Setting
+) -> Iterator[tuple[people.Row, str]]:
+    masks, hidden = setting.masks, {var.name for var in setting.shape.vars if var.pii}
+    for stage, action in done:
+        row = people.as_is(action, hidden) if masks.reveal else people.masked(action, masks)
+        yield row, _why(stage, action, circle, setting.policy)
+
+
+def _why(stage: Stage, action: Action, circle: Circle, policy: Policy) -> str:
+    own = circle.seen.sid if circle.seen else None
+    match action:
+        case MakeRoom(sid=sid):
+            return (
+                "another person is to have the address" if sid == own else "it has the address, and is another person's"
+            )
+        case Upsert(new=True):
+            return "the account has no profile that is theirs"
+        case Upsert(moves_to=str()):
+            return "their profile, known by their id, has another address"
+        case Upsert(cause=Cause.DRIFT):
+            return "no source has this person, and who put them on our lists was not us"
+        case _ if stage in (Stage.REMOVALS, Stage.DELETIONS):
+            return f"no source has this person any more; policy.on_leave is {policy.on_leave}"
+        case _:
+            return "the account has something else than is desired"
