@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import html
-import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
+import browsers
 import httpx
 import pytest
 from unit.simulator.driver import Driver
@@ -17,7 +15,6 @@ from reconcile.simulator import inspector
 from reconcile.simulator.server import running
 
 SCHEMES = re.compile(r"--([a-z-]+): (#[0-9a-f]{3,6});")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HARNESS = """<!doctype html><body><script>
 const found = {};
 function measure(frame, width) {
@@ -36,10 +33,7 @@ function measure(frame, width) {
 
 @pytest.fixture(scope="module")
 def browser() -> str:
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip(f"no browser here: none of {', '.join(BROWSERS)} is on the path")
-    return found
+    return browsers.path()
 
 
 @pytest.fixture
@@ -55,17 +49,9 @@ def api() -> Driver:
     return api
 
 
-def shown_by(browser: str, url: str, profile: Path) -> str:
-    """The page as the browser has it, as HTML."""
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    flags += ["--disable-component-update", "--disable-sync", f"--user-data-dir={profile}", "--dump-dom"]
-    done = subprocess.run([browser, *flags, url], capture_output=True, text=True, timeout=60, check=True)
-    return done.stdout
-
-
 def test_a_browser_shows_lists_people_calls_and_faults(browser: str, api: Driver, tmp_path: Path) -> None:
     with running(api.sim) as base_url:
-        page = shown_by(browser, f"{base_url}/?email=ADA@example.com", tmp_path)
+        page = browsers.shown(browser, f"{base_url}/?email=ADA@example.com", tmp_path)
 
     text = html.unescape(re.sub(r"<[^>]+>", " ", page.partition("</style>")[2]))
     for word in ("<b>Main</b>", "too high", "twin", "<script>alert('x')</script>", "ada@example.com", "1.5"):
@@ -79,11 +65,9 @@ def test_the_page_fits_a_phone_and_a_desk(browser: str, api: Driver, tmp_path: P
     page = html.escape(inspector.page(api.sim, "ada@example.com"))
     harness = tmp_path / "harness.html"
     harness.write_text(HARNESS % (page, page), encoding="utf-8")
-    shown = shown_by(browser, harness.as_uri(), tmp_path / "profile")
+    shown = browsers.shown(browser, harness.as_uri(), tmp_path / "profile")
 
-    found = re.search(r'data-found="([^"]+)"', shown)
-    assert found is not None
-    for width, seen in json.loads(html.unescape(found[1])).items():
+    for width, seen in browsers.found(shown).items():
         assert seen == {"overflow": 0, "small": [], "scripts": 0, "figures": 5}, width
 
 

@@ -199,7 +199,7 @@ def test_nobody_is_shown_unless_revealed(desk: Desk) -> None:
     desk.run("plan", "--out", "shop.rplan")
     desk.sql("delete from customers where id = 901")
     desk.run("plan", "--out", "shop.rplan", "--json")
-    for form in ("text", "markdown", "json"):
+    for form in ("text", "markdown", "html", "json"):
         desk.run("show", "shop.rplan", "--format", form)
     desk.environ.pop("SECRET")
     asked = desk.run("show", "shop.rplan", "--key", "planted.person@secretmail.example")

@@ -4,67 +4,19 @@ from __future__ import annotations
 
 import pages
 import pytest
-from faces import bare, full
+from faces import NAMES, NASTY, bare, full, named
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconcile.plan.model import Breach, Counts, Face, ListFace, Plan, Sample, Transition, VarFace
+from reconcile.plan.model import Breach, Counts, Face, ListFace, Plan, Transition, VarFace
 from reconcile.review import budget, composing, escaping, markdown
 from reconcile.spec.guards import Guard
 from reconcile.spec.model import Mode
 from reconcile.spec.property import ValueType
-from reconcile.state.model import Invalid, SourceFacts, Violation
-
-NASTY = (
-    "<script>alert(1)</script>", "</details><h1>ours</h1>", "[x](https://evil.example)", "![x](//evil.example/x.png)",
-    "@everyone", "org/repo#12 GH-12 !12 ~label %1 $3 &9 :smile:", "https://evil.example www.evil.example a@b.example",
-    "a|b||c \\| \\", "`` ` ```", "```\n# no", "    indented", "- [ ] item", "1. one", "# title", "> quote", "---",
-    "***", "<!-- -->", "&lt;b&gt; &#60;", "[^1] [ref]: x", "\u202eevil\u202c \u200b\x00\x07", "{{ page }} {% raw %}",
-    "*b* _i_ ~~s~~", "x" * 100, "|" * 100, "", "   ", "<a href='javascript:x'>", "https://[::1]/ ftp://x mailto:x@y.z",
-)  # fmt: skip
-NAMES = st.one_of(st.sampled_from(NASTY), st.text(max_size=100))
 
 
 def told(face: Face, **more: object) -> str:
     return markdown.text(composing.page(Plan(face)), **more)  # type: ignore[arg-type]
-
-
-def named(names: list[str]) -> Face:
-    """A face in which every name, value and word from outside is one of these."""
-    one, two, three = names
-    return full(
-        environment=two,
-        variables={one: two, two: three},
-        causes={f"spec {one}": 3, two or "data": 2},
-        lists=(
-            ListFace(name=one, new=True, before=0, join=30, leave=0),
-            ListFace(name=two, new=False, before=90, join=0, leave=20, change=40, fields={three: 30, one: 2}),
-        ),
-        vars=(
-            VarFace(
-                name=three,
-                type=ValueType.STRING,
-                set=40,
-                cleared=0,
-                transitions=(Transition(old=one, new=two, count=40),),
-            ),
-        ),
-        samples=(Sample(glyph="~", who="u:1", sets=(one,), joins=(two,), leaves=(three,)),),
-        breaches=(
-            Breach(
-                guard=Guard.REMOVALS,
-                scope=one,
-                figure=2,
-                limit=1,
-                where=two,
-                told=f'2 of "{one}"',
-                way_out=f"--allow {one}",
-            ),
-        ),
-        invalid=(Invalid(one, two, 3, (three,)),),
-        sources=(SourceFacts(one, 3), SourceFacts(two, 4)),
-        violations=(Violation(one, two, 1, 2, three, one),),
-    )
 
 
 @settings(max_examples=20, deadline=None)
