@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reconcile import sources, store
-from reconcile.apply import journal, memory, runs
+from reconcile.apply import journal, ledgers, memory, runs
 from reconcile.apply.attempt import Attempt
 from reconcile.apply.brake import Brake
 from reconcile.apply.carrying import Carrier
@@ -184,9 +184,11 @@ class Reconciler:
                 setting = planner.Setting(
                     spec, workspace, look.masks, now, look.whose.url, quota, look.whose.fingerprint, self.now()
                 )
-                last_good = memory.recall(self._store(spec.state), spec.account.name, spec.environment)
+                kept, whose = self._store(spec.state), (spec.account.name, spec.environment)
+                last_good = memory.recall(kept, *whose)
                 setting = replace(
                     setting,
+                    memory=ledgers.recall(kept, *whose, wanted.shape, look.masks, workspace),
                     last_good=last_good,
                     allowed=tuple(allowed),
                     base=base,

@@ -27,7 +27,7 @@ from reconcile.apply.room import Room
 from reconcile.apply.upserts import Upserts
 from reconcile.apply.verifier import Verifier
 from reconcile.plan import archive
-from reconcile.plan.model import STAGES, Plan, Route, Stage
+from reconcile.plan.model import Plan, Route, Stage
 from reconcile.state import abreast
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
@@ -93,7 +93,7 @@ class Applier:
             raise self.brake.reason
 
     async def _stage(self, stage: Stage, plan: Plan, items: Iterable[Item[Any]], tally: Tally) -> None:
-        first, end = _span(plan, stage)
+        first, end = plan.face.span(stage)
         total = end - first - self.past.settled(first, end)
         clocked = _Clocked(stage, total, self.events, tally, self.waited, self.clock)
         self.events.stage(stage, total)
@@ -231,17 +231,3 @@ class _Clocked:
         told = Pace(self.stage, self.done, self.total, self.clock() - self.began, waited, finished)
         self.tally.paces[self.stage] = told
         self.events.pace(told)
-
-
-def _span(plan: Plan, stage: Stage) -> tuple[int, int]:
-    """The numbers of a stage's actions: the first, and the one after the last."""
-    counts, lists = plan.face.counts, len(plan.face.new_lists)
-    sizes = {
-        Stage.LISTS: lists,
-        Stage.ROOM: counts.room,
-        Stage.UPSERTS: counts.create + counts.update - counts.unlist,
-        Stage.REMOVALS: counts.unlist,
-        Stage.DELETIONS: counts.delete,
-    }
-    first = sum(sizes[one] for one in STAGES[: STAGES.index(stage)])
-    return first, first + sizes[stage]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from reconcile.apply import journal, lease, memory, reporting, runs
+from reconcile.apply import journal, lease, ledgers, memory, reporting, runs
 from reconcile.apply.applier import Applier
 from reconcile.apply.brake import Brake
 from reconcile.apply.bulk import BulkExecutor
@@ -112,8 +112,26 @@ class Attempt:
             except ReconcileError as error:
                 stopped = error
         report = self._report(tally, account, stopped, paused=breaker.paused, seconds=self.clock() - began)
+        report = self._remembered(report, masks, workspace)
         self._journal.end(self._at(), by, converged=report.converged, status=report.exit_status)
         return self._kept(report)
+
+    def _remembered(self, report: Report, masks: Masks, workspace: DuckDB) -> Report:
+        """The report once the ledger has what was done; says so where it has not.
+
+        Before the last record of the journal, so that whoever goes on writes what a sudden end kept from it.
+        """
+        if isinstance(self.brake.reason, LeaseLost):
+            return report  # it is somebody else's by now
+        past, _ = journal.read(self.run.journal)
+        try:
+            ledgers.record(self.store, self.plan, past, self.run.name, self._at(), masks, workspace)
+        except ReconcileError as error:
+            told = (
+                f"{error.message} So what was done is not remembered, and the next plan may take it for drift or data."
+            )
+            return replace(report, notes=(*report.notes, told))
+        return report
 
     def _kept(self, report: Report) -> Report:
         """The report as it is kept, here and in the store; says so where the store could not be told."""

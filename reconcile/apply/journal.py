@@ -81,6 +81,12 @@ class Past:
         """How many actions from `first` up to but not including `end` are settled."""
         return self._states[first:end].count(_CODES[Outcome.VERIFIED])
 
+    @property
+    def settled_map(self) -> bytes:
+        """A byte for each action: 1 when it is settled, else 0."""
+        verified = _CODES[Outcome.VERIFIED]
+        return bytes(self._states).translate(bytes(int(code == verified) for code in range(256)))
+
     def take(self, record: Mapping[str, Any]) -> None:
         """Follow the journal by one record."""
         if record["i"] != self._records:

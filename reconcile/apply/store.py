@@ -50,6 +50,9 @@ class Store(Protocol):
     def delete(self, key: str, *, over: str) -> bool:
         """Keep nothing there any more; False, and nothing is done, when it is not what `over` marks."""
 
+    def discard(self, key: str) -> None:
+        """Keep nothing there any more, whatever was."""
+
     def list(self, prefix: str) -> Iterator[str]:
         """The keys below a prefix (`shop/runs/`), in ascending order."""
 

@@ -17,7 +17,9 @@ LINE = {
     "op": "VARCHAR",
     "hash": "VARCHAR",
     "email": "VARCHAR",
+    "kind": "VARCHAR",
     "moved": "BOOLEAN",
+    "from": "VARCHAR",
     "holder": "VARCHAR",
     "vars": "MAP(VARCHAR, VARCHAR)",
     "lists": "MAP(VARCHAR, BOOLEAN)",
@@ -57,6 +59,7 @@ def _details(decided: Rows, changed: dict[str, Any], was: dict[str, Any], shape:
         + decided.kind
         + '","moved":'
         + decided.moved.cast("string")
+        + ibis.ifelse(decided["from"].isnull(), "", ibis.literal(',"from":') + _json(decided["from"]))
         + ibis.ifelse(decided.holder.isnull(), "", ibis.literal(',"holder":') + _json(decided.holder))
         + ',"cause":'
         + _json(decided.cause)
@@ -101,12 +104,12 @@ def json_name(name: str) -> str:
 
 
 def table(lines: Rows, shape: Shape) -> Rows:
-    """The upserts of a body as a table, `stage, hash, email, moved, holder` and the columns of a table of changes.
+    """The upserts of a body as a table: `stage, hash, email, kind, moved, from, holder`, and the fields of changes.
 
     Args:
         lines: the body as the engine reads it, by `LINE`.
     """
-    columns = {name: lines[name] for name in ("stage", "hash", "email", "moved", "holder")}
+    columns = {name: lines[name] for name in ("stage", "hash", "email", "kind", "moved", "from", "holder")}
     for var in shape.vars:
         columns[f"set:{var.name}"] = lines["vars"].contains(var.name)
         columns[f"new:{var.name}"] = lines["vars"].get(var.name)

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from reconcile.plan import guards, people
-from reconcile.plan.model import Face, Plan
+from reconcile.plan import causes, guards, people
+from reconcile.plan.model import Face, Plan, RunKind
 from reconcile.plan.people import Row
 from reconcile.plan.picking import Picked
 from reconcile.spec.model import Mode
@@ -51,6 +51,7 @@ def view(plan: Plan, *, reveal: bool = False) -> View:
         Section("Profiles", tuple(_kinds(face))),
         Section("Lists", tuple(_lists(face))),
         Section("Vars", tuple(_vars(face))),
+        Section("Why", tuple(_why(face))),
         Section("One by one" if reveal else "For example", tuple(rows)),
         Section("Left out of the plan", tuple(_left_out(face))),
         Section("Variables", tuple(Row(" ", name, str(value)) for name, value in sorted(face.variables.items()))),
@@ -73,10 +74,10 @@ def asked(plan: Plan, picked: Picked, *, reveal: bool = False) -> View:
     rows = [people.as_is(one, hidden) if reveal else people.masked(one, picked.masks) for one in picked.shown]
     if picked.count > len(rows):
         rows.append(Row(" ", f"and {picked.count - len(rows):,} more", ""))
-    causes = {cause or "not known": count for cause, count in picked.causes.items()}
+    by_cause = {cause or "not known": count for cause, count in picked.causes.items()}
     sections = (
         Section("Actions", tuple(Row(" ", op.value, f"{count:,}") for op, count in picked.ops.items())),
-        Section("Causes", tuple(Row(" ", cause, f"{count:,}") for cause, count in causes.items())),
+        Section("Causes", tuple(Row(" ", cause, f"{count:,}") for cause, count in by_cause.items())),
         Section("Lists", tuple(Row("~", name, _moving(*moves)) for name, moves in picked.lists.items())),
         Section("Vars", tuple(Row("~", name, f"changed for {count:,}") for name, count in picked.fields.items())),
         Section("One by one", tuple(rows)),
@@ -93,7 +94,7 @@ def asked(plan: Plan, picked: Picked, *, reveal: bool = False) -> View:
             "plan_id": face.plan_id,
             "count": picked.count,
             "ops": {op.value: count for op, count in picked.ops.items()},
-            "causes": causes,
+            "causes": by_cause,
             "lists": {name: {"join": join, "leave": leave} for name, (join, leave) in picked.lists.items()},
             "vars": dict(picked.fields),
             "actions": [asdict(row) for row in rows],
@@ -111,6 +112,24 @@ def _question(picked: Picked, *, reveal: bool) -> str:
         ("key", wanted.keys if reveal else picked.people),
     )
     return ", and ".join(f"{what} {' or '.join(words)}" for what, words in kinds if words)
+
+
+def _why(face: Face) -> Iterator[Row]:
+    """What kind of run it is, and the causes; or why nobody knows them."""
+    if face.empty:
+        return
+    told = {
+        RunKind.CONFIG: "the spec is not the one that was last applied",
+        RunKind.DATA: "the spec is as last applied",
+    }
+    if face.ledger is None:
+        if face.no_ledger:
+            yield Row(" ", "not known", f"{face.no_ledger}; the plan is right without")
+        return
+    yield Row(" ", f"{face.kind} run", told[face.kind])
+    yield Row(" ", "causes", causes.sentence(face.causes, face.spec_changes))
+    for one in face.spec_changes:
+        yield Row("~", one.place, f"{one.what}: {_profiles(one.changes)}")
 
 
 def _how(face: Face) -> str:

@@ -56,6 +56,13 @@ class Cause(StrEnum):
     DRIFT = "drift"
 
 
+class RunKind(StrEnum):
+    """Whether the spec is another than was last applied, or only the data may be."""
+
+    CONFIG = "config"
+    DATA = "data"
+
+
 @dataclass(frozen=True, slots=True)
 class CreateList:
     """Create a natural list."""
@@ -175,6 +182,7 @@ class ListFace(_Face):
     leave: int
     change: int = 0
     fields: Mapping[str, int] = {}
+    causes: Mapping[str, int] = {}
 
     @property
     def after(self) -> int:
@@ -207,6 +215,28 @@ class VarFace(_Face):
     skip_nulls: bool = False
     pii: bool = False
     transitions: tuple[Transition, ...] = ()
+    causes: Mapping[str, int] = {}
+
+
+class SpecChange(_Face):
+    """A line of the spec that was changed since it was last applied, and how many profiles that changes.
+
+    `place` is `file:line`, `what` the key there; `vars` and `lists` are what hangs on it.
+    """
+
+    place: str
+    what: str
+    changes: int
+    vars: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+
+
+class LedgerFace(_Face):
+    """The ledger that causes were told by: of which run, when that ended, and how many profiles it knows."""
+
+    run: str
+    at: str
+    profiles: int
 
 
 class Sample(_Face):
@@ -307,6 +337,12 @@ class Face(_Face):
     identity: str | None
     counts: Counts
     causes: Mapping[str, int]
+    causes_by_op: Mapping[str, Mapping[str, int]] = {}
+    spec_changes: tuple[SpecChange, ...] = ()
+    kind: RunKind = RunKind.CONFIG
+    ledger: LedgerFace | None = None
+    no_ledger: str = ""
+    definitions: Mapping[str, str] = {}
     lists: tuple[ListFace, ...]
     vars: tuple[VarFace, ...]
     held_by_mode: Mapping[str, int]
@@ -334,6 +370,19 @@ class Face(_Face):
     def empty(self) -> bool:
         """Nothing to do."""
         return not self.counts.total and not self.new_lists
+
+    def span(self, stage: Stage) -> tuple[int, int]:
+        """The numbers of a stage's actions in the walk of the plan: the first, and the one after the last."""
+        counts = self.counts
+        sizes = {
+            Stage.LISTS: len(self.new_lists),
+            Stage.ROOM: counts.room,
+            Stage.UPSERTS: counts.create + counts.update - counts.unlist,
+            Stage.REMOVALS: counts.unlist,
+            Stage.DELETIONS: counts.delete,
+        }
+        first = sum(sizes[one] for one in STAGES[: STAGES.index(stage)])
+        return first, first + sizes[stage]
 
     @property
     def shape(self) -> Shape:

@@ -14,7 +14,7 @@ from typing import Any, assert_never
 
 import ibis
 
-from reconcile.plan import actions, addresses, archive, costs, details, guards, integrity, weighing
+from reconcile.plan import actions, addresses, archive, causes, costs, details, guards, integrity, weighing
 from reconcile.plan.model import (
     AccountFace,
     Allowance,
@@ -29,6 +29,7 @@ from reconcile.plan.model import (
     Stage,
     VarFace,
 )
+from reconcile.spec import definitions
 from reconcile.spec.model import Mode, OnLeave, Policy, Routing, Spec
 from reconcile.state import diff, steps
 from reconcile.state.desired import Desired
@@ -55,6 +56,7 @@ class Setting:
         last_good: rows of each source at the last apply that converged; None where nobody remembers.
         allowed: limits of the guards that are raised for this plan.
         base: the spec whose guards hold too, whichever is stricter; None for those of `spec` alone.
+        memory: what was last applied, to tell causes by.
         observed_at: when the kept observation was taken that the plan is made from; None for a fresh look.
         progress: hears of every step.
     """
@@ -70,6 +72,7 @@ class Setting:
     last_good: Mapping[str, int] | None = None
     allowed: tuple[Allowance, ...] = ()
     base: Spec | None = None
+    memory: causes.Memory = field(default_factory=causes.Memory)
     observed_at: datetime | None = None
     progress: Progress = field(default_factory=Silent)
 
@@ -104,11 +107,16 @@ def hands(desired: Desired, spec: Spec, workspace: Workspace, masks: Masks) -> a
 
 def _weighed(desired: Desired, observed: Observed, settled: addresses.Settled, setting: Setting) -> tuple[Face, Rows]:
     """The face, and what is to be done; less of it while a source breaks its contract."""
-    workspace, policy, changes = setting.workspace, setting.spec.policy, settled.changes
-    decided = free = workspace.keep("decided", decide(changes, desired.shape, policy))
+    workspace, policy, changes, shape = setting.workspace, setting.spec.policy, settled.changes, desired.shape
+    ledger = setting.memory.ledger
+    lines = causes.Lines.of(setting.spec, ledger) if ledger else None
+    decided = free = workspace.keep("decided", _traced(decide(changes, shape, policy), lines, shape, setting))
     if desired.violations:
-        decided = workspace.keep("decided held", decide(changes, desired.shape, policy, hold=True))
+        held_back = decide(changes, shape, policy, hold=True)
+        decided = workspace.keep("decided held", _traced(held_back, lines, shape, setting))
     face = _guarded(_face(desired, observed, settled, decided, setting), observed, decided, setting)
+    if lines is not None:
+        face = _caused(face, causes.told(decided, lines, shape, workspace))
     if desired.violations:
         held = {
             "held_by_mode": _held(changes, free, workspace),
@@ -116,6 +124,22 @@ def _weighed(desired: Desired, observed: Observed, settled: addresses.Settled, s
         }
         face = face.model_copy(update=held)
     return face, decided
+
+
+def _traced(decided: Rows, lines: causes.Lines | None, shape: Shape, setting: Setting) -> Rows:
+    """The changes with their causes, as far as a ledger tells them."""
+    ledger = setting.memory.ledger
+    if ledger is None or lines is None:
+        return decided
+    return causes.traced(decided, ledger, lines, shape, setting.workspace, setting.masks)
+
+
+def _caused(face: Face, told: causes.Told) -> Face:
+    """The face with counts by cause."""
+    lists = tuple(one.model_copy(update={"causes": told.lists.get(one.name, {})}) for one in face.lists)
+    vars_ = tuple(one.model_copy(update={"causes": told.vars.get(one.name, {})}) for one in face.vars)
+    found = {"causes": told.causes, "causes_by_op": told.by_op, "spec_changes": told.lines}
+    return face.model_copy(update=found | {"lists": lists, "vars": vars_})
 
 
 def _counted(lines: Iterable[bytes | memoryview], step: steps.Step) -> Iterator[bytes | memoryview]:
@@ -202,6 +226,10 @@ def _face(desired: Desired, observed: Observed, settled: addresses.Settled, deci
         identity=shape.identity,
         counts=counts,
         causes={"new": counts.create, "drift": sums["n:drift"] or 0},
+        kind=causes.kind_of(spec, setting.memory),
+        ledger=causes.face_of(setting.memory.ledger),
+        no_ledger=setting.memory.lacking,
+        definitions=definitions.of(spec),
         lists=lists,
         vars=tuple(
             VarFace(

@@ -7,12 +7,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from reconcile.plan import explain, guards, people
+from reconcile.plan.causes import UNKNOWN
 from reconcile.plan.details import SMALL
 from reconcile.plan.explain import View
-from reconcile.plan.model import Face, ListFace, Plan, Route
+from reconcile.plan.model import Cause, Face, ListFace, Plan, Route
 from reconcile.plan.people import Row
 from reconcile.review.model import Block, Flow, Page, Part, Tone
 from reconcile.spec.model import Mode, OnLeave
+
+PLACES = 3
+"""Places of the spec that are named; the plan's own face has all."""
 
 ROWS = 500
 """Rows of a table at most, whatever the form: who needs more asks `show` for a part, or for JSON."""
@@ -112,18 +116,23 @@ def _kind(face: Face) -> str:
     """What the mode and the policy let this plan do, and which way it goes."""
     leaving = {OnLeave.UNLIST: "taken off our lists", OnLeave.CLEAR: "cleared", OnLeave.DELETE: "deleted"}
     ways = {Route.USER: "one by one", Route.JOBS: "by bulk jobs"}
-    return f"mode {face.mode}; who leaves is {leaving[face.on_leave]}; {ways[face.route]}."
+    run = f"{face.kind} run; " if face.ledger else ""
+    return f"{run}mode {face.mode}; who leaves is {leaving[face.on_leave]}; {ways[face.route]}."
 
 
 def _why(face: Face) -> str:
     total = _total(face)
-    return ", ".join(f"{_share(count, total)} {cause}" for cause, count, _ in _causes(face)) if total else ""
+    told = (f"{_share(count, total)} {name}{f': {place}' if place else ''}" for name, count, place in _causes(face))
+    return "; ".join(told) if total else ""
 
 
 def _causes(face: Face) -> list[tuple[str, int, str]]:
-    """Cause, profiles, and its place in the spec where it has one; the most first, the rest as not told apart."""
-    found = [(cause.partition(" "), count) for cause, count in face.causes.items() if count]
-    told = sorted(((name, count, place) for (name, _, place), count in found), key=lambda one: (-one[1], one[0]))
+    """Cause, profiles, and its places in the spec where it has some; the most first, the rest as not told apart."""
+    places = list(dict.fromkeys(one.place for one in face.spec_changes))
+    more = [f"{len(places) - PLACES} more"] if len(places) > PLACES else []
+    where = {UNKNOWN: ("not known", ""), Cause.SPEC.value: (Cause.SPEC.value, ", ".join(places[:PLACES] + more))}
+    found = [(*where.get(cause, (cause, "")), count) for cause, count in face.causes.items() if count]
+    told = sorted(((name, count, place) for name, place, count in found), key=lambda one: (-one[1], one[0]))
     rest = _total(face) - sum(count for _, count, _ in told)
     return [*told, ("data or spec, not told apart", rest, "")] if rest > 0 else told
 

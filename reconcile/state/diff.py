@@ -9,6 +9,7 @@ A table of changes has one row a profile that differs:
 | `kind`                                | `create` (only desired), `update` (both), `leave` (only observed)    |
 | `hash`, `email`, `sid`                | who; `sid` null on `create`, `email` null where only a hash is known |
 | `moved`                               | the profile is the same person under another address                 |
+| `from`                                | hash of the address that a moved profile has at the account          |
 | `holder`                              | sid of another person's profile that has the address now, else null  |
 | `set:x`, `new:x`, `old:x` for a var x | whether it is to be set, and both canonical texts                    |
 | `join:L`, `leave:L` for a list L      | whether the profile is to join or leave it                           |
@@ -36,6 +37,7 @@ def between(desired: Rows, observed: Rows, shape: Shape) -> Rows:
         "email": pairs["d:email"].fill_null(pairs["o:email"]),
         "sid": pairs["o:sid"],
         "moved": (pairs["d:hash"] != pairs["o:hash"]).fill_null(False),  # noqa: FBT003 -- Ibis's own signature
+        "from": ibis.ifelse(pairs["d:hash"] != pairs["o:hash"], pairs["o:hash"], ibis.null("string")),
         "holder": pairs["d:holder"],
     }
     for var in shape.vars:

@@ -66,6 +66,12 @@ class Folder:
             path.unlink()
         return True
 
+    def discard(self, key: str) -> None:
+        """Whatever was there."""
+        with self._told():
+            (self.root / key).unlink(missing_ok=True)
+            (self.root / key).with_suffix(_LOCK).unlink(missing_ok=True)
+
     def list(self, prefix: str) -> Iterator[str]:
         """The files below it."""
         base = self.root / prefix

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -117,6 +117,13 @@ class Objects:
     def delete(self, key: str, *, over: str) -> bool:
         """Emptied: see above."""
         return self.put(key, b"", over=over) is not None
+
+    def discard(self, key: str) -> None:
+        """Whatever was there."""
+        import obstore
+
+        with self._told(), suppress(FileNotFoundError):
+            obstore.delete(self.store, key)
 
     def list(self, prefix: str) -> Iterator[str]:
         """The objects below it that hold something."""

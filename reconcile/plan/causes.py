@@ -1,0 +1,251 @@
+"""Why something differs, from three states: what is wanted, what is there, and what was last applied (the ledger).
+
+    new     first seen: nothing of it was ever applied
+    drift   what is wanted was applied before, and is no longer there: somebody changed the account
+    data    what is wanted has changed, and its definition in the spec has not: the source did, or the clock
+    spec    what is wanted has changed, and so has its definition: the line of the spec is told
+
+Where both the spec and the source have changed, nobody can tell which of them it was, and the spec is named. Where
+nothing was applied and nothing else tells, the cause is not known, and is said to be so. It is one join and digests of
+what differs; without a ledger it is nothing at all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+
+from reconcile.plan.model import Cause, LedgerFace, RunKind, SpecChange
+from reconcile.spec import definitions
+from reconcile.spec.definitions import Changed
+from reconcile.spec.model import Path, Spec
+from reconcile.state import ledger as ledgers
+from reconcile.state.ledger import Ledger
+from reconcile.state.masks import Masks
+from reconcile.state.model import Rows, Shape
+from reconcile.state.workspace import Workspace
+
+UNKNOWN = "unknown"
+_STRONGEST = (Cause.SPEC, Cause.DATA, Cause.DRIFT, Cause.NEW)
+"""Of a profile with several: what somebody reviews first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is known of last time.
+
+    Args:
+        ledger: None where there is none.
+        lacking: why there is none, as a sentence for people.
+    """
+
+    ledger: Ledger | None = None
+    lacking: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Which line of the spec has changed for each var and list, and for who is managed at all; None where none has."""
+
+    vars: Mapping[str, Changed | None]
+    lists: Mapping[str, Changed | None]
+    people: Changed | None
+
+    @classmethod
+    def of(cls, spec: Spec, ledger: Ledger) -> Lines:
+        """By the definitions that were last applied."""
+        made_of, changed = definitions.MadeOf.of(spec), definitions.changed(spec, ledger.definitions)
+
+        def first(fields: Mapping[str, tuple[Path, ...]]) -> dict[str, Changed | None]:
+            return {name: definitions.first(parts, changed) for name, parts in fields.items()}
+
+        return cls(first(made_of.vars), first(made_of.lists), definitions.first(made_of.people, changed))
+
+    def fields(self) -> Iterator[tuple[str, str, Changed]]:
+        """`why:` column, name and line of everything that has changed."""
+        for name, line in self.vars.items():
+            if line is not None:
+                yield f"why:var:{name}", name, line
+        for name, line in self.lists.items():
+            if line is not None:
+                yield f"why:list:{name}", name, line
+
+
+def traced(decided: Rows, ledger: Ledger, lines: Lines, shape: Shape, workspace: Workspace, masks: Masks) -> Rows:
+    """The changes with `why:var:x` and `why:list:L`, and from these their own `cause`.
+
+    Args:
+        decided: see `planner.decide`.
+    """
+    rows = ledgers.salted(decided, workspace, masks)
+    rows = rows.mutate(at=ledgers.key(rows, rows["from"].fill_null(rows["hash"])))
+    before = ledgers.fitted(ledger.rows, shape).rename("b:{name}")
+    rows = rows.left_join(before, rows["at"] == before["b:key"])
+    ours = rows[f"leave:{shape.registry.list}"] | ~rows[f"join:{shape.registry.list}"]
+    case = _Case(rows, rows["b:key"].notnull(), ours & (rows.kind == "update"), lines.people)
+    why: dict[str, Rows] = {}
+    for var in shape.vars:
+        new = ibis.ifelse(rows.kind == "leave", ibis.null("string"), rows[f"new:{var.name}"])
+        wanted = ledgers.digest(rows, var.name, new)
+        why[f"why:var:{var.name}"] = case.cause(
+            rows[f"set:{var.name}"], rows[f"b:v:{var.name}"], wanted, lines.vars.get(var.name)
+        )
+    for one in shape.memberships:
+        flag = rows[f"join:{one.list}"] | rows[f"leave:{one.list}"]
+        why[f"why:list:{one.list}"] = case.cause(
+            flag, rows[f"b:l:{one.list}"], rows[f"join:{one.list}"], lines.lists.get(one.list)
+        )
+    rows = rows.mutate(**why)
+    columns = [*decided.columns, *why]
+    return rows.mutate(cause=_strongest(rows, list(why), case)).select(*columns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What holds of a whole change: whether the ledger knows the profile, and whether it was ours before."""
+
+    rows: Rows
+    known: Rows
+    ours: Rows
+    people: Changed | None
+
+    def cause(self, flag: Rows, before: Rows, wanted: Rows, line: Changed | None) -> Rows:
+        """Of one field that differs where `flag` is true."""
+        moved = "spec" if line is not None else "data"
+        unknown = ibis.literal("spec") if line is not None else ibis.ifelse(self.ours, ibis.null("string"), "new")
+        return ibis.cases(
+            (~flag, ibis.null("string")),
+            (self.rows.kind == "create", ibis.ifelse(self.known, "drift", "new")),
+            (self.rows.kind == "leave", self.leaving()),
+            (before.isnull(), unknown),
+            (before == wanted, "drift"),
+            else_=moved,
+        )
+
+    def leaving(self) -> Rows:
+        """Somebody on our lists who is not wanted: a stranger was put there by hand, everybody else has left."""
+        return ibis.ifelse(self.rows.cause.notnull(), "drift", "spec" if self.people is not None else "data")
+
+    def whole(self) -> Rows:
+        """Of a change in which no field tells: an address that is another, a deletion."""
+        return ibis.cases(
+            (self.rows.kind == "create", ibis.ifelse(self.known, "drift", "new")),
+            (self.rows.kind == "leave", self.leaving()),
+            (self.rows.moved, "data"),
+            else_=ibis.null("string"),
+        )
+
+
+def _strongest(rows: Rows, fields: list[str], case: _Case) -> Rows:
+    told = [(ledgers.any_of([rows[name] == cause.value for name in fields]), cause.value) for cause in _STRONGEST]
+    return ibis.cases(*told, else_=case.whole())
+
+
+def sums(rows: Rows, shape: Shape) -> dict[str, Rows]:
+    """Aggregates of a table of traced changes: rows by cause and kind of action, and fields by cause."""
+    op = ibis.cases((rows["op"] == "delete", "delete"), (rows.kind == "create", "create"), else_="update")
+    cause = rows.cause.fill_null(UNKNOWN)
+    found = {
+        f"op:{kind}:{one}": ((op == kind) & (cause == one)).sum()
+        for kind in ("create", "update", "delete")
+        for one in (*(cause.value for cause in Cause), UNKNOWN)
+    }
+    for kind, name, flag in _flags(rows, shape):
+        why = rows[f"why:{kind}:{name}"].fill_null(UNKNOWN)
+        for one in (*(cause.value for cause in Cause), UNKNOWN):
+            found[f"{kind}:{one}:{name}"] = (flag & (why == one)).sum()
+    return found
+
+
+def _flags(rows: Rows, shape: Shape) -> Iterator[tuple[str, str, Rows]]:
+    for var in shape.vars:
+        yield "var", var.name, rows[f"set:{var.name}"]
+    for one in shape.memberships:
+        yield "list", one.list, rows[f"join:{one.list}"] | rows[f"leave:{one.list}"]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Counts by cause: of changes, of these by kind of action, and of each var and list; and the lines of the spec."""
+
+    causes: Mapping[str, int]
+    by_op: Mapping[str, Mapping[str, int]]
+    vars: Mapping[str, Mapping[str, int]]
+    lists: Mapping[str, Mapping[str, int]]
+    lines: tuple[SpecChange, ...]
+
+
+def told(decided: Rows, lines: Lines, shape: Shape, workspace: Workspace) -> Told:
+    """What a table of traced changes comes to."""
+    found = workspace.one(decided.aggregate(**sums(decided, shape)))
+    counts: dict[str, dict[str, dict[str, int]]] = {"op": {}, "var": {}, "list": {}}
+    total: dict[str, int] = defaultdict(int)
+    for column, count in found.items():
+        kind, first, second = column.split(":", 2)
+        name, cause = (first, second) if kind == "op" else (second, first)
+        if count:
+            counts[kind].setdefault(name, {})[cause] = int(count)
+            total[cause] += int(count) if kind == "op" else 0
+    return Told(dict(total), counts["op"], counts["var"], counts["list"], tuple(_lines(decided, lines, workspace)))
+
+
+def _lines(decided: Rows, lines: Lines, workspace: Workspace) -> Iterator[SpecChange]:
+    """The lines of the spec that changes come from, and how many profiles each has changed, the most first."""
+    by_line: dict[Changed, list[tuple[str, str]]] = {}
+    for column, name, line in lines.fields():
+        if column in decided.columns:
+            by_line.setdefault(line, []).append((column, name))
+    aggregates: dict[str, Any] = {}
+    for at, (line, fields) in enumerate(by_line.items()):
+        flags = [decided[column] == "spec" for column, _ in fields]
+        if line == lines.people:
+            flags.append((decided.kind == "leave") & (decided.cause == "spec"))
+        aggregates[str(at)] = ledgers.any_of(flags).sum()
+    counts = workspace.one(decided.aggregate(**aggregates)) if aggregates else {}
+    made = [
+        SpecChange(
+            place=line.place,
+            what=line.what,
+            changes=int(counts[str(at)] or 0),
+            vars=tuple(name for column, name in fields if column.startswith("why:var:")),
+            lists=tuple(name for column, name in fields if column.startswith("why:list:")),
+        )
+        for at, (line, fields) in enumerate(by_line.items())
+    ]
+    yield from sorted((one for one in made if one.changes), key=lambda one: (-one.changes, one.place, one.what))
+
+
+def kind_of(spec: Spec, memory: Memory) -> RunKind:
+    """Whether the spec has changed since it was last applied in full, or only the data may have."""
+    ledger = memory.ledger
+    return RunKind.DATA if ledger is not None and ledger.spec_digest == spec.digest else RunKind.CONFIG
+
+
+def face_of(ledger: Ledger | None) -> LedgerFace | None:
+    """The ledger as a plan tells of it."""
+    return LedgerFace(run=ledger.run, at=ledger.at, profiles=ledger.profiles) if ledger else None
+
+
+def sentence(causes: Mapping[str, int], lines: tuple[SpecChange, ...]) -> str:
+    """The causes in one line: `98 % spec: specs/groups.yaml:14; 2 % data`. Empty where there is nothing to say."""
+    total = sum(causes.values())
+    if not total:
+        return ""
+    parts = []
+    for cause, count in sorted(causes.items(), key=lambda pair: (-pair[1], pair[0])):
+        if not count:
+            continue
+        places = list(dict.fromkeys(one.place for one in lines)) if cause == Cause.SPEC else []
+        more = f" and {len(places) - 3} more" if len(places) > 3 else ""
+        named = f": {', '.join(places[:3])}{more}" if places else ""
+        parts.append(f"{_share(count, total)} {'not known' if cause == UNKNOWN else cause}{named}")
+    return "; ".join(parts)
+
+
+def _share(count: int, total: int) -> str:
+    share = 100 * count / total
+    return "< 1 %" if share < 1 else f"{min(99, round(share)) if count < total else 100} %"

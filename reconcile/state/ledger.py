@@ -1,0 +1,134 @@
+"""The ledger: of each profile, what was last applied to it and seen to be so. Digests only, of no use to a stranger.
+
+| column | holds |
+|---|---|
+| `key` | digest of the hash of the address |
+| `v:x` for a var x | digest of the canonical text, null included; null where nothing was applied |
+| `l:L` for a list L | whether the profile was put on it, or taken off; null where neither was done |
+
+Digests are SHA-256 with a salt that only who has the account's secret can make: without it neither people nor values,
+however few there are to guess from, can be told from a ledger.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import ibis
+
+from reconcile.state.hashing import sha256
+from reconcile.state.masks import Masks
+from reconcile.state.model import Rows, Shape
+from reconcile.state.workspace import Workspace, arrow
+
+LENGTH = 16
+"""Hex digits of a digest: enough to tell values apart, in a third of the room."""
+_SALT = "ledger salt"
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What was last applied and verified.
+
+    Args:
+        rows: see above.
+        definitions: of the spec that was last applied in full, see `spec.definitions`.
+        spec_digest, run, at: of the same.
+        profiles: how many have a row.
+    """
+
+    rows: Rows
+    definitions: Mapping[str, str]
+    spec_digest: str
+    run: str
+    at: str
+    profiles: int
+
+
+def salt(masks: Masks) -> str:
+    """The salt of an account's ledgers, from the key of its masks."""
+    return hashlib.blake2b(masks.key, digest_size=16, person=b"reconcile.ledger").hexdigest()
+
+
+def fingerprint(masks: Masks) -> str:
+    """Tells whether two ledgers have one salt, and gives it away to nobody."""
+    return hashlib.blake2b(salt(masks).encode(), digest_size=8, person=b"reconcile.lsalt").hexdigest()
+
+
+def salted(rows: Rows, workspace: Workspace, masks: Masks) -> Rows:
+    """The rows with the salt beside each: from a table, so that it is in no statement and in no error."""
+    return rows.cross_join(workspace.store(_SALT, arrow({_SALT: [salt(masks)]}, {_SALT: "string"})))
+
+
+def key(rows: Rows, hashes: Rows) -> Rows:
+    """The `key` of hashes of addresses.
+
+    Args:
+        rows: with a salt, see `salted`.
+    """
+    return sha256(rows[_SALT].concat("#", hashes))[:LENGTH]
+
+
+def digest(rows: Rows, name: str, text: Rows) -> Rows:
+    """The digest of a var's canonical text, null included."""
+    return sha256(rows[_SALT].concat(name, ibis.ifelse(text.isnull(), "-", ibis.literal("=") + text)))[:LENGTH]
+
+
+def columns(shape: Shape) -> list[str]:
+    """The columns of a ledger of this shape but the key."""
+    return [f"v:{var.name}" for var in shape.vars] + [f"l:{one.list}" for one in shape.memberships]
+
+
+def empty(workspace: Workspace, shape: Shape) -> Rows:
+    """A ledger without rows."""
+    types = {name: "bool" if name.startswith("l:") else "string" for name in columns(shape)}
+    types = {"key": "string"} | types
+    return workspace.store("ledger", arrow(dict.fromkeys(types, ()), types))
+
+
+def fitted(rows: Rows, shape: Shape) -> Rows:
+    """A ledger with the columns of a shape: what it has nothing of is null, what is not managed by now is gone."""
+    kinds = {name: "boolean" if name.startswith("l:") else "string" for name in columns(shape)}
+    found = {name: rows[name] if name in rows.columns else ibis.null(kind) for name, kind in kinds.items()}
+    return rows.select("key", **found)
+
+
+def written(before: Rows, actions: Rows, gone: Rows, shape: Shape, workspace: Workspace, masks: Masks) -> Rows:
+    """A ledger after these actions, of which it is known that each is so.
+
+    Args:
+        before: the ledger until now, fitted.
+        actions: a table of upserts, see `plan.actions.table`.
+        gone: `hash` of profiles that were deleted.
+    """
+    rows = salted(actions, workspace, masks)
+    made = rows["kind"] == "create"
+    entries = {"at": key(rows, rows["from"].fill_null(rows["hash"])), "key": key(rows, rows["hash"])}
+    for var in shape.vars:
+        known = rows[f"set:{var.name}"] | made
+        entries[f"v:{var.name}"] = ibis.ifelse(
+            known, digest(rows, var.name, rows[f"new:{var.name}"]), ibis.null("string")
+        )
+    for one in shape.memberships:
+        off = rows[f"leave:{one.list}"] | made
+        entries[f"l:{one.list}"] = ibis.cases(
+            (rows[f"join:{one.list}"], True), (off, False), else_=ibis.null("boolean")
+        )
+    new = rows.select(**entries)
+    away = salted(gone, workspace, masks)
+    kept = before.anti_join(away.select(key=key(away, away["hash"])), "key").rename("b:{name}")
+    both = kept.outer_join(new, kept["b:key"] == new["at"])
+    later = {name: both[name].fill_null(both[f"b:{name}"]) for name in columns(shape)}
+    found = both.select(key=both["key"].fill_null(both["b:key"]), touched=both["at"].notnull(), **later)
+    # Whoever has an address by now is who is there: nobody else's earlier row stays under it.
+    taken = found.filter(found.touched).select("key")
+    return found.filter(found.touched).union(found.filter(~found.touched).anti_join(taken, "key")).drop("touched")
+
+
+def any_of(flags: list[Rows]) -> Rows:
+    """Whether any of these is true; null is not."""
+    return functools.reduce(operator.or_, (flag.fill_null(False) for flag in flags), ibis.literal(value=False))  # noqa: FBT003 -- Ibis's own signature

@@ -1,0 +1,169 @@
+"""The cause of every field of every profile, from three states, equals what a few lines of Python say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import ibis
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from states import SHAPE, Person, table
+
+from reconcile.plan import causes, planner
+from reconcile.plan.causes import Lines
+from reconcile.spec.definitions import Changed
+from reconcile.spec.model import Policy
+from reconcile.state import diff, ledger, values
+from reconcile.state.engines.duckdb import DuckDB
+from reconcile.state.ledger import Ledger
+from reconcile.state.masks import Masks
+from reconcile.state.workspace import Workspace
+
+MASKS = Masks(b"key")
+REGISTRY = SHAPE.registry.list
+PEOPLE = [f"p{number}@example.com" for number in range(6)]
+VARS = {var.name: st.none() | st.sampled_from(["a", "b"]) for var in SHAPE.vars}
+LISTS = st.frozensets(st.sampled_from(["Big", "News"]))
+LINE = Changed(("groups", "big", "where"), None)
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[Workspace]:
+    with DuckDB() as opened:
+        yield opened
+
+
+@dataclass(frozen=True)
+class Three:
+    """What is wanted of a person, what is there, and what was last applied; None for nothing at all."""
+
+    desired: Person | None
+    observed: Person | None
+    before: Person | None
+
+
+def person(email: str, *, ours: bool) -> st.SearchStrategy[Person]:
+    return st.builds(
+        lambda vars_, lists: Person(
+            email, {k: v for k, v in vars_.items() if v}, lists | ({REGISTRY} if ours else frozenset())
+        ),
+        st.fixed_dictionaries(VARS),
+        LISTS,
+    )
+
+
+def three(email: str) -> st.SearchStrategy[Three]:
+    mine = person(email, ours=True)
+    return st.builds(Three, st.none() | mine, st.none() | mine | person(email, ours=False), st.none() | mine)
+
+
+def states(workspace: Workspace, people: list[Three]) -> tuple[object, Ledger]:
+    wanted = table(workspace, "d", [one.desired for one in people if one.desired])
+    there = table(workspace, "o", [one.observed for one in people if one.observed])
+    last = table(workspace, "l", [one.before for one in people if one.before])
+    desired = wanted.drop("sid", "optout")
+    salted = ledger.salted(last, workspace, MASKS)
+    columns = {"key": ledger.key(salted, salted["hash"])}
+    columns |= {f"v:{var.name}": ledger.digest(salted, var.name, salted[var.column]) for var in SHAPE.vars}
+    columns |= {f"l:{one.list}": salted[one.column] for one in SHAPE.memberships}
+    rows = workspace.keep("ledger", salted.select(**columns))
+    changes = diff.between(desired, there, SHAPE)
+    return planner.decide(changes, SHAPE, Policy()), Ledger(rows, {}, "", "run", "now", 0)
+
+
+def expected(one: Three, name: str, line: Changed | None, people: Changed | None) -> str | None:
+    """The cause of a field that differs, said plainly."""
+    if one.desired is None:
+        ours = one.observed is not None and REGISTRY in one.observed.lists
+        return ("spec" if people else "data") if ours else "drift"
+    if one.observed is None:
+        return "drift" if one.before else "new"
+    if one.before is None:
+        return "spec" if line else None if REGISTRY in one.observed.lists else "new"
+    if said(one.before, name) == said(one.desired, name):
+        return "drift"
+    return "spec" if line else "data"
+
+
+def said(person: Person, name: str) -> object:
+    kind, _, word = name.partition(":")
+    return person.vars.get(word) if kind == "var" else word in person.lists
+
+
+@given(people=st.tuples(*map(three, PEOPLE)), spec=st.sets(st.sampled_from(["var:city", "list:Big", "people"])))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_causes_are_what_three_states_say(workspace: Workspace, people: tuple[Three, ...], spec: set[str]) -> None:
+    decided, before = states(workspace, list(people))
+    line = {name: LINE if name in spec else None for name in ("var:city", "list:Big", "people")}
+    lines = Lines({"city": line["var:city"]}, {"Big": line["list:Big"]}, line["people"])
+    traced = causes.traced(decided, before, lines, SHAPE, workspace, MASKS)
+    found = {row["email"]: row for row in workspace.dicts(traced, limit=100)}
+    for one in people:
+        known = next((person for person in (one.desired, one.observed) if person), None)
+        row = found.get(known.email) if known else None
+        if row is None:
+            continue
+        told = set()
+        for name, flag in fields(row):
+            cause = expected(one, name, line.get(name), line["people"]) if flag else None
+            assert row[f"why:{name}"] == cause, (one, name)
+            told |= {cause} if flag else set()
+        if told - {None}:
+            strongest = next(cause for cause in ("spec", "data", "drift", "new") if cause in told)
+            assert row["cause"] == strongest, one
+
+
+def fields(row: dict[str, object]) -> Iterator[tuple[str, object]]:
+    for var in SHAPE.vars:
+        yield f"var:{var.name}", row[f"set:{var.name}"]
+    for one in SHAPE.memberships:
+        yield f"list:{one.list}", row[f"join:{one.list}"] or row[f"leave:{one.list}"]
+
+
+def test_a_ledger_goes_with_who_moves_and_leaves_nobody_behind(workspace: Workspace) -> None:
+    """Two exchange addresses, one is deleted, one is new at an address that somebody left."""
+    before = [Person(f"{name}@x.com", {"city": name}, frozenset({REGISTRY})) for name in "abcd"]
+    _, last = states(workspace, [Three(None, None, one) for one in before])
+    hashes = {name: values.hash_of(f"{name}@x.com") for name in "abcde"}
+    moves = {"b": "a", "a": "b", "e": "c"}  # to <- from
+    rows = [{"hash": hashes[to], "from": hashes[was], "kind": "update"} for to, was in moves.items()]
+    rows.append({"hash": hashes["c"], "from": None, "kind": "create"})
+    actions = actions_of(workspace, rows)
+    gone = workspace.store("gone", actions_table([{"hash": hashes["d"]}], ["hash"]))
+    after = workspace.keep("after", ledger.written(last.rows, actions, gone, SHAPE, workspace, MASKS))
+    found = {row["key"]: row["v:city"] for row in workspace.dicts(after, limit=10)}
+    keys, city = digests(workspace, hashes)
+    assert found == {
+        keys["b"]: city["a"],
+        keys["a"]: city["b"],
+        keys["e"]: city["c"],
+        keys["c"]: city[None],
+    }
+
+
+def actions_of(workspace: Workspace, rows: list[dict[str, object]]) -> object:
+    table = workspace.store("moves", actions_table(rows, ["hash", "from", "kind"]))
+    no, null = ibis.literal(value=False), ibis.null("string")
+    columns = {f"{what}:{var.name}": no if what == "set" else null for var in SHAPE.vars for what in ("set", "new")}
+    columns |= {f"{way}:{one.list}": no for one in SHAPE.memberships for way in ("join", "leave")}
+    return table.mutate(**columns)
+
+
+def actions_table(rows: list[dict[str, object]], names: list[str]) -> object:
+    return pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in names})
+
+
+def digests(workspace: Workspace, hashes: dict[str, str]) -> tuple[dict[str, str], dict[str | None, str]]:
+    rows = workspace.store("names", actions_table([{"n": n, "h": h} for n, h in hashes.items()], ["n", "h"]))
+    salted = ledger.salted(rows, workspace, MASKS)
+    made = salted.select(
+        "n",
+        key=ledger.key(salted, salted.h),
+        city=ledger.digest(salted, "city", salted.n),
+        none=ledger.digest(salted, "city", ibis.null("string")),
+    )
+    found = workspace.dicts(made, limit=10)
+    return {row["n"]: row["key"] for row in found}, {None: found[0]["none"]} | {row["n"]: row["city"] for row in found}
