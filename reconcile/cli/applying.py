@@ -18,6 +18,7 @@ from reconcile.cli.options import (
     Base,
     Env,
     Format,
+    Identity,
     MemoryLimit,
     Profile,
     State,
@@ -52,6 +53,7 @@ def apply(
         ),
     ] = None,
     base: Base = None,
+    identity: Identity = None,
     as_json: AsJson = False,
     state: State = None,
     lock_timeout: Annotated[
@@ -72,7 +74,7 @@ def apply(
     import asyncio
 
     from reconcile import screen
-    from reconcile.plan import archive, guards
+    from reconcile.plan import archive, guards, sealing
 
     allowed, ours = allowances(allow), reconciler(state, memory_limit, workspace)
     approval = _approval(within)
@@ -91,7 +93,7 @@ def apply(
                 raise typer.BadParameter("--var goes with a spec: a plan has its variables in it.")
             if base:
                 raise typer.BadParameter("--base goes with a spec: a plan has been weighed already.")
-            made = archive.read(what)
+            made = archive.read(sealing.opened(what, folder / "plan.rplan", identity))
         with telling.steps(as_json=as_json, profile=profile) as steps:
             doing = functools.partial(ours.apply, made, env=env, allowed=allowed, within=approval, events=steps)
             report = asyncio.run(_heeding(doing, lock_timeout=lock_timeout or 0.0, max_duration=max_duration))

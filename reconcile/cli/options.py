@@ -41,6 +41,14 @@ Base = Annotated[
         metavar="SPEC",
     ),
 ]
+Identity = Annotated[
+    Path | None,
+    typer.Option(
+        "--identity",
+        help="The file with an age identity that a sealed plan is opened with; RECONCILE_AGE_IDENTITY if none.",
+        metavar="FILE",
+    ),
+]
 State = Annotated[
     str | None,
     typer.Option(

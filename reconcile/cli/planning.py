@@ -45,6 +45,14 @@ def plan(
     env: Env = None,
     var: Var = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep the plan in this file, to be applied.")] = None,
+    seal: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--seal",
+            help="Encrypt who is in it to this age recipient; may be repeated. Goes with --out.",
+            metavar="AGE1…",
+        ),
+    ] = None,
     format: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,  # noqa: A002 -- the option's name
     observed: Annotated[
         Path | None, typer.Option("--observed", help="Plan on an observation that `observe` kept in this folder.")
@@ -63,14 +71,20 @@ def plan(
     profile: Profile = False,
 ) -> None:
     """Show what differs between the sources and the account, and what apply would do. Writes nothing to the account."""
+    from reconcile.plan import sealing
+
+    if seal and out is None:
+        raise typer.BadParameter("--seal goes with --out: there is no file to seal.")
     ours = reconciler(state, memory_limit, workspace)
     with scratch(workspace) as folder:
-        path = out or folder / "plan.rplan"
+        path = folder / "plan.rplan" if out is None or seal else out
         loaded, allowed, other = load(spec, env, var), allowances(allow), load(base, env, var) if base else None
         made = planned(
             ours, loaded, path, allowed, observed=observed, as_of=as_of, base=other, as_json=as_json, profile=profile
         )
         telling.show(made, Format.JSON if as_json else format, reveal=reveal, event="plan" if as_json else None)
+        if out is not None and seal:
+            sealing.seal(path, out, seal)
         if out is not None and not as_json and format is Format.TEXT:
             apply_it = f"Apply exactly this with: reconcile apply {out}"
             telling.say(f"Kept in {out}. {'Apply refuses it: see on top.' if made.face.breaches else apply_it}")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconcile.cli import telling
-from reconcile.cli.options import Format, Reveal
+from reconcile.cli import planning, telling
+from reconcile.cli.options import Format, Identity, Reveal
 
 if TYPE_CHECKING:
     from reconcile.plan.model import Plan
@@ -38,14 +38,18 @@ def show(
         list[str] | None, typer.Option("--key", help="Only this person: an address, a sid or a mask (u:7f3a91c2).")
     ] = None,
     format: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,  # noqa: A002 -- the option's name
+    identity: Identity = None,
     reveal: Reveal = False,
 ) -> None:
     """Show a plan file again, or the part of it that is asked for."""
-    from reconcile.plan import archive
+    from reconcile.plan import archive, sealing
 
-    found = archive.read(plan)
     wanted = _wanted(list, field, cause, op, key)
-    telling.show(found, format, reveal=reveal, picked=_picked(found, wanted) if wanted else None)
+    with planning.scratch(None) as folder:
+        # The face of a sealed plan is for everybody.
+        open_it = wanted or reveal or identity
+        found = archive.read(sealing.opened(plan, folder / "plan.rplan", identity) if open_it else plan)
+        telling.show(found, format, reveal=reveal, picked=_picked(found, wanted) if wanted else None)
 
 
 def _wanted(

@@ -24,9 +24,11 @@ from reconcile.plan import actions
 from reconcile.plan.model import FORMAT, Action, Face, Plan, Stage
 from reconcile.state import disk
 
-FACE, BODY = "face.json", "actions.ndjson.zst"
+FACE, BODY, SEALED = "face.json", "actions.ndjson.zst", "actions.ndjson.zst.age"
+"""Members of a plan file; the body is one of the two, see `plan.sealing`."""
 _ROOM = "Free some, or keep the plan elsewhere: --out FILE."
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: equal plans are equal files
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The oldest date a zip can hold: equal plans are equal files."""
 
 
 def write(face: Face, lines: Iterable[bytes | memoryview], path: Path) -> Plan:
@@ -54,7 +56,7 @@ def _write(face: Face, lines: Iterable[bytes | memoryview], file: IO[bytes]) -> 
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         digest = hashlib.sha256()
         with (
-            archive.open(zipfile.ZipInfo(BODY, _EPOCH), "w", force_zip64=True) as body,
+            archive.open(zipfile.ZipInfo(BODY, EPOCH), "w", force_zip64=True) as body,
             # Closed here, also on failure: Arrow complains aloud of a stream that it has to close by itself.
             pa.CompressedOutputStream(pa.PythonFile(body, "w"), "zstd") as packed,
         ):
@@ -64,7 +66,7 @@ def _write(face: Face, lines: Iterable[bytes | memoryview], file: IO[bytes]) -> 
         sealed = face.model_copy(update={"body_digest": digest.hexdigest()})
         sealed = sealed.model_copy(update={"plan_id": identity(sealed)})
         sealed = sealed.model_copy(update={"seal": _seal(sealed)})
-        archive.writestr(zipfile.ZipInfo(FACE, _EPOCH), sealed.model_dump_json(indent=2))
+        archive.writestr(zipfile.ZipInfo(FACE, EPOCH), sealed.model_dump_json(indent=2))
     return sealed
 
 
@@ -88,7 +90,7 @@ def _seal(face: Face) -> str:
 
 
 def read(path: Path) -> Plan:
-    """Open a plan file and make sure that it is whole and its own.
+    """Open a plan file and make sure that it is whole and its own; of a sealed one, its face.
 
     Raises:
         PlanUnusable: no such file, not a plan, damaged, edited, or of another format.
@@ -96,9 +98,8 @@ def read(path: Path) -> Plan:
     try:
         with zipfile.ZipFile(path) as archive:
             face = Face.model_validate_json(archive.read(FACE))
-            digest = hashlib.sha256()
-            for piece in _pieces(archive):
-                digest.update(piece)
+            sealed = SEALED in archive.namelist()
+            body_digest = face.body_digest if sealed else _digest(archive)
     except FileNotFoundError:
         raise _gone(path) from None
     except ValidationError:
@@ -107,7 +108,7 @@ def read(path: Path) -> Plan:
         raise PlanUnusable(f"{path} is not a plan file, or is damaged ({type(error).__name__}).") from None
     if face.format != FORMAT:
         raise _foreign(path)
-    if (face.body_digest, face.plan_id, face.seal) != (digest.hexdigest(), identity(face), _seal(face)):
+    if (face.body_digest, face.plan_id, face.seal) != (body_digest, identity(face), _seal(face)):
         raise PlanUnusable(f"{path} was changed after it was made.", hint="Plan again, and apply that.")
     return Plan(face, path)
 
@@ -144,19 +145,35 @@ def body(plan: Plan, path: Path) -> Path:
     """The plan's body as a file of JSON lines, zstd, for the engine to read."""
     if plan.path is None:
         raise PlanUnusable("This plan was not kept in a file, so its actions are gone.")
-    with zipfile.ZipFile(plan.path) as archive, archive.open(BODY) as packed, path.open("wb") as file:
+    with zipfile.ZipFile(plan.path) as archive, _body(archive) as packed, path.open("wb") as file:
         shutil.copyfileobj(packed, file)
     return path
 
 
+def _body(archive: zipfile.ZipFile) -> IO[bytes]:
+    if BODY not in archive.namelist() and SEALED in archive.namelist():
+        raise PlanUnusable(
+            "This plan is sealed: its face can be read, its actions cannot.",
+            hint="Open it with an identity of one of its recipients: --identity FILE.",
+        )
+    return archive.open(BODY)
+
+
 def _lines(archive: zipfile.ZipFile) -> Iterator[bytes]:
-    with archive.open(BODY) as body:
+    with _body(archive) as body:
         packed = pa.CompressedInputStream(pa.PythonFile(body, "r"), "zstd")
         yield from io.BufferedReader(packed)
 
 
+def _digest(archive: zipfile.ZipFile) -> str:
+    digest = hashlib.sha256()
+    for piece in _pieces(archive):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
 def _pieces(archive: zipfile.ZipFile, size: int = 1 << 20) -> Iterator[bytes]:
-    with archive.open(BODY) as body:
+    with _body(archive) as body:
         packed = pa.CompressedInputStream(pa.PythonFile(body, "r"), "zstd")
         while piece := packed.read(size):
             yield piece

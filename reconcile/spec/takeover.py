@@ -30,13 +30,16 @@ def vars(found: Mapping[str, str | None], columns: Mapping[str, str]) -> tuple[l
         found: the account's vars with their types, None where unknown.
         columns: with their kinds.
 
-    A column fills one var, that of exactly its name before another.
+    A column fills one var, that of exactly its name before another. Of vars that differ only in case, which no spec may
+    have side by side, one is filled.
     """
     sent: dict[str, Sent] = {}
+    taken: set[str] = set()
     for var in sorted(found, key=lambda name: (name not in columns, name)):
         column = naming.same(var, tuple(columns)) if naming.kept_by_sailthru(var) else None
-        if column is None or column in sent:
+        if column is None or column in sent or var.casefold() in taken:
             continue
+        taken.add(var.casefold())
         type_ = found[var]
         sent[column] = Sent(var, column, None if type_ == _TYPES.get(columns[column]) else type_)
     known = {one.var for one in sent.values()}

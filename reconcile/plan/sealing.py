@@ -1,0 +1,122 @@
+"""Plans whose body only some can read: the face stays open, the actions are encrypted to age recipients.
+
+A face may lie about as a CI artefact; the body names people. Sealed, the file may go where the face may. Whoever holds
+an identity opens it again, and it is the same plan, with the same id.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from reconcile.errors import PlanUnusable
+from reconcile.plan.archive import BODY, EPOCH, FACE, SEALED
+from reconcile.state import disk
+
+IDENTITY = "RECONCILE_AGE_IDENTITY"
+"""The variable that holds an identity, `AGE-SECRET-KEY-1…`, where no file is named."""
+_INSTALL = "It takes `pip install 'sailthru-reconcile[seal]'`."
+
+
+def seal(plan: Path, to: Path, recipients: Sequence[str]) -> None:
+    """Write a plan anew with its body encrypted, all or nothing.
+
+    Args:
+        plan: a plan file that is not sealed.
+        to: where to; may be where it is.
+        recipients: public keys of age, `age1…`.
+
+    Raises:
+        PlanUnusable: one is no public key, or the library is not installed.
+    """
+    age = _age()
+    try:
+        keys = [age.x25519.Recipient.from_str(one.strip()) for one in recipients]
+    except age.RecipientError:
+        raise PlanUnusable("A recipient is no public key of age.", hint="It begins with age1: --seal age1…") from None
+    with _replaced(to) as file, zipfile.ZipFile(plan) as plain, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as made:
+        with plain.open(BODY) as body, made.open(zipfile.ZipInfo(SEALED, EPOCH), "w", force_zip64=True) as sealed:
+            age.encrypt_io(body, sealed, keys)
+        made.writestr(zipfile.ZipInfo(FACE, EPOCH), plain.read(FACE))
+
+
+def opened(plan: Path, to: Path, identities: Path | None) -> Path:
+    """The plan with its body readable: the file itself where it was not sealed, else a copy at `to`.
+
+    Args:
+        identities: a file of age identities; the variable `RECONCILE_AGE_IDENTITY` when None.
+
+    Raises:
+        PlanUnusable: there is no identity, or none that it was sealed to.
+    """
+    if not is_sealed(plan):
+        return plan
+    age, keys = _age(), _identities(identities)
+    with _replaced(to) as file, zipfile.ZipFile(plan) as sealed, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as made:
+        with sealed.open(SEALED) as body, made.open(zipfile.ZipInfo(BODY, EPOCH), "w", force_zip64=True) as plain:
+            try:
+                age.decrypt_io(body, plain, keys)
+            except age.DecryptError:
+                raise PlanUnusable(
+                    f"{plan} was not sealed to this identity, or is damaged.",
+                    hint="Use an identity of one of its recipients, or plan again.",
+                ) from None
+        made.writestr(zipfile.ZipInfo(FACE, EPOCH), sealed.read(FACE))
+    return to
+
+
+def is_sealed(plan: Path) -> bool:
+    """Whether a file is a plan with a sealed body; False for what is no plan at all."""
+    try:
+        with zipfile.ZipFile(plan) as archive:
+            return SEALED in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _identities(file: Path | None) -> list[Any]:
+    age = _age()
+    if file is not None:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise PlanUnusable(f"The identity {file} cannot be read: {error.strerror}.") from None
+    else:
+        text = os.environ.get(IDENTITY, "")
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    try:
+        found = [age.x25519.Identity.from_str(line) for line in lines]
+    except age.IdentityError:
+        raise PlanUnusable("An identity of age cannot be read.", hint="It begins with AGE-SECRET-KEY-1.") from None
+    if not found:
+        raise PlanUnusable(
+            "This plan is sealed, and there is no identity to open it with.",
+            hint=f"Name its file (--identity FILE), or set {IDENTITY}.",
+        )
+    return found
+
+
+def _age() -> Any:
+    try:
+        import pyrage
+    except ImportError:
+        raise PlanUnusable("Sealed plans need the library pyrage, which is not installed.", hint=_INSTALL) from None
+    return pyrage
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` when it is whole, readable by its owner alone."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.sealing")
+    try:
+        with disk.writing("the plan", path):
+            with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b") as file:
+                yield file
+            shutil.move(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
