@@ -37,7 +37,7 @@ def _group(one: GroupPreview, *, reveal: bool) -> Iterator[str]:
     if one.asks:
         yield ""
         yield from _asks(one)
-    yield from _samples(one.samples, reveal=reveal, nobody="Nobody is in it.")
+    yield from _samples(one.samples, reveal=reveal) if one.members else ("", "Nobody is in it.")
 
 
 def _asks(one: GroupPreview) -> Iterator[str]:
@@ -73,7 +73,7 @@ def _property(one: PropertyPreview, *, reveal: bool) -> Iterator[str]:
     goes = [f"var {name}" for name in one.vars] + [f"group {name}" for name in one.groups]
     yield f"  used by {', '.join(goes) if goes else 'no var and no rule'}"
     yield from _frequent(one, reveal=reveal)
-    yield from _samples(one.samples, reveal=reveal, nobody="Nobody has it.")
+    yield from _samples(one.samples, reveal=reveal) if one.filled else ("", "Nobody has it.")
 
 
 def _frequent(one: PropertyPreview, *, reveal: bool) -> Iterator[str]:
@@ -90,9 +90,8 @@ def _frequent(one: PropertyPreview, *, reveal: bool) -> Iterator[str]:
     )
 
 
-def _samples(samples: Samples, *, reveal: bool, nobody: str) -> Iterator[str]:
+def _samples(samples: Samples, *, reveal: bool) -> Iterator[str]:
     if not samples.rows:
-        yield from ("", nobody)
         return
     shown = [reveal and not field.pii for field in samples.fields]
     head = ["", *(field.name for field in samples.fields)]

@@ -275,7 +275,7 @@ class _Book:
         where = page.at(node.start_mark.line, node.start_mark.column)
         self.nodes += 1
         if len(path) > DEEPEST or self.nodes > MOST_NODES:
-            self.problems.append(Problem("the spec is nested too deeply, or too large", where))
+            self._spoil(path, Problem("the spec is nested too deeply, or too large", where))
             return None
         # YAML puts a value that is not there somewhere behind its key: the key is the better place.
         if node.start_mark.index < node.end_mark.index:

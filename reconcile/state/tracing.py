@@ -127,7 +127,8 @@ def _traced(spec: Spec, found: People, known: Known, rows: Rows, workspace: Work
 def _properties(spec: Spec, row: Mapping[str, Any], rows: Rows) -> Iterator[Fact]:
     pii = links.reached_by_pii(spec)
     for name, prop in spec.properties.items():
-        yield Fact(name, _how(spec, prop, row, name), str(rows[name].type()), row[name], name in pii)
+        kind = values.kind_of(rows[name]) or rows[name].type()
+        yield Fact(name, _how(spec, prop, row, name), str(kind), row[name], name in pii)
 
 
 def _columns(spec: Spec, row: Mapping[str, Any], rows: Rows) -> Iterator[Fact]:

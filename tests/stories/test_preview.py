@@ -12,6 +12,7 @@ from desk import PLANTED, Desk
 from world import shop
 
 import reconcile as rc
+from reconcile import screen
 from reconcile.simulator import Simulator
 from reconcile.state.previews import Preview
 
@@ -35,6 +36,7 @@ groups:
   spenders: {list: Spenders, where: "spent >= 10 and city is not null"}
   vip: {list: VIP, members: {source: vips}, in: spenders, holdout: {percent: 50.0, salt: a}}
   loud: {list: Loud, rules: {all: [{in: spenders}, {none: [{property: city, op: in, value: [Rome, Oslo]}]}]}}
+  nobody: {list: Nobody, where: spent > 1000}
 exclude_from_all: staff
 """
 CITIES = ["Rome"] * 6 + ["Oslo"] * 5 + ["Office"] * 5 + ["Bern"] * 4 + [""] * 10
@@ -143,6 +145,16 @@ groups:
     assert found.nowhere == 0
     with pytest.raises(rc.CredentialsRefused, match="SALT"):
         rc.Reconciler(environ={}).groups(spec)
+
+
+def test_nobody_is_told_only_where_there_is_nobody(look: Look) -> None:
+    told = {name: list(screen.preview(look(name, limit=0), reveal=False)) for name in ("spenders", "nobody", "phone")}
+    assert {name: ("Nobody is in it." in lines, lines[-1]) for name, lines in told.items()} == {
+        "spenders": (False, "  ! 1 in people: malformed e-mail address"),
+        "nobody": (True, "  ! 1 in people: malformed e-mail address"),
+        "phone": (False, "  ! 1 in people: malformed e-mail address"),
+    }
+    assert "For example" not in "".join(told["spenders"] + told["phone"])
 
 
 def test_private_values_take_reveal_and_pii_is_never_shown(look: Look) -> None:
