@@ -13,8 +13,11 @@ from reconcile.plan.model import (
     Cost,
     Counts,
     Face,
+    LedgerFace,
     ListFace,
+    RunKind,
     Sample,
+    SpecChange,
     Transition,
     VarFace,
 )
@@ -71,6 +74,7 @@ def full(**more: Any) -> Face:
             leave=38_412,
             change=12_000,
             fields={"tier": 9_310, "city": 2_700, "agent": 4},
+            causes={"spec": 49_100, "data": 2_516},
         ),
         ListFace(
             name="High Value Customers", new=False, before=8_120, join=640, leave=12, change=310, fields={"tier": 310}
@@ -146,7 +150,14 @@ def full(**more: Any) -> Face:
         "environment": "staging",
         "variables": {"big_spender": 500},
         "counts": Counts(create=3_116, update=61_400, unlist=31, moved=42, delete=71, unchanged=433_413),
-        "causes": {"spec specs/groups.yaml:14": 59_800, "data": 4_601, "drift": 186},
+        "causes": {"spec": 59_800, "data": 4_601, "drift": 186},
+        "spec_changes": (
+            SpecChange(
+                place="specs/groups.yaml:14", what="groups.newsletter.where", changes=59_800, lists=("Newsletter",)
+            ),
+        ),
+        "kind": RunKind.CONFIG,
+        "ledger": LedgerFace(run="4f1c", at="2026-02-28T09:00:00+00:00", profiles=498_000),
         "lists": lists,
         "vars": vars_,
         "breaches": breaches,
@@ -195,7 +206,7 @@ def named(names: list[str]) -> Face:
     return full(
         environment=two,
         variables={one: two, two: three},
-        causes={f"spec {one}": 3, two or "data": 2},
+        spec_changes=(SpecChange(place=one, what=two, changes=3, vars=(three,), lists=(one,)),),
         lists=(
             ListFace(name=one, new=True, before=0, join=30, leave=0),
             ListFace(name=two, new=False, before=90, join=0, leave=20, change=40, fields={three: 30, one: 2}),

@@ -31,6 +31,7 @@ _COMMANDS = (
     observing.observe,
     planning.plan,
     showing.show,
+    showing.diff,
     commenting.comment,
     tracing.groups,
     tracing.preview,

@@ -1,7 +1,8 @@
-"""`show`: a plan file again, or the part of it that is asked for."""
+"""`show` and `diff`: a plan file again, the part of it that is asked for, and two beside each other."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from reconcile.plan.picking import Picked, Wanted
 
 _UNKEYED = "The account's secret is not set here, so people have other masks than in the plan's samples."
+
+
+class DiffFormat(StrEnum):
+    """The forms two plans are compared in."""
+
+    TEXT = "text"
+    JSON = "json"
+
 
 PlanPath = Annotated[Path, typer.Argument(help="A plan file.")]
 
@@ -50,6 +59,28 @@ def show(
         open_it = wanted or reveal or identity
         found = archive.read(sealing.opened(plan, folder / "plan.rplan", identity) if open_it else plan)
         telling.show(found, format, reveal=reveal, picked=_picked(found, wanted) if wanted else None)
+
+
+def diff(
+    first: Annotated[Path, typer.Argument(help="The plan that was looked at.")],
+    second: Annotated[Path, typer.Argument(help="The plan that is asked about.")],
+    format: Annotated[DiffFormat, typer.Option("--format", help="How to show it.")] = DiffFormat.TEXT,  # noqa: A002 -- the option's name
+    identity: Identity = None,
+) -> None:
+    """Show what the second plan does that the first does not, in counts."""
+    from reconcile import screen
+    from reconcile.plan import answers, archive, comparing, explain, sealing
+    from reconcile.state.engines.duckdb import DuckDB
+
+    with DuckDB() as workspace:
+        copies = (workspace.folder / "first.rplan", workspace.folder / "second.rplan")
+        opened = (sealing.opened(path, to, identity) for path, to in zip((first, second), copies, strict=True))
+        plans = [archive.read(path) for path in opened]
+        view = answers.difference(comparing.between(plans[0], plans[1], workspace))
+    if format is DiffFormat.JSON:
+        screen.event("diff", **explain.as_json(view))
+    else:
+        screen.lines(explain.text(view))
 
 
 def _wanted(

@@ -14,7 +14,6 @@ from typing import Any
 from reconcile.plan import causes, guards, people
 from reconcile.plan.model import Face, Plan, RunKind
 from reconcile.plan.people import Row
-from reconcile.plan.picking import Picked
 from reconcile.spec.model import Mode
 from reconcile.state.identity import TAKEN
 
@@ -55,63 +54,17 @@ def view(plan: Plan, *, reveal: bool = False) -> View:
         Section("One by one" if reveal else "For example", tuple(rows)),
         Section("Left out of the plan", tuple(_left_out(face))),
         Section("Variables", tuple(Row(" ", name, str(value)) for name, value in sorted(face.variables.items()))),
-        Section("Sources", tuple(Row(" ", one.name, _counted(one.rows, "row")) for one in face.sources)),
+        Section("Sources", tuple(Row(" ", one.name, counted(one.rows, "row")) for one in face.sources)),
         Section("Cost of apply", tuple(_cost(face))),
     )
     return View(
-        blocked=tuple(_blocked(face)),
-        heading=f"Plan {face.plan_id} for {face.account.name} at {face.account.url} ({_how(face)})",
+        blocked=tuple(blocked(face)),
+        heading=f"Plan {face.plan_id} for {face.account.name} at {face.account.url} ({how(face)})",
         notes=(*notes(face), *_journeys(face)),
         sections=tuple(section for section in sections if section.rows),
         summary=summary(face),
         details=face.model_dump(mode="json"),
     )
-
-
-def asked(plan: Plan, picked: Picked, *, reveal: bool = False) -> View:
-    """The part of a plan that somebody asked for."""
-    face, hidden = plan.face, people.pii(plan.face)
-    rows = [people.as_is(one, hidden) if reveal else people.masked(one, picked.masks) for one in picked.shown]
-    if picked.count > len(rows):
-        rows.append(Row(" ", f"and {picked.count - len(rows):,} more", ""))
-    by_cause = {cause or "not known": count for cause, count in picked.causes.items()}
-    sections = (
-        Section("Actions", tuple(Row(" ", op.value, f"{count:,}") for op, count in picked.ops.items())),
-        Section("Causes", tuple(Row(" ", cause, f"{count:,}") for cause, count in by_cause.items())),
-        Section("Lists", tuple(Row("~", name, _moving(*moves)) for name, moves in picked.lists.items())),
-        Section("Vars", tuple(Row("~", name, f"changed for {count:,}") for name, count in picked.fields.items())),
-        Section("One by one", tuple(rows)),
-    )
-    total = face.counts.total + len(face.new_lists)
-    told = f"Asked for: {_question(picked, reveal=reveal)}. {picked.count:,} of {_counted(total, 'action')}."
-    return View(
-        blocked=tuple(_blocked(face)),
-        heading=f"Plan {face.plan_id} for {face.account.name} at {face.account.url} ({_how(face)})",
-        notes=(),
-        sections=tuple(section for section in sections if section.rows),
-        summary=told,
-        details={
-            "plan_id": face.plan_id,
-            "count": picked.count,
-            "ops": {op.value: count for op, count in picked.ops.items()},
-            "causes": by_cause,
-            "lists": {name: {"join": join, "leave": leave} for name, (join, leave) in picked.lists.items()},
-            "vars": dict(picked.fields),
-            "actions": [asdict(row) for row in rows],
-        },
-    )
-
-
-def _question(picked: Picked, *, reveal: bool) -> str:
-    wanted = picked.wanted
-    kinds = (
-        ("list", wanted.lists),
-        ("field", wanted.fields),
-        ("cause", wanted.causes),
-        ("op", wanted.ops),
-        ("key", wanted.keys if reveal else picked.people),
-    )
-    return ", and ".join(f"{what} {' or '.join(words)}" for what, words in kinds if words)
 
 
 def _why(face: Face) -> Iterator[Row]:
@@ -132,7 +85,8 @@ def _why(face: Face) -> Iterator[Row]:
         yield Row("~", one.place, f"{one.what}: {_profiles(one.changes)}")
 
 
-def _how(face: Face) -> str:
+def how(face: Face) -> str:
+    """Mode and environment."""
     return f"mode {face.mode}" + (f", environment {face.environment}" if face.environment else "")
 
 
@@ -168,10 +122,11 @@ def as_json(view: View) -> dict[str, Any]:
 
 
 def _profiles(count: int) -> str:
-    return _counted(count, "profile")
+    return counted(count, "profile")
 
 
-def _counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
+    """`1 list`, `2 lists`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
@@ -182,7 +137,8 @@ def _first(lines: Sequence[str], *, head: str, item: str) -> Iterator[str]:
         yield ""
 
 
-def _blocked(face: Face) -> Iterator[str]:
+def blocked(face: Face) -> Iterator[str]:
+    """What blocks a plan, in lines."""
     count = len(face.breaches)
     if count:
         told = "a guard is" if count == 1 else f"{count} guards are"
@@ -236,7 +192,7 @@ def _journeys(face: Face) -> Iterator[str]:
 
 def _age(seconds: int) -> str:
     minutes = seconds // 60
-    return _counted(minutes, "minute") if minutes < 120 else f"{minutes / 60:,.1f} hours"
+    return counted(minutes, "minute") if minutes < 120 else f"{minutes / 60:,.1f} hours"
 
 
 def _hands(face: Face) -> Iterator[str]:
@@ -247,7 +203,7 @@ def _hands(face: Face) -> Iterator[str]:
         yield f"Addresses change hands: {_profiles(counts.room)} will make room for other people first{told}."
     if counts.adopted:
         yield (
-            f"{_counted(counts.adopted, 'new e-mail address')} had a profile of its own: that one is theirs from now "
+            f"{counted(counts.adopted, 'new e-mail address')} had a profile of its own: that one is theirs from now "
             "on, and the one they had is treated as one that left. Two profiles are never merged."
         )
     taken = sum(one.count for one in face.invalid if one.reason == TAKEN)
@@ -298,14 +254,15 @@ def _lists(face: Face) -> Iterator[Row]:
     for one in face.lists:
         if not (one.new or one.join or one.leave):
             continue
-        moves = _moving(one.join, one.leave)
-        told = f"{one.before:,} → {_counted(one.after, 'member')}" + (f" ({moves})" if moves else "")
+        moves = moving(one.join, one.leave)
+        told = f"{one.before:,} → {counted(one.after, 'member')}" + (f" ({moves})" if moves else "")
         told += ", to create" if one.new else ""
         told += "; everybody we manage" if one.name == face.registry else ""
         yield Row("+" if one.new else "~", one.name, told)
 
 
-def _moving(join: int, leave: int) -> str:
+def moving(join: int, leave: int) -> str:
+    """How many join and leave, as far as any do."""
     return ", ".join(f"{count:,} {word}" for word, count in (("join", join), ("leave", leave)) if count)
 
 
@@ -325,7 +282,7 @@ def _left_out(face: Face) -> Iterator[Row]:
 
 def _cost(face: Face) -> Iterator[Row]:
     for name, calls in face.cost.calls.items():
-        yield Row(" ", name, _counted(calls, "call"))
+        yield Row(" ", name, counted(calls, "call"))
     if face.cost.calls:
         minutes = face.cost.minutes
         told = "under a minute" if minutes < 1 else f"about {minutes:,.0f} minutes"

@@ -25,7 +25,7 @@ from reconcile.state.model import Rows
 SHOWN = 50
 """Actions shown one by one."""
 
-_LINE = actions.LINE | {
+LINE = actions.LINE | {
     "sid": "VARCHAR",
     "kind": "VARCHAR",
     "cause": "VARCHAR",
@@ -33,6 +33,7 @@ _LINE = actions.LINE | {
     "to": "VARCHAR",
     "was": "MAP(VARCHAR, VARCHAR)",
 }
+"""What the engine needs to know to read all of a body's lines."""
 
 
 class Op(StrEnum):
@@ -107,7 +108,7 @@ def pick(plan: Plan, wanted: Wanted, masks: Masks, workspace: DuckDB) -> Picked:
     Raises:
         PlanUnusable: the plan was not kept in a file.
     """
-    lines = workspace.json_lines(archive.body(plan, workspace.folder / "asked.ndjson.zst"), _LINE)
+    lines = workspace.json_lines(archive.body(plan, workspace.folder / "asked.ndjson.zst"), LINE)
     conditions = [*_conditions(wanted, lines), *_persons(wanted.keys, lines, masks, workspace)]
     rows = lines.filter(functools.reduce(operator.and_, conditions)) if conditions else lines
     flags = _flags(rows, plan.face)
@@ -128,12 +129,12 @@ def pick(plan: Plan, wanted: Wanted, masks: Masks, workspace: DuckDB) -> Picked:
 
 
 def _conditions(wanted: Wanted, lines: Rows) -> list[Rows]:
-    ops = _ops(lines)
+    kinds_of = ops(lines)
     kinds = (
         [(lines["lists"].contains(name).fill_null(False)) | (lines["list"] == name) for name in wanted.lists],  # noqa: FBT003 -- Ibis's own signature
         [lines["vars"].contains(name).fill_null(False) for name in wanted.fields],  # noqa: FBT003 -- the same
         [lines["cause"] == cause for cause in wanted.causes],
-        [ops[op] for op in wanted.ops],
+        [kinds_of[op] for op in wanted.ops],
     )
     return [functools.reduce(operator.or_, words) for words in kinds if words]
 
@@ -160,7 +161,8 @@ def _hashes(masked: set[str], lines: Rows, masks: Masks, workspace: DuckDB) -> l
     return found
 
 
-def _ops(lines: Rows) -> dict[Op, Rows]:
+def ops(lines: Rows) -> dict[Op, Rows]:
+    """Of which kinds a line's action is."""
     op, kind = lines["op"], lines["kind"]
     moved = lines["moved"].fill_null(False)  # noqa: FBT003 -- Ibis's own signature
     upsert = op == "upsert"
@@ -178,7 +180,7 @@ def _ops(lines: Rows) -> dict[Op, Rows]:
 def _flags(rows: Rows, face: Face) -> dict[tuple[str, str], Rows]:
     """What is counted, under keys that no list or var can take from another."""
     flags: dict[tuple[str, str], Any] = {("all", ""): rows["op"].notnull()}
-    flags |= {("op", op): flag for op, flag in _ops(rows).items()}
+    flags |= {("op", op): flag for op, flag in ops(rows).items()}
     flags |= {("cause", cause): rows["cause"] == cause for cause in Cause}
     flags["cause", ""] = rows["cause"].isnull() & (rows["op"] == "upsert")
     flags |= {("field", one.name): rows["vars"].contains(one.name) for one in face.vars}

@@ -54,7 +54,7 @@ def page(plan: Plan, *, reveal: bool = False) -> Page:
 
 
 def asked(plan: Plan, view: View) -> Page:
-    """The part of a plan that somebody asked for, see `explain.asked`."""
+    """The part of a plan that somebody asked for, see `answers.asked`."""
     face = plan.face
     return Page(
         tone=Tone.LOOKS,
@@ -168,20 +168,26 @@ def _changes(face: Face) -> Iterator[Part]:
     """What changes: by list, cause and field."""
     lists = sorted((one for one in face.lists if _touched(one)), key=lambda one: _risk(one, face))
     total = _total(face)
-    columns = ("List", "Join#", "Change#", "Leave#", "Now → after#", "Fields")
+    columns = ("List", "Join#", "Change#", "Leave#", "Now → after#", "Fields", "Why")
     note = "Riskiest first: lists that are blocked, then by the share of members who leave, then who join."
     part = _part("lists", "Lists", columns, (_list(one, face) for one in lists), note)
     yield replace(part, flows=tuple(_flow(one, face) for one in lists[:ROWS]))
     causes = _causes(face)
     rows = ((cause, f"{count:,}", _share(count, total), place) for cause, count, place in causes)
-    yield replace(
-        _part("causes", "Why", ("Cause", "Profiles#", "Share#", "Where"), rows),
-        share=tuple(_percent(count, total) for _, count, _ in causes),
-    )
+    part = _part("causes", "Why", ("Cause", "Profiles#", "Share#", "Where"), rows, _untold(face))
+    yield replace(part, share=tuple(_percent(count, total) for _, count, _ in causes))
+    lines = sorted(face.spec_changes, key=lambda one: (-one.changes, one.place))
+    rows = ((one.place, one.what, f"{one.changes:,}", ", ".join((*one.lists, *one.vars))) for one in lines)
+    yield _part("spec", "Lines of the spec that changed", ("Line", "What", "Profiles#", "Lists and fields"), rows)
     fields = [one for one in face.vars if one.set or one.cleared]
     told = ((one.name, str(one.type), f"{one.set:,}", f"{one.cleared:,}") for one in fields)
     yield _part("fields", "Fields", ("Field", "Type", "Set#", "Cleared#"), told)
     yield _transitions(face)
+
+
+def _untold(face: Face) -> str:
+    """Why causes are not known, where they are not."""
+    return f"Not told apart: {face.no_ledger}. The plan is right without." if face.no_ledger else ""
 
 
 def _touched(one: ListFace) -> bool:
@@ -201,7 +207,9 @@ def _list(one: ListFace, face: Face) -> tuple[str, ...]:
     few = sum(count < SMALL for _, count in fields)
     told += [f"{few} more, < {SMALL} each"] if few else []
     moves = (f"{count:,}" if count else "" for count in (one.join, one.change, one.leave))
-    return (name, *moves, f"{one.before:,} → {one.after:,}", ", ".join(told))
+    causes = sorted(one.causes.items(), key=lambda cause: (-cause[1], cause[0]))
+    why = ", ".join(f"{cause} {_share(count, sum(one.causes.values()))}" for cause, count in causes if count)
+    return (name, *moves, f"{one.before:,} → {one.after:,}", ", ".join(told), why)
 
 
 def _flow(one: ListFace, face: Face) -> Flow:

@@ -10,7 +10,7 @@ import plans
 import pytest
 
 import reconcile as rc
-from reconcile.plan import explain, picking
+from reconcile.plan import answers, explain, picking
 from reconcile.plan.picking import Op, Picked, Wanted
 from reconcile.state.engines.duckdb import DuckDB
 
@@ -28,7 +28,7 @@ def pick(plan: rc.Plan, workspace: DuckDB, **wanted: tuple[str, ...]) -> Picked:
 
 
 def who(plan: rc.Plan, picked: Picked) -> set[str]:
-    view = explain.asked(plan, picked, reveal=True)
+    view = answers.asked(plan, picked, reveal=True)
     return {row.name for section in view.sections if section.title == "One by one" for row in section.rows}
 
 
@@ -84,7 +84,7 @@ def test_everything_is_counted(plan: rc.Plan, workspace: DuckDB) -> None:
 
 def test_nobody_is_shown_who_was_asked_for(plan: rc.Plan, workspace: DuckDB) -> None:
     picked = pick(plan, workspace, keys=("dan@example.com", "cyd@example.com"))
-    view = explain.asked(plan, picked)
+    view = answers.asked(plan, picked)
     told = "\n".join(explain.text(view)) + orjson.dumps(explain.as_json(view)).decode()
     assert not PEOPLE.search(told)
     assert plans.MASKS.person("dan@example.com") in told
@@ -98,7 +98,7 @@ def test_only_the_first_are_shown_and_the_rest_is_counted(
     monkeypatch.setattr(picking, "SHOWN", 2)
     picked = pick(plan, workspace, ops=(Op.UPDATE,))
     assert (picked.count, len(picked.shown)) == (3, 2)
-    assert "and 1 more" in "\n".join(explain.text(explain.asked(plan, picked)))
+    assert "and 1 more" in "\n".join(explain.text(answers.asked(plan, picked)))
 
 
 @pytest.mark.parametrize(

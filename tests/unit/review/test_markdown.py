@@ -95,17 +95,26 @@ def test_what_is_left_out_is_left_out_in_the_stated_order(face: Face) -> None:
 def test_blocks_and_deletions_come_before_anything_else(face: Face) -> None:
     found = told(face)
     order = ["Blocked: 2 guards", "How many", "Why", "What to do", "Blocked by removals", "--allow deletions=71"]
-    order += ["71 profiles will be deleted for good", "Side effect: 39,114 joins", "### Lists", "### Why", "### Fields"]
+    order += [
+        "71 profiles will be deleted for good",
+        "Side effect: 39,114 joins",
+        "### Lists",
+        "### Why",
+        "### Lines of the spec that changed",
+        "### Fields",
+    ]
     order += ["### From which value to which", "<summary>Samples", "### Sources", "### Guards", "### Cost of apply"]
     at = [found.index(word) for word in order]
     assert at == sorted(at)
     assert "    --allow removals:Newsletter=38412\n" in found, "to be copied as it is"
-    assert "93 % spec" in found
+    assert "93 % spec: specs/groups.yaml:14; 7 % data; &#60; 1 % drift" in found
+    assert "config run; mode sync" in found
+    assert "| specs/groups.yaml:14 | groups.newsletter.where | 59,800 | Newsletter |" in found
 
 
 def test_lists_stand_by_their_risk(face: Face) -> None:
     cells = pages.cells(told(face), "Lists")
-    names = cells[6::6]
+    names = cells[7::7]
     assert names == [
         "Newsletter",
         "Lapsed",
@@ -113,9 +122,10 @@ def test_lists_stand_by_their_risk(face: Face) -> None:
         "reconcile: managed (everybody we manage)",
         "Winter Sale 2026 (new)",
     ]
-    newsletter = cells[6:12]
+    newsletter = cells[7:14]
     assert newsletter[1:5] == ["1,204", "12,000", "38,412", "412,900 → 375,692"]
     assert newsletter[5] == "tier 9,310 (2 %), city 2,700 (< 1 %), 1 more, < 10 each"
+    assert newsletter[6] == "spec 95 %, data 5 %"
 
 
 def test_small_groups_have_no_number(face: Face) -> None:
