@@ -35,7 +35,7 @@ from reconcile.state import observed as reading
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.gathering import Gathering
 from reconcile.state.masks import Masks
-from reconcile.state.model import Observable, Progress, Silent
+from reconcile.state.model import Export, Observable, Progress, Silent
 from reconcile.state.workspace import Workspace
 
 LOCAL = Path(".reconcile")
@@ -302,6 +302,7 @@ class Reconciler:
         *,
         as_of: datetime | None = None,
         account: bool = True,
+        observed: Path | None = None,
         reveal: bool = False,
         progress: Progress | None = None,
     ) -> Explanation:
@@ -310,6 +311,7 @@ class Reconciler:
         Args:
             name: a key or an address, that of a profile which no source has any more too.
             account: look at the person at the account, and at whoever has their address, by a typed call each.
+            observed: an observation kept by `observe`, to find a profile by the id that it keeps.
 
         Raises:
             SpecInvalid, SourceUnavailable, AccountUnavailable, CredentialsRefused: see `errors`.
@@ -325,12 +327,15 @@ class Reconciler:
             if not account or address is None:
                 return Explanation(masks, traces)
             wanted = desired.of(spec, found, known)
-            async with self._account(spec.account, spec.policy, workspace.folder) as (there, _):
-                around = await circle.around(there, wanted, found, workspace, address)
+            async with self._near(spec, workspace.folder, observed) as (there, registry):
+                around = await circle.around(there, wanted, found, workspace, address, registry)
             if not traces and around.name:
                 traces = tracing.trace(gathering, found, known, around.name)
-            foretold = foretelling.foretell(around, planner.hands(wanted, spec, workspace, masks))
-            return Explanation(masks, traces, around, foretold)
+            last = ledgers.recall(
+                self._store(spec.state), spec.account.name, spec.environment, wanted.shape, masks, workspace
+            )
+            foretold = foretelling.foretell(around, planner.hands(wanted, spec, workspace, masks), spec, last)
+            return Explanation(masks, traces, around, observed is not None, foretold)
 
     @contextmanager
     def _gathering(
@@ -399,6 +404,19 @@ class Reconciler:
             return
         async with self._account(spec.account, spec.policy, folder) as (live, masks):
             yield _Look(observation.Kept(kept, found, live), masks, found.account, found.taken_at)
+
+    @asynccontextmanager
+    async def _near(
+        self, spec: Spec, folder: Path, kept: Path | None
+    ) -> AsyncIterator[tuple[Observable, Export | None]]:
+        """The account, to look at single people, and the registry's export of a kept observation."""
+        if kept is None:
+            async with self._account(spec.account, spec.policy, folder) as (account, _):
+                yield account, None
+            return
+        async with self._kept(spec, folder, kept, looks=True) as look:
+            there, registry = {one.name for one in await look.account.lists()}, spec.account.registry
+            yield look.account, await look.account.export(registry, managed.vars(spec)) if registry in there else None
 
     @asynccontextmanager
     async def _account(

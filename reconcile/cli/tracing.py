@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -76,6 +77,10 @@ def explain(
     as_json: AsJson = False,
     as_of: AsOf = None,
     no_account: Annotated[bool, typer.Option("--no-account", help="Do not look at the account.")] = False,
+    observed: Annotated[
+        Path | None,
+        typer.Option("--observed", help="Find profiles by the ids they keep, in what `observe` kept in this folder."),
+    ] = None,
     memory_limit: MemoryLimit = None,
     workspace: WorkFolder = None,
 ) -> None:
@@ -87,7 +92,9 @@ def explain(
     loaded, ours = load(spec, env, var), reconciler(None, memory_limit, workspace)
     with telling.steps(as_json=as_json, profile=False) as steps:
         told = asyncio.run(
-            ours.explain(loaded, key, as_of=as_of, account=not no_account, reveal=reveal, progress=steps)
+            ours.explain(
+                loaded, key, as_of=as_of, account=not no_account, observed=observed, reveal=reveal, progress=steps
+            )
         )
     if as_json:
         screen.event("explanation", **screen.explained_json(loaded, told))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import ibis
 
-from reconcile.plan import actions, addresses, people, planner
+from reconcile.plan import actions, addresses, causes, people, planner
+from reconcile.plan.causes import Memory
 from reconcile.plan.model import Action, Cause, MakeRoom, Stage, Upsert
-from reconcile.spec.model import Policy
+from reconcile.spec.model import Policy, Spec
 from reconcile.state import diff, values
 from reconcile.state.circle import Circle
 from reconcile.state.masks import Masks
@@ -20,6 +21,12 @@ _HELD = {
     "create": "no profile is created",
     "update": "nobody is taken off a list",
     "leave": "who left is left alone",
+}
+
+_CAUSES: Mapping[Cause | None, str] = {
+    Cause.DATA: "the sources say something else than at the last apply",
+    Cause.SPEC: "the spec says something else than at the last apply",
+    Cause.DRIFT: "somebody changed it at the account since the last apply",
 }
 
 
@@ -42,11 +49,16 @@ class Foretold:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What is known of a person, and, where the account was looked at, what it has and what a plan would do."""
+    """What is known of a person, and, where the account was looked at, what it has and what a plan would do.
+
+    Args:
+        by_id: whether the profile was looked for by the person's id too, and not by the address alone.
+    """
 
     masks: Masks
     traces: list[Trace]
     circle: Circle | None = None
+    by_id: bool = False
     foretold: Foretold | None = None
 
     @property
@@ -55,12 +67,19 @@ class Explanation:
         return self.circle.seen if self.circle else None
 
 
-def foretell(circle: Circle, setting: addresses.Setting) -> Foretold:
-    """Plan the circle, and tell what concerns the person."""
+def foretell(circle: Circle, setting: addresses.Setting, spec: Spec, memory: Memory) -> Foretold:
+    """Plan the circle, and tell what concerns the person.
+
+    Args:
+        memory: what was last applied, to tell causes by.
+    """
     workspace, policy = setting.workspace, setting.policy
     changes = workspace.keep("changes", diff.between(circle.desired.rows, circle.observed, setting.shape))
     settled = addresses.settle(changes, circle.observed, setting)
     decided = planner.decide(settled.changes, setting.shape, policy, hold=setting.hold)
+    if memory.ledger is not None:
+        lines = causes.Lines.of(spec, memory.ledger)
+        decided = causes.traced(decided, memory.ledger, lines, setting.shape, workspace, setting.masks)
     theirs, done = _about(circle, settled.changes), workspace.keep("decided", _about(circle, decided))
     left = workspace.dicts(theirs.anti_join(done, ["hash", "kind"]).select("kind"), limit=1)
     return Foretold(
@@ -110,9 +129,10 @@ def _why(stage: Stage, action: Action, circle: Circle, policy: Policy) -> str:
             return "the account has no profile that is theirs"
         case Upsert(moves_to=str()):
             return "their profile, known by their id, has another address"
-        case Upsert(cause=Cause.DRIFT):
+        case Upsert(cause=Cause.DRIFT) if stage is Stage.REMOVALS:
             return "no source has this person, and who put them on our lists was not us"
         case _ if stage in (Stage.REMOVALS, Stage.DELETIONS):
             return f"no source has this person any more; policy.on_leave is {policy.on_leave}"
         case _:
-            return "the account has something else than is desired"
+            cause = action.cause if isinstance(action, Upsert) else None
+            return _CAUSES.get(cause, "the account has something else than is desired")

@@ -112,9 +112,9 @@ def _planned(spec: Spec, told: Explanation) -> Iterator[str]:
         yield f"  ! {one.sentence}: until it does, nobody is taken off a list or deleted."
     if foretold.steps and spec.policy.mode is Mode.OBSERVE:
         yield "  ! policy.mode is observe: it is planned, and never applied."
-    if spec.profiles.identity is not None and any(row.glyph == "+" for row, _ in foretold.steps):
-        yield "  (Or move the profile of an address that they had before, which only `reconcile plan` looks for."
-        yield "  To see it here, explain that address.)"
+    created = any(row.glyph == "+" for row, _ in foretold.steps)
+    if created and spec.profiles.identity is not None and not told.by_id:
+        yield "  (Or move the profile of another address that keeps their id: with --observed it is looked for.)"
 
 
 def _pii(trace: Trace) -> set[str]:

@@ -6,13 +6,13 @@ another person is to have, and the other way round. What leads on is followed, o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconcile.state import identity, observed, people, sightings, values
+from reconcile.state import exported, identity, observed, people, sightings, values
 from reconcile.state.desired import Desired
-from reconcile.state.model import Observable, Ref, Rows, Sighting
+from reconcile.state.model import Export, Observable, Ref, Rows, Sighting
 from reconcile.state.people import People
 from reconcile.state.workspace import Workspace, arrow
 
@@ -45,39 +45,93 @@ class Circle:
         return self.email or (str(kept) if kept is not None else None)
 
 
-async def around(account: Observable, desired: Desired, found: People, workspace: Workspace, address: str) -> Circle:
-    """Look at who is at this address, and at whoever that leads to."""
-    shape, names = desired.shape, [var.name for var in desired.shape.vars]
-    looked: dict[str, Sighting | None] = {}
-    waiting = [address]
-    while waiting and len(looked) < MOST:
-        for one in waiting:
-            looked[one] = await account.look(Ref(email=one), names)
-        there = [sighting for sighting in looked.values() if sighting is not None]
-        rows = sightings.canonical(workspace.store("looked at", sightings.as_arrow(there, shape)), shape)
+async def around(
+    account: Observable,
+    desired: Desired,
+    found: People,
+    workspace: Workspace,
+    address: str,
+    registry: Export | None = None,
+) -> Circle:
+    """Look at who is at this address, and at whoever that leads to.
+
+    Args:
+        registry: an export of the registry, to find profiles by the ids that they keep: no call can.
+    """
+    names = [var.name for var in desired.shape.vars]
+    known = None if registry is None else _kept_ids(registry, desired, workspace)
+    seen: dict[str, Sighting] = {}
+    addresses, done, waiting = {address}, set[Ref](), [Ref(email=address)]
+    while waiting and len(done) < MOST:
+        for ref in waiting:
+            sighting = await account.look(ref, names)
+            if sighting is not None:
+                seen[values.hash_of(_address(sighting) or sighting.sid)] = sighting
+        addresses |= {one for one in (*(ref.email for ref in waiting), *map(_address, seen.values())) if one}
+        done |= {*waiting, *(Ref(email=one) for one in map(_address, seen.values()) if one)}
+        rows = sightings.canonical(
+            workspace.store("looked at", sightings.as_arrow([*seen.values()], desired.shape)), desired.shape
+        )
         rows = workspace.keep("circle", rows)
-        waiting = [one for one in _addresses(rows, desired, found, workspace) if one not in looked]
-    among = workspace.store("among", arrow({"hash": [values.hash_of(one) for one in looked]}, {"hash": "string"}))
-    few = desired.among(among.select(**values.keys(among["hash"])))
-    ours = workspace.keep("ours", observed.hands_off(rows, few, workspace))
-    seen = {values.hash_of(one): sighting for one, sighting in looked.items()}
-    person = _theirs(few, ours, address, workspace)
-    free = observed.without_theirs(few, rows, ours, workspace)
-    if person is None:
-        return Circle(free, ours, None, looked[address])
-    left_out = workspace.count(free.rows.filter(free.rows["hash"] == person["hash"])) == 0
-    own = None if left_out or person["match"] is None else seen.get(person["match"])
-    return Circle(free, ours, person["email"], own, other=left_out or person["holder"] is not None)
+        sids = {one.sid for one in seen.values()}
+        waiting = [
+            ref
+            for ref in _further(rows, addresses, known, desired, found, workspace)
+            if ref not in done | {Ref(sid=one) for one in sids}
+        ]
+    return _circle(desired, rows, addresses, seen, address, workspace)
 
 
-def _addresses(rows: Rows, desired: Desired, found: People, workspace: Workspace) -> list[str]:
-    """The addresses of our people whose ids these profiles have."""
+def _address(sighting: Sighting) -> str | None:
+    return (sighting.email or "").strip().lower() or None
+
+
+def _kept_ids(registry: Export, desired: Desired, workspace: Workspace) -> Rows | None:
+    """`k:id, sid` of the profiles on the registry; None where nobody is known by an id."""
+    if desired.shape.identity is None:
+        return None
+    records = workspace.records(registry)
+    told = exported.profiles(records.mutate(**exported.key(records, registry)), registry, desired.shape)
+    return told.select("sid", **{people.KEY: identity.said(told[f"var:{desired.shape.identity}"])})
+
+
+def _further(
+    rows: Rows, addresses: Collection[str], kept: Rows | None, desired: Desired, found: People, workspace: Workspace
+) -> list[Ref]:
+    """Where the ids of these profiles, and of our people at these addresses, lead to."""
     if desired.shape.identity is None:
         return []
     ids = rows.select(**{people.KEY: identity.said(rows[f"var:{desired.shape.identity}"])})
-    ids = workspace.keep("ids", ids.filter(ids[people.KEY].notnull()))
+    ours = found.home.filter(found.home[people.EMAIL].isin([*addresses])).select(people.KEY)
+    ids = workspace.keep("ids", ids.filter(ids[people.KEY].notnull()).union(ours))
     some = found.home.semi_join(ids, people.KEY).select(people.EMAIL).order_by(people.EMAIL)
-    return [row[people.EMAIL] for row in workspace.dicts(some, limit=MOST)]
+    refs = [Ref(email=row[people.EMAIL]) for row in workspace.dicts(some, limit=MOST)]
+    if kept is not None:
+        theirs = kept.semi_join(ids, people.KEY).select("sid").order_by("sid")
+        refs += [Ref(sid=row["sid"]) for row in workspace.dicts(theirs, limit=MOST)]
+    return refs
+
+
+def _circle(
+    desired: Desired,
+    rows: Rows,
+    addresses: Collection[str],
+    seen: Mapping[str, Sighting],
+    address: str,
+    workspace: Workspace,
+) -> Circle:
+    """Both states of all of these, and who of them the person is."""
+    hashes = arrow({"hash": [values.hash_of(one) for one in sorted(addresses)]}, {"hash": "string"})
+    among = workspace.store("among", hashes)
+    few = desired.among(among.select(**values.keys(among["hash"])))
+    ours = workspace.keep("ours", observed.hands_off(rows, few, workspace))
+    person = _theirs(few, ours, address, workspace)
+    free = observed.without_theirs(few, rows, ours, workspace)
+    if person is None:
+        return Circle(free, ours, None, seen.get(values.hash_of(address)))
+    left_out = workspace.count(free.rows.filter(free.rows["hash"] == person["hash"])) == 0
+    own = None if left_out or person["match"] is None else seen.get(person["match"])
+    return Circle(free, ours, person["email"], own, other=left_out or person["holder"] is not None)
 
 
 def _theirs(desired: Desired, ours: Rows, address: str, workspace: Workspace) -> Mapping[str, Any] | None:

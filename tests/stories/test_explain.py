@@ -63,8 +63,8 @@ def test_the_account_is_looked_at_and_what_a_plan_would_do_is_told(desk: Desk) -
     who, *told = desk.run("explain", address).stdout.splitlines()
     assert told[told.index("A plan would") :] == [
         "A plan would",
-        f"  ~ {who.partition(',')[0]}  set firstName, greeting; leave News",
-        "      as the account has something else than is desired.",
+        f"  ~ {who.partition(',')[0]}  set firstName, greeting; leave News (data)",
+        "      as the sources say something else than at the last apply.",
     ]
     event = json.loads(desk.run("explain", "900", "--json").stdout.splitlines()[-1])
     assert (event["event"], event["there"], event["planned"][0]["glyph"]) == ("explanation", True, "~")
@@ -99,10 +99,15 @@ def test_what_is_told_of_each_person_is_what_the_plan_says_of_them(tmp_path: Pat
     assert {row for rows in steps.values() for row in rows} <= planned
     gone = planned - {row for rows in steps.values() for row in rows}
     assert [(row.glyph, row.told) for row in gone] == [("-", "delete profile")]
-    assert [row.told for row in steps["p1@example.com"]] == ["new e-mail address"]
+    assert [row.told for row in steps["p1@example.com"]] == ["new e-mail address (data)"]
     assert [len(steps[name]) for name in names] == [1, 3, 3, 1, 1, 2, 0, 1]
     assert [name for name, one in told.items() if one.foretold and one.foretold.taken] == ["10"]  # six is held
     assert told["p7@example.com"].traces == []
+    asyncio.run(world.ours.observe(world.spec(), tmp_path / "seen"))
+    for name in ("1", "2"):  # one by the id alone, in an export; the others are found at each other's addresses too
+        found = asyncio.run(world.ours.explain(world.spec(), name, observed=tmp_path / "seen"))
+        assert found.foretold is not None
+        assert {row for row, _ in found.foretold.steps} == {*steps["p1@example.com" if name == "1" else name]}
     world.on_leave, world.mode = "unlist", "additive"
     nine, seven = (asyncio.run(world.ours.explain(world.spec(), name)).foretold for name in ("9", "p7@example.com"))
     assert nine is not None
