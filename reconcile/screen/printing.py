@@ -27,7 +27,7 @@ def lines(told: Iterable[str]) -> None:
         out.print(Text(line, style=_STYLES.get(line.lstrip()[:1], "") if line.startswith("  ") else ""))
 
 
-def event(kind: str, **facts: Any) -> None:
+def event(kind: str, /, **facts: Any) -> None:
     """Print one JSON event on a line of its own."""
     sys.stdout.write(orjson.dumps({"event": kind, **facts}).decode() + "\n")
     sys.stdout.flush()
