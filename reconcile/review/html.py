@@ -31,8 +31,8 @@ def text(page: Page) -> str:
 
 
 def _rest(page: Page) -> tuple[Part, ...]:
-    """Parts that have no drawing of their own."""
-    return tuple(part for part in page.parts if part.name not in {"lists", "causes", "transitions"})
+    """Parts that have no place of their own."""
+    return tuple(part for part in page.parts if part.name not in {"lists", "causes", "spec", "transitions"})
 
 
 @cache

@@ -50,6 +50,18 @@ def test_it_can_be_read_everywhere(browser: str, tmp_path: Path, scheme: str) ->
         assert seen == {"overflow": 0, "invisible": 0, "dark": scheme == "dark", "opens": True, **calm}, width
 
 
+def test_what_is_folded_is_printed(browser: str, tmp_path: Path) -> None:
+    closed = report(full())
+    assert closed.count("<details>") == 1
+    sizes = []
+    for name, page in (("closed", closed), ("open", closed.replace("<details>", "<details open>"))):
+        (tmp_path / f"{name}.html").write_text(page, encoding="utf-8")
+        printed = tmp_path / f"{name}.pdf"
+        browsers.shown(browser, (tmp_path / f"{name}.html").as_uri(), tmp_path / "profile", f"--print-to-pdf={printed}")
+        sizes.append(printed.stat().st_size)
+    assert abs(sizes[0] - sizes[1]) < 200, "as much ink either way"
+
+
 def test_nothing_is_fetched_run_or_led_to() -> None:
     found = pages.Elements(report(full()))
     assert "script" not in found.names
