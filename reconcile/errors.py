@@ -25,6 +25,8 @@
     ├── Unwritten                    74   something of ours cannot be written: a folder that is not there, or not ours
     │   └── DiskFull                 74   a disk has no room left: says which, and how much is free
     ├── StoreUnavailable             69   the state store cannot be reached, or refuses; nothing of the account is lost
+    ├── AuditBroken                   5   the audit was edited or cut: says at which entry
+    ├── RunUnknown                   64   a run that nobody has heard of, or a name that several have
     ├── AccountBusy                   6   another apply is at work on the account: wait for it
     ├── ObservationUnusable           5   a kept observation that is damaged, of another account, or lacks something
     └── PlanUnusable                  5   a plan file that is damaged, edited, foreign, expired, or already applied
@@ -290,6 +292,29 @@ class StoreUnavailable(ReconcileError):
     """The state store cannot be reached, is not installed, or refuses."""
 
     exit_status = 69
+
+
+class AuditBroken(ReconcileError):
+    """The audit is not what was written.
+
+    Args:
+        findings: a sentence for each, with the number of the entry.
+    """
+
+    exit_status = 5
+
+    def __init__(self, findings: Sequence[str]) -> None:
+        self.findings = tuple(findings)
+        super().__init__(
+            f"The audit is not what was written: {'; '.join(self.findings)}.",
+            hint="Ask who may write to the state store; earlier versions, where it keeps them, tell what was.",
+        )
+
+
+class RunUnknown(ReconcileError):
+    """No run has this name, or several have."""
+
+    exit_status = 64
 
 
 class AccountBusy(ReconcileError):

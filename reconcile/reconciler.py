@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reconcile import sources, store
-from reconcile.apply import journal, ledgers, memory, runs
+from reconcile.apply import audit, history, journal, ledgers, memory, runs
 from reconcile.apply.attempt import Attempt
 from reconcile.apply.brake import Brake
 from reconcile.apply.carrying import Carrier
@@ -249,6 +249,7 @@ class Reconciler:
                 *dict.fromkeys(str(one) for one in (*plan.face.allowed, *allowed)),
                 *([approvals.told(within)] if within is not None else ()),
             ),
+            where=audit.whereabouts(self.environ),
             now=self.now,
             clock=self.clock,
         )
@@ -258,6 +259,32 @@ class Reconciler:
                 async with opened as (account, masks):
                     await account.check()
                     return await attempt.apply(account, masks, workspace)
+
+    def runs(self, spec: Spec, *, limit: int = 20) -> Sequence[history.Run]:
+        """The last runs of the spec's account, the latest first; neither sources nor account are asked.
+
+        Raises:
+            StoreUnavailable: the state cannot be reached.
+        """
+        return history.listed(self._store(spec.state), spec.account.name, limit=limit)
+
+    def status(self, spec: Spec, run: str = "last") -> history.Status:
+        """One run of the spec's account, by its name, its plan's id, the beginning of either, or `last`.
+
+        Raises:
+            RunUnknown, StoreUnavailable: see `errors`.
+        """
+        return history.status(self._store(spec.state), spec.account.name, run)
+
+    def audit(self, spec: Spec) -> tuple[Sequence[audit.Entry], Sequence[audit.Finding]]:
+        """Who applied what to the spec's account, the earliest first, and what is wrong with that chain of entries.
+
+        Raises:
+            StoreUnavailable: the state cannot be reached.
+        """
+        kept, account = self._store(spec.state), spec.account.name
+        found = [one for one in audit.entries(kept, account) if isinstance(one, audit.Entry)]
+        return found, audit.verify(kept, account)[1]
 
     async def verify(self, spec: Spec, *, progress: Progress | None = None) -> bool:
         """Whether the account is as the spec and the sources say, by a fresh plan that comes out empty."""

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
-from reconcile.apply import journal, lease, ledgers, memory, reporting, runs
+from reconcile.apply import audit, history, journal, lease, ledgers, memory, reporting, runs
 from reconcile.apply.applier import Applier
 from reconcile.apply.brake import Brake
 from reconcile.apply.bulk import BulkExecutor
@@ -53,6 +54,7 @@ class Attempt:
         store: where it is kept for all.
         brake: ends it.
         allowed: limits that were raised for it, as they are told.
+        where: who asked for it and where, see `audit.whereabouts`.
         now: the clock of what is written down.
     """
 
@@ -62,10 +64,12 @@ class Attempt:
     brake: Brake
     events: Events = field(default_factory=Unheard)
     allowed: tuple[str, ...] = ()
+    where: Mapping[str, str] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     clock: Callable[[], float] = time.time
     _journal: Journal = field(default_factory=Journal)
     _past: Past = field(default_factory=Past)
+    _audited: dict[int, str] = field(default_factory=dict)
     _carrier: Carrier = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,7 +96,7 @@ class Attempt:
                 runs.appended(self.run.events) as file,
             ):
                 if self._past.finished:
-                    self._carrier.end(self.run.events, self.run.report)  # the store may not have heard of it
+                    self._carrier.deliver(*self._files)  # the store may not have heard of it
                     raise PlanUnusable(
                         f"This plan was already applied at {self._past.finished}.",
                         hint="Plan again: if anything differs by now, the new plan says so.",
@@ -105,7 +109,7 @@ class Attempt:
         began, by, stopped = self.clock(), lease.myself(), None
         tally, breaker = Tally(self._total), self._breaker(account)
         self._journal.attempt(self._at(), by)
-        self._carrier.carry()
+        self._announce()
         with self._carrier.carrying():
             try:
                 await self._applier(breaker, account, masks, workspace).apply(self.plan, tally)
@@ -133,11 +137,19 @@ class Attempt:
             return replace(report, notes=(*report.notes, told))
         return report
 
+    def _announce(self) -> None:
+        """Say in the store that the run has begun, before anything is written to the account."""
+        runs.replace(self.run.plan, history.facts(self.plan.face.model_dump(mode="json")))
+        self._carrier.deliver(self.run.plan)
+        self._audit(audit.Step.BEGUN)
+
     def _kept(self, report: Report) -> Report:
         """The report as it is kept, here and in the store; says so where the store could not be told."""
-        runs.replace(self.run.report, reporting.as_bytes(report))
         try:
-            self._carrier.end(self.run.events, self.run.report)
+            self._audit(audit.Step.ENDED, status=report.exit_status, outcomes=reporting.outcomes(report))
+            report = replace(report, audit=self._audited)
+            runs.replace(self.run.report, reporting.as_bytes(report))
+            self._carrier.deliver(*self._files)
             if report.converged and not self.plan.face.violations:  # rows that break their contract are no measure
                 memory.remember(self.store, self.plan.face)
         except StoreUnavailable as error:
@@ -145,6 +157,31 @@ class Attempt:
             report = replace(report, notes=(*report.notes, f"{told} it kept there too."))
             runs.replace(self.run.report, reporting.as_bytes(report))
         return report
+
+    def _audit(self, step: audit.Step, **more: Any) -> None:
+        face = self.plan.face
+        entry = audit.Entry(
+            number=0,
+            at=self._at(),
+            step=step,
+            by=lease.myself(),
+            run=self.run.name,
+            plan_id=self.plan.id,
+            environment=face.environment,
+            kind=face.kind,
+            spec_digest=face.spec_digest,
+            overrides=self.allowed,
+            actions=self._total,
+            **self.where,
+            **more,
+        )
+        made = audit.append(self.store, face.account.name, entry)
+        self._audited[made.number] = made.digest
+
+    @property
+    def _files(self) -> tuple[Path, ...]:
+        """What is kept of a run beside its journal."""
+        return self.run.plan, self.run.events, self.run.report
 
     def _report(
         self, tally: Tally, account: Metered, stopped: ReconcileError | None, *, paused: float, seconds: float

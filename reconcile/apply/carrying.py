@@ -100,8 +100,8 @@ class Carrier:
             with suppress(StoreUnavailable):  # the next try may do it, and the end says so if none did
                 self.carry()
 
-    def end(self, *more: Path) -> None:
-        """Carry the last of it, and these files.
+    def deliver(self, *more: Path) -> None:
+        """Carry what there is of the journal, and these files.
 
         Raises:
             StoreUnavailable: not all of it is there.

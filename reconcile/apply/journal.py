@@ -199,7 +199,7 @@ def opened(path: Path, plan: str, total: int) -> Iterator[tuple[Journal, Past]]:
             journal.run(plan, total)
             past.total = total
         elif past.total != total:
-            raise _damaged(path, 1)
+            raise _damaged(str(path), 1)
         yield journal, past
 
 
@@ -209,19 +209,24 @@ def read(path: Path) -> tuple[Past, int]:
     Raises:
         PlanUnusable: it is damaged in another place than its end.
     """
-    past, whole = Past(), 0
     if not path.exists():
-        return past, whole
+        return Past(), 0
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
-                past.orderly = False
-                break
-            try:
-                past.take(orjson.loads(line))
-            except (ValueError, KeyError, TypeError):
-                raise _damaged(path, number) from None
-            whole += len(line)
+        return parsed(file, str(path))
+
+
+def parsed(lines: Iterable[bytes], called: str) -> tuple[Past, int]:
+    """The same of the lines of a journal, by what it is called in an error."""
+    past, whole = Past(), 0
+    for number, line in enumerate(lines, 1):
+        if not line.endswith(b"\n"):
+            past.orderly = False
+            break
+        try:
+            past.take(orjson.loads(line))
+        except (ValueError, KeyError, TypeError):
+            raise _damaged(called, number) from None
+        whole += len(line)
     # Somebody was here, even if the cut took the record that says so: whatever they did must be looked for.
     past.attempts = max(past.attempts, 1)
     return past, whole
@@ -242,7 +247,7 @@ def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in {"i", "t", "of", "kind", "numbers"}}
 
 
-def _damaged(path: Path, line: int) -> PlanUnusable:
+def _damaged(path: str, line: int) -> PlanUnusable:
     return PlanUnusable(
         f"The journal {path} is damaged in line {line}, so nobody can say what was done.",
         hint="Plan again: the new plan is made against what the account holds now, and has a journal of its own.",

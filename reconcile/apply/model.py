@@ -233,6 +233,7 @@ class Report:
         run: the name of the run's folder.
         by: who ran it.
         ended_at: when it ended (ISO 8601).
+        audit: number and digest of the entries that it has in the audit.
     """
 
     plan_id: str
@@ -253,6 +254,7 @@ class Report:
     run: str = ""
     by: str = ""
     ended_at: str = ""
+    audit: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def unattempted(self) -> int:

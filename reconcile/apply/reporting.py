@@ -25,7 +25,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "stopped": report.stopped,
         "total": report.total,
         "earlier": report.earlier,
-        "outcomes": {str(outcome): count for outcome, count in report.outcomes.items()},
+        "outcomes": outcomes(report),
         "unattempted": report.unattempted,
         "examples": [receipt_json(one) for one in report.examples],
         "notes": list(report.notes),
@@ -36,7 +36,13 @@ def as_json(report: Report) -> dict[str, Any]:
         "waited": dict(report.waited),
         "paused": round(report.paused, 1),
         "seconds": report.seconds,
+        "audit": {str(number): digest for number, digest in report.audit.items()},
     }
+
+
+def outcomes(report: Report) -> dict[str, int]:
+    """Receipts by outcome."""
+    return {str(outcome): count for outcome, count in report.outcomes.items()}
 
 
 def as_bytes(report: Report) -> bytes:

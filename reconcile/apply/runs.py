@@ -2,6 +2,7 @@
 
     .reconcile/shop/lease.json                                    who is at work on the account, see `apply.lease`
     .reconcile/shop/runs/20260301T120000Z-5f0c9d7be1a24c33/       a plan: when it was made, and its id
+        plan.json         what its plan said: kind, counts, causes
         journal.ndjson    what was intended and what came of it, for whoever goes on
         events.ndjson     what was told meanwhile
         report.json       what came of it all
@@ -47,6 +48,11 @@ class Run:
     def journal(self) -> Path:
         """See `apply.journal`."""
         return self.folder / "journal.ndjson"
+
+    @property
+    def plan(self) -> Path:
+        """See `apply.history.facts`."""
+        return self.folder / "plan.json"
 
     @property
     def events(self) -> Path:

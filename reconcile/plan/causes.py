@@ -75,6 +75,33 @@ class Lines:
                 yield f"why:list:{name}", name, line
 
 
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What tells causes, for one plan: nothing is told, and nothing done, without a ledger."""
+
+    ledger: Ledger | None
+    lines: Lines
+    shape: Shape
+    workspace: Workspace
+    masks: Masks
+
+    @classmethod
+    def of(cls, memory: Memory, spec: Spec, shape: Shape, workspace: Workspace, masks: Masks) -> Why:
+        """By what was last applied."""
+        lines = Lines.of(spec, memory.ledger) if memory.ledger else Lines({}, {}, None)
+        return cls(memory.ledger, lines, shape, workspace, masks)
+
+    def traced(self, decided: Rows) -> Rows:
+        """The changes with their causes."""
+        if self.ledger is None:
+            return decided
+        return traced(decided, self.ledger, self.lines, self.shape, self.workspace, self.masks)
+
+    def told(self, decided: Rows) -> Told | None:
+        """What traced changes come to."""
+        return told(decided, self.lines, self.shape, self.workspace) if self.ledger is not None else None
+
+
 def traced(decided: Rows, ledger: Ledger, lines: Lines, shape: Shape, workspace: Workspace, masks: Masks) -> Rows:
     """The changes with `why:var:x` and `why:list:L`, and from these their own `cause`.
 

@@ -235,8 +235,7 @@ def _consent(face: Face) -> Iterator[str]:
 def _kinds(face: Face) -> Iterator[Row]:
     """Profiles by what is to be done with them; nothing where nothing is."""
     counts = face.counts
-    drift = face.causes.get("drift", 0)
-    strangers = f" ({drift:,} put there past us)" if drift else ""
+    strangers = f" ({face.strangers:,} put there past us)" if face.strangers else ""
     rows = (
         ("-", "delete", counts.delete, ", who left"),
         ("+", "create", counts.create, ""),

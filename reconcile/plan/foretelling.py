@@ -76,10 +76,8 @@ def foretell(circle: Circle, setting: addresses.Setting, spec: Spec, memory: Mem
     workspace, policy = setting.workspace, setting.policy
     changes = workspace.keep("changes", diff.between(circle.desired.rows, circle.observed, setting.shape))
     settled = addresses.settle(changes, circle.observed, setting)
-    decided = planner.decide(settled.changes, setting.shape, policy, hold=setting.hold)
-    if memory.ledger is not None:
-        lines = causes.Lines.of(spec, memory.ledger)
-        decided = causes.traced(decided, memory.ledger, lines, setting.shape, workspace, setting.masks)
+    why = causes.Why.of(memory, spec, setting.shape, workspace, setting.masks)
+    decided = why.traced(planner.decide(settled.changes, setting.shape, policy, hold=setting.hold))
     theirs, done = _about(circle, settled.changes), workspace.keep("decided", _about(circle, decided))
     left = workspace.dicts(theirs.anti_join(done, ["hash", "kind"]).select("kind"), limit=1)
     return Foretold(

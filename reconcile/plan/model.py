@@ -337,6 +337,7 @@ class Face(_Face):
     identity: str | None
     counts: Counts
     causes: Mapping[str, int]
+    strangers: int = 0
     causes_by_op: Mapping[str, Mapping[str, int]] = {}
     spec_changes: tuple[SpecChange, ...] = ()
     kind: RunKind = RunKind.CONFIG

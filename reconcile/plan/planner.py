@@ -108,15 +108,13 @@ def hands(desired: Desired, spec: Spec, workspace: Workspace, masks: Masks) -> a
 def _weighed(desired: Desired, observed: Observed, settled: addresses.Settled, setting: Setting) -> tuple[Face, Rows]:
     """The face, and what is to be done; less of it while a source breaks its contract."""
     workspace, policy, changes, shape = setting.workspace, setting.spec.policy, settled.changes, desired.shape
-    ledger = setting.memory.ledger
-    lines = causes.Lines.of(setting.spec, ledger) if ledger else None
-    decided = free = workspace.keep("decided", _traced(decide(changes, shape, policy), lines, shape, setting))
+    why = causes.Why.of(setting.memory, setting.spec, shape, workspace, setting.masks)
+    decided = free = workspace.keep("decided", why.traced(decide(changes, shape, policy)))
     if desired.violations:
-        held_back = decide(changes, shape, policy, hold=True)
-        decided = workspace.keep("decided held", _traced(held_back, lines, shape, setting))
+        decided = workspace.keep("decided held", why.traced(decide(changes, shape, policy, hold=True)))
     face = _guarded(_face(desired, observed, settled, decided, setting), observed, decided, setting)
-    if lines is not None:
-        face = _caused(face, causes.told(decided, lines, shape, workspace))
+    if (told := why.told(decided)) is not None:
+        face = _caused(face, told)
     if desired.violations:
         held = {
             "held_by_mode": _held(changes, free, workspace),
@@ -124,14 +122,6 @@ def _weighed(desired: Desired, observed: Observed, settled: addresses.Settled, s
         }
         face = face.model_copy(update=held)
     return face, decided
-
-
-def _traced(decided: Rows, lines: causes.Lines | None, shape: Shape, setting: Setting) -> Rows:
-    """The changes with their causes, as far as a ledger tells them."""
-    ledger = setting.memory.ledger
-    if ledger is None or lines is None:
-        return decided
-    return causes.traced(decided, ledger, lines, shape, setting.workspace, setting.masks)
 
 
 def _caused(face: Face, told: causes.Told) -> Face:
@@ -226,6 +216,7 @@ def _face(desired: Desired, observed: Observed, settled: addresses.Settled, deci
         identity=shape.identity,
         counts=counts,
         causes={"new": counts.create, "drift": sums["n:drift"] or 0},
+        strangers=int(sums["n:drift"] or 0),
         kind=causes.kind_of(spec, setting.memory),
         ledger=causes.face_of(setting.memory.ledger),
         no_ledger=setting.memory.lacking,
@@ -316,7 +307,7 @@ def _sums(rows: Rows, shape: Shape) -> dict[str, Rows]:
         "n:moved": rows.moved,
         "n:unlist": (rows.kind == "leave") & (rows["op"] == "upsert"),
         "n:delete": rows["op"] == "delete",
-        "n:drift": rows.cause == "drift",
+        "n:drift": (rows.kind == "leave") & (rows.cause == "drift"),
     }
     columns = {name: flag.sum() for name, flag in kinds.items()}
     for var in shape.vars:

@@ -6,6 +6,7 @@ Results go to standard output, progress and errors to standard error. No wording
 from __future__ import annotations
 
 from reconcile.screen.audience import groups, groups_json
+from reconcile.screen.history import audited, run, status
 from reconcile.screen.preview import preview, preview_json
 from reconcile.screen.printing import error, event, lines, report, report_event
 from reconcile.screen.steps import Steps
@@ -14,6 +15,7 @@ from reconcile.screen.verdicts import verdict, verdict_json
 
 __all__ = [
     "Steps",
+    "audited",
     "error",
     "event",
     "explained",
@@ -25,6 +27,8 @@ __all__ = [
     "preview_json",
     "report",
     "report_event",
+    "run",
+    "status",
     "verdict",
     "verdict_json",
 ]

@@ -70,12 +70,11 @@ class Folder:
         """Whatever was there."""
         with self._told():
             (self.root / key).unlink(missing_ok=True)
-            (self.root / key).with_suffix(_LOCK).unlink(missing_ok=True)
 
     def list(self, prefix: str) -> Iterator[str]:
         """The files below it."""
         base = self.root / prefix
-        found = (path for path in base.rglob("*") if path.is_file() and path.name[0] != "." and path.suffix != _LOCK)
+        found = (path for path in base.rglob("*") if path.is_file() and path.name[0] != ".")
         with self._told():
             yield from sorted(path.relative_to(self.root).as_posix() for path in found)
 
@@ -102,7 +101,7 @@ class Folder:
         """Two that find the same thing must not both write over it."""
         path = self.root / key
         runs.make(path.parent, self.root)
-        guard = os.open(path.with_suffix(_LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+        guard = os.open(path.with_name(_LOCK), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(guard, fcntl.LOCK_EX)
             yield path

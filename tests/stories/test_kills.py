@@ -321,7 +321,12 @@ def test_nobody_is_in_the_run_folder(scene: Scene, tmp_path: Path, monkeypatch: 
     assert attempt(world, scene.plan, Death("called", 15), monkeypatch) is None
     assert world.apply(scene.plan).converged
     run = runs.of(world.ours.state, scene.plan.face)
-    assert {path.name for path in run.folder.iterdir()} == {"journal.ndjson", "events.ndjson", "report.json"}
+    assert {path.name for path in run.folder.iterdir()} == {
+        "plan.json",
+        "journal.ndjson",
+        "events.ndjson",
+        "report.json",
+    }
     for path in run.folder.rglob("*"):
         text = path.read_text().lower()
         assert "example.com" not in text

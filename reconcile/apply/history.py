@@ -1,0 +1,118 @@
+"""What runs there were, and what came of each: from what they left in the store. People are in it as masks only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from reconcile.apply import journal, runs
+from reconcile.apply.journal import Past
+from reconcile.apply.store import Store
+from reconcile.errors import RunUnknown
+
+_FACTS = ("plan_id", "created_at", "environment", "kind", "spec_digest", "mode", "counts", "causes", "spec_changes")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run.
+
+    Args:
+        name: of its folder: when its plan was made, and its id.
+        plan: what its plan said: id, kind, counts, causes; empty where it was not kept.
+        report: what came of its last attempt; None while none has ended by itself.
+    """
+
+    name: str
+    plan: Mapping[str, Any]
+    report: Mapping[str, Any] | None
+
+    @property
+    def outcome(self) -> str:
+        """In a word or two."""
+        if self.report is None:
+            return "not ended"
+        if self.report.get("converged"):
+            return "converged"
+        return "stopped" if self.report.get("stopped") else "in part"
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"run": self.name, "outcome": self.outcome, "plan": dict(self.plan), "report": self.report}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A run with how far its actions are: settled ones, those of which nobody knows, and attempts at it."""
+
+    run: Run
+    total: int
+    settled: int
+    doubtful: int
+    attempts: int
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain data."""
+        facts = {"total": self.total, "settled": self.settled, "doubtful": self.doubtful, "attempts": self.attempts}
+        return self.run.as_json() | facts
+
+
+def facts(face: Mapping[str, Any]) -> bytes:
+    """What is kept of a plan's face beside its run."""
+    return orjson.dumps({name: face[name] for name in _FACTS}, option=orjson.OPT_INDENT_2)
+
+
+def listed(store: Store, account: str, *, limit: int) -> Sequence[Run]:
+    """The last runs, the latest first."""
+    names = _names(store, account)
+    return [_run(store, account, name) for name in names[: -limit - 1 : -1]]
+
+
+def status(store: Store, account: str, asked: str) -> Status:
+    """One run.
+
+    Args:
+        asked: its name, the id of its plan, the beginning of either, or `last`.
+
+    Raises:
+        RunUnknown: there is none, or several.
+    """
+    names = _names(store, account)
+    found = names[-1:] if asked == "last" else [name for name in names if _is(name, asked)]
+    if len(found) != 1:
+        told = ", ".join(found[-5:]) if found else "none"
+        raise RunUnknown(
+            f"{'No run is' if not found else f'{len(found)} runs are'} called {asked!r} in {store.told}.",
+            hint=f"There are: {', '.join(names[-5:]) or 'none'}." if not found else f"Say which: {told}.",
+        )
+    kept = store.get(runs.key(account, "runs", found[0], "journal.ndjson"))
+    past = journal.parsed(kept.content.splitlines(keepends=True), found[0])[0] if kept else Past()
+    settled = past.settled(0, past.total)
+    doubtful = sum(past.is_doubtful(number) and not past.is_settled(number) for number in range(past.total))
+    return Status(_run(store, account, found[0]), past.total, settled, doubtful, past.attempts)
+
+
+def _is(name: str, asked: str) -> bool:
+    return name.startswith(asked) or name.partition("-")[2].startswith(asked)
+
+
+def _names(store: Store, account: str) -> list[str]:
+    base = f"{runs.key(account, 'runs')}/"
+    return sorted({key.removeprefix(base).partition("/")[0] for key in store.list(base)})
+
+
+def _run(store: Store, account: str, name: str) -> Run:
+    plan, report = (_json(store, runs.key(account, "runs", name, file)) for file in ("plan.json", "report.json"))
+    return Run(name, plan or {}, report)
+
+
+def _json(store: Store, key: str) -> Mapping[str, Any] | None:
+    kept = store.get(key)
+    try:
+        found = orjson.loads(kept.content) if kept else None
+    except ValueError:  # a draft of another version, or a hand in it
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,72 @@
+"""`runs`, `status` and `audit`: what was applied, what came of it, and who did it. Nothing but the state is asked."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from reconcile.cli.options import SPECS, AsJson, Env, SpecPath, State, Var, load, reconciler
+
+
+def runs(
+    spec: SpecPath = SPECS,
+    env: Env = None,
+    var: Var = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="So many of the last ones.")] = 20,
+    as_json: AsJson = False,
+    state: State = None,
+) -> None:
+    """List the last runs: when, of which kind, what came of each. Asks nothing but the state."""
+    from reconcile import screen
+
+    for one in reconciler(state, None, None).runs(load(spec, env, var), limit=limit):
+        if as_json:
+            screen.event("run", **one.as_json())
+        else:
+            screen.lines([screen.run(one)])
+
+
+def status(
+    run: Annotated[str, typer.Argument(help="A run, the id of its plan, the beginning of either; or last.")] = "last",
+    spec: SpecPath = SPECS,
+    env: Env = None,
+    var: Var = None,
+    as_json: AsJson = False,
+    state: State = None,
+) -> None:
+    """Show one run: its stages, its receipts, and what did not converge, masked."""
+    from reconcile import screen
+
+    found = reconciler(state, None, None).status(load(spec, env, var), run)
+    if as_json:
+        screen.event("status", **found.as_json())
+    else:
+        screen.lines(screen.status(found))
+
+
+def audit(
+    spec: SpecPath = SPECS,
+    env: Env = None,
+    var: Var = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Fail when an entry was edited, swapped or taken out, and say which.")
+    ] = False,
+    as_json: AsJson = False,
+    state: State = None,
+) -> None:
+    """Show who applied what, from where, when, and with which limits raised."""
+    from reconcile import screen
+    from reconcile.cli import telling
+    from reconcile.errors import AuditBroken
+
+    entries, findings = reconciler(state, None, None).audit(load(spec, env, var))
+    for one in entries:
+        if as_json:
+            screen.event("audit", entry=one.model_dump(mode="json"))
+        else:
+            screen.lines([screen.audited(one)])
+    if verify and findings:
+        raise AuditBroken([str(one) for one in findings])
+    if verify:
+        telling.say(f"The chain is whole: {len(entries):,} {'entry' if len(entries) == 1 else 'entries'}.")

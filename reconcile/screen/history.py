@@ -1,0 +1,67 @@
+"""Runs of the past, told to people: what came of each, how far one is, and who did it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconcile.apply.audit import Entry
+from reconcile.apply.history import Run, Status
+from reconcile.plan import causes
+from reconcile.plan.model import SpecChange
+from reconcile.screen.tally import span
+
+
+def run(one: Run) -> str:
+    """A run in one line: when, which, what kind, what came of it, and what its plan was about."""
+    plan, report = one.plan, one.report or {}
+    env = f" ({plan['environment']})" if plan.get("environment") else ""
+    when = report.get("ended_at") or f"planned {plan.get('created_at', '?')}"
+    by = f" by {report['by']}" if report.get("by") else ""
+    kind = f"{plan['kind']} run" if plan.get("kind") else "run"
+    return f"{one.name}{env}  {kind:<10}  {one.outcome:<9}  {_counts(plan)}; {when}{by}"
+
+
+def status(one: Status) -> Iterator[str]:
+    """A run from its plan to its receipts, those that did not end well one by one, masked."""
+    yield run(one.run)
+    lines = tuple(SpecChange.model_validate(line) for line in one.run.plan.get("spec_changes", ()))
+    if told := causes.sentence(one.run.plan.get("causes", {}), lines):
+        yield f"Why: {told}."
+    attempts = f"{one.attempts} {'attempt' if one.attempts == 1 else 'attempts'}"
+    doubt = f", {one.doubtful:,} may have been done" if one.doubtful else ""
+    yield f"Of {one.total:,} actions {one.settled:,} are verified{doubt}; {attempts}."
+    report = one.run.report
+    if report is None:
+        yield "No attempt has ended by itself. Apply the same plan again to go on."
+        return
+    yield from (_stage(stage) for stage in report.get("stages", ()))
+    outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in report.get("outcomes", {}).items())
+    if outcomes:
+        yield f"Receipts of the last attempt: {outcomes}."
+    for receipt in report.get("examples", ()):
+        yield f"  ! {receipt['what']} {receipt['who']}: {receipt['outcome']}, {receipt['why']}"
+    yield from report.get("notes", ())
+    if report.get("allowed"):
+        yield f"Allowed for this run: {', '.join(report['allowed'])}."
+    if report.get("stopped"):
+        yield f"Stopped: {report['stopped']}"
+
+
+def audited(entry: Entry) -> str:
+    """An entry of the audit in one line."""
+    who = entry.by + (f" for {entry.actor}" if entry.actor else "") + (f" at {entry.job}" if entry.job else "")
+    allowed = f"; allowed: {', '.join(entry.overrides)}" if entry.overrides else ""
+    ended = f", status {entry.status}" if entry.status is not None else ""
+    kind = f" ({entry.kind} run)" if entry.kind else ""
+    return f"{entry.number:>4}  {entry.at}  {entry.step:<5}  {entry.run}{kind}{ended}, by {who}{allowed}"
+
+
+def _stage(stage: Mapping[str, Any]) -> str:
+    return f"  {stage['stage']:<9}  {stage['done']:,} of {stage['total']:,} in {span(stage['seconds'])}"
+
+
+def _counts(plan: Mapping[str, Any]) -> str:
+    counts = plan.get("counts", {})
+    told = [f"{counts[name]:,} to {name}" for name in ("create", "update", "delete") if counts.get(name)]
+    return ", ".join(told) or "nothing to do"
