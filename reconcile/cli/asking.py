@@ -44,7 +44,8 @@ def needed(question: str, option: str) -> str:
 def some(question: str, option: str, given: str | None, able: Sequence[str]) -> tuple[str, ...]:
     """Any of these, by names with commas between; none where nobody says."""
     if given is None and sys.stdin.isatty():
-        given = typer.prompt(f"{question} ({_some(able)}; none)", default="", show_default=False, err=True)
+        told = f"{question[:1].upper()}{question[1:]}, with commas between, or none ({_some(able)})"
+        given = typer.prompt(told, default="", show_default=False, err=True)
     names = [name.strip() for name in (given or "").split(",")]
     return tuple(dict.fromkeys(_known(question, option, name, able) for name in names if name))
 

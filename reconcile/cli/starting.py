@@ -200,6 +200,7 @@ def _say_next(out: Path, people: People) -> None:
         telling.say(f"  export {drafting.CONNECT}=...  # the URL; it is not written down")
     elif drafting.FILE in people.file:
         telling.say(f"  export {drafting.FILE}=...  # the URL of the file; it is not written down")
-    telling.say("  export SAILTHRU_API_KEY=... SAILTHRU_API_SECRET=...")
     telling.say(f"  reconcile validate {out}")
+    telling.say(f"  reconcile preview PROPERTY {out}  # what a column holds; asks no account")
+    telling.say("  export SAILTHRU_API_KEY=... SAILTHRU_API_SECRET=...")
     telling.say(f"  reconcile plan {out}")

@@ -20,7 +20,9 @@ def groups(spec: Spec, found: Audience) -> Iterator[str]:
     rows = [
         (name, size, cells.share(size, found.total), spec.groups[name].list or "") for name, size in found.sizes.items()
     ]
-    rows += [("(in no group)", found.nowhere, cells.share(found.nowhere, found.total), "")]
+    if not rows:
+        yield "The spec has no groups; see docs/groups.md."
+    rows += [("(in no group)", found.nowhere, cells.share(found.nowhere, found.total), "")] if rows else []
     rows += [("(everybody)", found.total, cells.share(found.total, found.total), "")]
     names, numbers = (
         max(len(text) for text in column) for column in zip(*((r[0], f"{r[1]:,}") for r in rows), strict=True)
