@@ -32,6 +32,7 @@ from reconcile.cli.options import (
 
 if TYPE_CHECKING:
     from reconcile.apply.model import Report
+    from reconcile.plan.model import Face
     from reconcile.spec.approval import Approval
 
 
@@ -53,6 +54,10 @@ def apply(
         ),
     ] = None,
     base: Base = None,
+    spec: Annotated[
+        Path | None,
+        typer.Option("--spec", help="Refuse a plan that was not made from what this spec says.", metavar="SPEC"),
+    ] = None,
     identity: Identity = None,
     as_json: AsJson = False,
     state: State = None,
@@ -94,6 +99,8 @@ def apply(
             if base:
                 raise typer.BadParameter("--base goes with a spec: a plan has been weighed already.")
             made = archive.read(sealing.opened(what, folder / "plan.rplan", identity))
+            if spec is not None:
+                _of_spec(made.face, spec)
         with telling.steps(as_json=as_json, profile=profile) as steps:
             doing = functools.partial(ours.apply, made, env=env, allowed=allowed, within=approval, events=steps)
             report = asyncio.run(_heeding(doing, lock_timeout=lock_timeout or 0.0, max_duration=max_duration))
@@ -103,6 +110,13 @@ def apply(
     else:
         screen.lines(screen.report(report))
     raise typer.Exit(report.exit_status)
+
+
+def _of_spec(face: Face, path: Path) -> None:
+    from reconcile.plan import integrity
+    from reconcile.spec.load import load
+
+    integrity.same_spec(face, load(path, env=face.environment, var=face.variables))
 
 
 def _approval(path: Path | None) -> Approval | None:

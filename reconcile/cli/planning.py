@@ -65,13 +65,16 @@ def plan(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there are differences.")
     ] = False,
+    enforce: Annotated[
+        bool, typer.Option("--enforce", help="Exit with 3 when a guard blocks the plan, after it was kept and shown.")
+    ] = False,
     state: State = None,
     memory_limit: MemoryLimit = None,
     workspace: WorkFolder = None,
     profile: Profile = False,
 ) -> None:
     """Show what differs between the sources and the account, and what apply would do. Writes nothing to the account."""
-    from reconcile.plan import sealing
+    from reconcile.plan import guards, sealing
 
     if seal and out is None:
         raise typer.BadParameter("--seal goes with --out: there is no file to seal.")
@@ -88,6 +91,8 @@ def plan(
         if out is not None and not as_json and format is Format.TEXT:
             apply_it = f"Apply exactly this with: reconcile apply {out}"
             telling.say(f"Kept in {out}. {'Apply refuses it: see on top.' if made.face.breaches else apply_it}")
+        if enforce:
+            guards.enforce(made.face, allowed)
     raise typer.Exit(DIFFERENCES if detailed_exitcode and not made.face.empty else 0)
 
 

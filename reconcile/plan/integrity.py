@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from reconcile.errors import PlanUnusable
 from reconcile.plan.model import Face
-from reconcile.spec.model import Mode
+from reconcile.spec.model import Mode, Spec
 
 _AGAIN = "Plan again, and apply that."
 
@@ -59,6 +59,19 @@ def check(face: Face, *, api_key: str, now: datetime, begun_at: datetime | None 
             f"This plan expired at {face.expires_at} (made at {face.created_at}): the account has moved on since."
             f"{begun or ''}",
             hint=f"{_AGAIN} policy.expires_hours says how long a plan is good for.",
+        )
+
+
+def same_spec(face: Face, spec: Spec) -> None:
+    """Make sure that a plan was made from what a spec says, wherever it is written.
+
+    Raises:
+        PlanUnusable: the spec says something else.
+    """
+    if face.spec_digest != spec.digest:
+        raise PlanUnusable(
+            "The spec says something else than the one that this plan was made from, so nothing was written.",
+            hint=_AGAIN,
         )
 
 

@@ -1,0 +1,270 @@
+"""From a pull request to an account that has converged: the steps of our own CI files, on a bare repository.
+
+What runs are the lines of `action.yml`, with the inputs of the workflows in `ci/github`, as a runner would: expressions
+filled in, files of outputs and summaries set. Git, the API of the code host and Sailthru are real or played.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import codehosts
+import pyrage
+import pytest
+from codehosts import CodeHosts
+from desk import PLANTED, Desk
+from ruamel.yaml import YAML
+from world import SPEC, WIDE
+
+import reconcile as rc
+from reconcile.simulator import Faults, Simulator
+from reconcile.simulator.server import running
+
+ROOT = Path(__file__).parents[2]
+SCHEMAS = {
+    "action.yml": "vendor.github-actions",
+    "ci/github/plan.yml": "vendor.github-workflows",
+    "ci/github/apply.yml": "vendor.github-workflows",
+    "ci/github/nightly.yml": "vendor.github-workflows",
+    "ci/gitlab/reconcile.yml": "vendor.gitlab-ci",
+}
+GUARDED = SPEC.replace(WIDE, "{updates: 100%, removals: 10}")
+
+
+def read(path: str) -> Any:
+    return YAML(typ="safe", pure=True).load((ROOT / path).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", SCHEMAS)
+def test_the_files_are_what_their_host_takes(path: str) -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", SCHEMAS[path], str(ROOT / path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", ["ci/github/plan.yml", "ci/github/apply.yml", "ci/github/nightly.yml"])
+def test_workflows_have_no_more_rights_than_they_need_and_end(path: str) -> None:
+    flow = read(path)
+    assert flow["permissions"] == {}
+    inputs = set(read("action.yml")["inputs"])
+    for job in flow["jobs"].values():
+        assert job["timeout-minutes"] <= 360
+        assert job["permissions"]["contents"] == "read"
+        for step in job["steps"]:
+            assert set(step.get("with", ())) <= inputs or "reconcile@" not in step.get("uses", "")
+            assert "${{" not in step.get("run", ""), "what an expression holds could become a command"
+    cancels = flow["concurrency"]["cancel-in-progress"]
+    assert cancels is (path == "ci/github/plan.yml"), "an apply is never cancelled half-way"
+
+
+def test_forks_are_only_validated() -> None:
+    jobs = read("ci/github/plan.yml")["jobs"]
+    assert "secrets" not in json.dumps(jobs["validate"])
+    assert jobs["plan"]["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
+
+
+class Runner:
+    """Runs the steps of the action in a clone, for one event."""
+
+    def __init__(self, clone: Path, environ: Mapping[str, str]) -> None:
+        self.clone, self.environ = clone, dict(environ)
+        self.action = read("action.yml")
+
+    def run(self, workflow: str, job: str, **github: str) -> tuple[int, dict[str, str], str]:
+        """The job's step that uses the action: its status, outputs, and what it said."""
+        [step] = [one for one in read(f"ci/github/{workflow}.yml")["jobs"][job]["steps"] if "reconcile@" in str(one)]
+        inputs = {name: str(one.get("default", "")) for name, one in self.action["inputs"].items()}
+        inputs |= {name: str(value) for name, value in step["with"].items()}
+        known = {f"inputs.{name}": self._filled(value, github) for name, value in inputs.items()}
+        base = known["inputs.base"] if inputs["command"] == "plan" else ""
+        known["inputs.command == 'plan' && inputs.base || ''"] = base
+        [main] = [one for one in self.action["runs"]["steps"] if one.get("id") == "run"]
+        out, summary = self.clone.parent / "output", self.clone.parent / "summary"
+        out.write_text("")
+        environ = {
+            **os.environ, **self.environ, **{name: self._filled(value, known) for name, value in main["env"].items()},
+            "GITHUB_ACTION_PATH": str(ROOT), "GITHUB_OUTPUT": str(out), "GITHUB_STEP_SUMMARY": str(summary),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }  # fmt: skip
+        done = subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", main["run"]],
+            cwd=self.clone, env=environ, capture_output=True, text=True, check=False, timeout=280,
+        )  # fmt: skip
+        outputs = dict(line.split("=", 1) for line in out.read_text().splitlines())
+        return done.returncode, outputs, done.stdout + done.stderr
+
+    def _filled(self, text: str, known: Mapping[str, str]) -> str:
+        return re.sub(r"\$\{\{ *(.+?) *\}\}", lambda found: known[found[1]], text)
+
+
+class Play:
+    """A team with a bare repository, a shop, an account, and a code host."""
+
+    def __init__(self, folder: Path, desk: Desk, host: CodeHosts) -> None:
+        self.folder, self.desk, self.host = folder, desk, host
+        self.bare, self.clone = folder / "team.git", folder / "clone"
+        self.identity = pyrage.x25519.Identity.generate()
+        self._git("init", "--quiet", "--bare", "--initial-branch=main", str(self.bare), at=folder)
+        self._git("clone", "--quiet", str(self.bare), str(self.clone), at=folder)
+        self.environ = {
+            **desk.environ, **host.environ("github"), "SHOP": f"sqlite:///{desk.folder / 'shop.db'}",
+            "RECONCILE_AGE_IDENTITY": str(self.identity),
+        }  # fmt: skip
+        self.runner = Runner(self.clone, self.environ)
+
+    def _git(self, *words: str, at: Path | None = None) -> str:
+        who = {
+            "GIT_AUTHOR_NAME": "a",
+            "GIT_AUTHOR_EMAIL": "a@b.c",
+            "GIT_COMMITTER_NAME": "a",
+            "GIT_COMMITTER_EMAIL": "a@b.c",
+        }
+        done = subprocess.run(
+            ["git", *words], cwd=at or self.clone, env={**os.environ, **who}, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def commit(self, branch: str, text: str, base: str = "main") -> str:
+        """The spec on a branch, pushed; its commit."""
+        if branch != base:
+            self._git("switch", "--quiet", "--create", branch, base)
+        (self.clone / "specs").mkdir(exist_ok=True)
+        (self.clone / "specs" / "shop.yaml").write_text(text)
+        (self.clone / ".gitignore").write_text(".reconcile/\n*.rplan\n")
+        self._git("add", ".")
+        self._git("commit", "--quiet", "--message", "Say more")
+        self._git("push", "--quiet", "origin", branch)
+        return self._git("rev-parse", "HEAD")
+
+    def merge(self, branch: str) -> None:
+        self._git("switch", "--quiet", "main")
+        self._git("merge", "--quiet", "--no-ff", "--no-edit", branch)
+        self._git("push", "--quiet", "origin", "main")
+
+    def plan(self) -> tuple[int, dict[str, str], str]:
+        base = self._git("rev-parse", "main")
+        github = {"github.event.pull_request.base.sha": base, "github.token": codehosts.TOKEN}
+        return self.runner.run("plan", "plan", **github, **{"vars.RECONCILE_RECIPIENT": str(self.identity.to_public())})
+
+    def apply(self) -> tuple[int, dict[str, str], str]:
+        return self.runner.run(
+            "apply", "apply", **{"github.event.pull_request.base.sha": "", "github.token": codehosts.TOKEN}
+        )
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Iterator[Play]:
+    simulator = Simulator(seed=1, faults=Faults.named("none"))
+    (tmp_path / "desk").mkdir()
+    with running(simulator) as url, codehosts.running(CodeHosts()) as host:
+        desk = Desk(tmp_path / "desk", url, simulator)
+        made = Play(tmp_path, desk, host)
+        made.commit("main", settled(desk, GUARDED))
+        yield made
+
+
+def settled(desk: Desk, text: str) -> str:
+    for word, value in {
+        "MODE": "sync",
+        "ON_LEAVE": "unlist",
+        "NULLS": "clear",
+        "http://sailthru.test": desk.url,
+    }.items():
+        text = text.replace(word, value)
+    return text
+
+
+def test_a_pull_request_is_planned_commented_merged_and_applied(play: Play) -> None:
+    first = play.commit("first", settled(play.desk, GUARDED) + "\n# first\n")
+    status, outputs, said = play.plan()
+    assert status == 0, said
+    assert (outputs["changes"], outputs["blocked"]) == ("31", "false")
+    play.merge("first")
+    status, _, said = play.apply()
+    assert status == 0, said
+    assert first
+
+    # A pull request that lowers a threshold shows its effect, with cause and line.
+    lowered = settled(play.desk, GUARDED).replace('where: "spent >= 1000"', 'where: "spent >= 400"')
+    play.commit("lower", lowered)
+    status, outputs, said = play.plan()
+    assert status == 0, said
+    comment = play.host.bodies()[-1]
+    assert len(play.host.comments) == 1, "one comment, kept up to date"
+    line = next(at for at, text in enumerate(lowered.splitlines(), 1) if "spent >= 400" in text)
+    assert f"specs/shop.yaml:{line}" in comment, comment
+    assert "Big Spenders" in comment
+    assert not any(word in comment + said for word in PLANTED)
+    writes = play.desk.writes()
+
+    # Merged, exactly it is applied.
+    play.merge("lower")
+    sealed = (play.clone / "plan.rplan").read_bytes()
+    status, _, said = play.apply()
+    assert status == 0, said
+    assert f"Of {outputs['changes']} actions: {outputs['changes']} verified" in said
+    assert play.desk.writes() - writes == int(outputs["changes"])
+
+    # Replayed, edited, foreign: refused, with nothing written.
+    writes = play.desk.writes()
+    assert (play.clone / "plan.rplan").read_bytes() == sealed
+    status, _, said = play.apply()
+    assert (status, "already applied" in said) == (5, True), said
+    play.commit("main", lowered.replace("spent >= 400", "spent >= 300"))
+    status, _, said = play.apply()
+    assert (status, "says something else" in said) == (5, True), said
+    play.runner.environ["RECONCILE_AGE_IDENTITY"] = str(pyrage.x25519.Identity.generate())
+    status, _, said = play.apply()
+    assert (status, "not sealed to this identity" in said) == (5, True), said
+    assert play.desk.writes() == writes
+
+
+def test_a_limit_is_not_loosened_by_the_change_that_trips_it(play: Play) -> None:
+    assert play.plan()[0] == 0
+    assert play.apply()[0] == 0
+    loose = settled(play.desk, GUARDED.replace("removals: 10", "removals: 100%"))
+    play.commit("loose", loose.replace('where: "spent >= 1000"', 'where: "spent >= 100000"'))
+    status, outputs, said = play.plan()
+    assert (status, outputs["blocked"]) == (3, "true"), said
+    assert ".reconcile-base/specs/shop.yaml" in play.host.bodies()[-1], "the limit of the base branch"
+    writes = play.desk.writes()
+    play.merge("loose")
+    status, _, said = play.apply()
+    assert (status, play.desk.writes()) == (3, writes), said
+
+
+def test_a_fork_and_a_broken_spec_get_the_place_of_what_is_wrong(play: Play) -> None:
+    play.commit("broken", settled(play.desk, GUARDED).replace("spent >= 1000", "spentt >= 1000"))
+    for name in ("KEY", "SECRET", "GITHUB_TOKEN"):
+        play.runner.environ.pop(name)
+    status, _, said = play.runner.run(
+        "plan", "validate", **{"github.event.pull_request.base.sha": "", "github.token": ""}
+    )
+    assert status == 65, said
+    assert re.search(r"specs/shop\.yaml:\d+:\d+", said), said
+
+
+def test_a_run_that_was_ended_is_gone_on_with(play: Play, tmp_path: Path) -> None:
+    """Exit status 8 means that what was done is on record: the same plan again goes on."""
+    assert play.plan()[0] == 0
+    fake = tmp_path / "bin" / "reconcile"
+    fake.parent.mkdir()
+    tries = tmp_path / "tries"
+    third = f'[ "$(wc -l <{tries})" -ge 3 ] || exit 8'
+    fake.write_text(f'#!/bin/sh\necho x >>{tries}\n{third}\nexec {sys.executable} -m reconcile.cli "$@"\n')
+    fake.chmod(0o755)
+    environ = {**os.environ, **play.environ, "PATH": f"{fake.parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [ROOT / "ci" / "steps.sh", "apply"], cwd=play.clone, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("going on") == 2
+    assert asyncio.run(rc.Reconciler(environ=play.environ).verify(rc.load(play.clone / "specs")))
