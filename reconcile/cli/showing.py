@@ -58,7 +58,7 @@ def show(
         # The face of a sealed plan is for everybody.
         open_it = wanted or reveal or identity
         found = archive.read(sealing.opened(plan, folder / "plan.rplan", identity) if open_it else plan)
-        telling.show(found, format, reveal=reveal, picked=_picked(found, wanted) if wanted else None)
+        telling.show(found, format, reveal=reveal, picked=picked(found, wanted) if wanted else None)
 
 
 def diff(
@@ -99,7 +99,8 @@ def _wanted(
     return Wanted(tuple(lists or ()), tuple(fields or ()), tuple(causes or ()), kinds, tuple(keys or ()))
 
 
-def _picked(plan: Plan, wanted: Wanted) -> Picked:
+def picked(plan: Plan, wanted: Wanted) -> Picked:
+    """The part of a plan that is asked for, people masked as in the plan where the account's secret is set."""
     import os
 
     from reconcile.errors import CredentialsRefused

@@ -185,8 +185,12 @@ def of(provider: str | None, environ: Mapping[str, str], number: int | None = No
     return PROVIDERS[name](environ, str(number) if number else None)
 
 
-def _needed(environ: Mapping[str, str], *names: str) -> str:
-    """The first of these variables that is set."""
+def needed(environ: Mapping[str, str], *names: str) -> str:
+    """The first of these variables that is set.
+
+    Raises:
+        CommentFailed: none is.
+    """
     found = next((environ[name] for name in names if environ.get(name)), None)
     if found is None:
         raise CommentFailed(f"{' or '.join(names)} is not set.", hint="docs/review.md says what each host needs.")
@@ -194,15 +198,19 @@ def _needed(environ: Mapping[str, str], *names: str) -> str:
 
 
 def _github(environ: Mapping[str, str], number: str | None) -> Host:
-    api, repo = environ.get("GITHUB_API_URL") or "https://api.github.com", _needed(environ, "GITHUB_REPOSITORY")
-    token = _needed(environ, "GITHUB_TOKEN", "GH_TOKEN")
-    headers = {
-        "Authorization": f"Bearer {token}",
+    api, repo = environ.get("GITHUB_API_URL") or "https://api.github.com", needed(environ, "GITHUB_REPOSITORY")
+    headers = github_headers(environ)
+    path = f"/repos/{quote(repo)}/issues/{number or _event(environ)}/comments"
+    return GitHub(api.rstrip("/") + path, headers)
+
+
+def github_headers(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """What every call of GitHub's REST takes, the token among it."""
+    return {
+        "Authorization": f"Bearer {needed(environ, 'GITHUB_TOKEN', 'GH_TOKEN')}",
         "Accept": "application/vnd.github+json",
         "X-GitHub-Api-Version": "2022-11-28",
     }
-    path = f"/repos/{quote(repo)}/issues/{number or _event(environ)}/comments"
-    return GitHub(api.rstrip("/") + path, headers)
 
 
 def _event(environ: Mapping[str, str]) -> str:
@@ -217,26 +225,26 @@ def _event(environ: Mapping[str, str]) -> str:
 
 
 def _gitlab(environ: Mapping[str, str], number: str | None) -> Host:
-    api, project = _needed(environ, "CI_API_V4_URL"), _needed(environ, "CI_PROJECT_ID")
-    request = number or _needed(environ, "CI_MERGE_REQUEST_IID")
+    api, project = needed(environ, "CI_API_V4_URL"), needed(environ, "CI_PROJECT_ID")
+    request = number or needed(environ, "CI_MERGE_REQUEST_IID")
     path = f"/projects/{quote(project, safe='')}/merge_requests/{quote(request)}/notes"
     # A job's own token may not write notes.
-    return GitLab(api.rstrip("/") + path, {"PRIVATE-TOKEN": _needed(environ, "GITLAB_TOKEN")})
+    return GitLab(api.rstrip("/") + path, {"PRIVATE-TOKEN": needed(environ, "GITLAB_TOKEN")})
 
 
 def _bitbucket(environ: Mapping[str, str], number: str | None) -> Host:
     api = environ.get("BITBUCKET_API_URL") or "https://api.bitbucket.org/2.0"
-    repo, request = _needed(environ, "BITBUCKET_REPO_FULL_NAME"), number or _needed(environ, "BITBUCKET_PR_ID")
+    repo, request = needed(environ, "BITBUCKET_REPO_FULL_NAME"), number or needed(environ, "BITBUCKET_PR_ID")
     path = f"/repositories/{quote(repo)}/pullrequests/{quote(request)}/comments"
-    return Bitbucket(api.rstrip("/") + path, {"Authorization": f"Bearer {_needed(environ, 'BITBUCKET_TOKEN')}"})
+    return Bitbucket(api.rstrip("/") + path, {"Authorization": f"Bearer {needed(environ, 'BITBUCKET_TOKEN')}"})
 
 
 def _azure(environ: Mapping[str, str], number: str | None) -> Host:
-    collection, project = _needed(environ, "SYSTEM_COLLECTIONURI"), _needed(environ, "SYSTEM_TEAMPROJECT")
-    repo = _needed(environ, "BUILD_REPOSITORY_ID")
-    request = number or _needed(environ, "SYSTEM_PULLREQUEST_PULLREQUESTID")
+    collection, project = needed(environ, "SYSTEM_COLLECTIONURI"), needed(environ, "SYSTEM_TEAMPROJECT")
+    repo = needed(environ, "BUILD_REPOSITORY_ID")
+    request = number or needed(environ, "SYSTEM_PULLREQUEST_PULLREQUESTID")
     path = f"/{quote(project)}/_apis/git/repositories/{quote(repo)}/pullRequests/{quote(request)}/threads"
-    return Azure(collection.rstrip("/") + path, {"Authorization": f"Bearer {_needed(environ, 'SYSTEM_ACCESSTOKEN')}"})
+    return Azure(collection.rstrip("/") + path, {"Authorization": f"Bearer {needed(environ, 'SYSTEM_ACCESSTOKEN')}"})
 
 
 PROVIDERS: Mapping[str, Callable[[Mapping[str, str], str | None], Host]] = {

@@ -1,0 +1,107 @@
+"""`drift`: whether somebody changed the account, and an issue about it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconcile.cli import planning, showing, telling
+from reconcile.cli.options import (
+    SPECS,
+    AsJson,
+    Env,
+    MemoryLimit,
+    SpecPath,
+    State,
+    Var,
+    WorkFolder,
+    load,
+    reconciler,
+)
+
+if TYPE_CHECKING:
+    from reconcile.plan.model import Face, Plan
+    from reconcile.plan.picking import Picked
+
+DRIFTED = 2
+
+
+class Tracker(StrEnum):
+    """Code hosts whose issues we keep."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+
+
+def drift(
+    spec: SpecPath = SPECS,
+    env: Env = None,
+    var: Var = None,
+    issue: Annotated[
+        bool, typer.Option("--issue", help="Keep one issue about it: open, update, or close it when it is gone.")
+    ] = False,
+    provider: Annotated[
+        Tracker | None, typer.Option("--provider", help="The code host; the one whose CI this is if none.")
+    ] = None,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 when somebody changed the account.")
+    ] = False,
+    as_json: AsJson = False,
+    state: State = None,
+    memory_limit: MemoryLimit = None,
+    workspace: WorkFolder = None,
+) -> None:
+    """Look whether somebody changed what is managed at the account. Writes nothing there."""
+    from reconcile import screen
+    from reconcile.plan.picking import Wanted
+
+    ours, loaded = reconciler(state, memory_limit, workspace), load(spec, env, var)
+    with planning.scratch(workspace) as folder:
+        made = planning.planned(ours, loaded, folder / "plan.rplan", (), as_json=as_json, profile=False)
+        wanted = Wanted(causes=("drift",)) if made.face.ledger else Wanted()
+        found = showing.picked(made, wanted)
+    if as_json:
+        lists = {name: {"join": join, "leave": leave} for name, (join, leave) in found.lists.items()}
+        facts = {"known": made.face.ledger is not None, "count": found.count, "lists": lists}
+        screen.event("drift", **facts, fields=found.fields, ops=found.ops, plan_id=made.id)
+    else:
+        screen.lines(_told(made, found))
+    if issue:
+        telling.say(f"The issue about drift: {_kept(made, found, provider)}.")
+    raise typer.Exit(DRIFTED if detailed_exitcode and found.count else 0)
+
+
+def _told(made: Plan, found: Picked) -> list[str]:
+    from reconcile.plan import answers, explain
+
+    if not found.count:
+        return [f"Nobody changed what is managed at {_about(made.face)}."]
+    return [*explain.text(answers.asked(made, found, reveal=False)), "", _headline(made.face, found)]
+
+
+def _headline(face: Face, found: Picked) -> str:
+    profiles = telling.counted(found.count, "action")
+    if face.ledger is None:
+        return f"{profiles} would make {_about(face)} what it should be; whether somebody changed it is not known."
+    return f"Somebody changed {_about(face)}: {profiles} would undo it."
+
+
+def _about(face: Face) -> str:
+    return f"{face.account.name} / {face.environment}" if face.environment else face.account.name
+
+
+def _kept(made: Plan, found: Picked, provider: Tracker | None) -> str:
+    import os
+
+    from reconcile.plan import answers
+    from reconcile.review import composing, issues, markdown
+    from reconcile.review.network import Network
+
+    drifted = None
+    if found.count:
+        text = markdown.text(composing.asked(made, answers.asked(made, found, reveal=False)))
+        drifted = issues.Found(text, repr((found.lists, found.fields, found.ops, found.shown)))
+    tracker = issues.of(provider.value if provider else None, os.environ)
+    return issues.keep(_about(made.face), drifted, tracker, Network().call)
