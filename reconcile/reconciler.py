@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from reconcile import sources, store
+from reconcile.accounts import Accounts
 from reconcile.apply import audit, history, journal, ledgers, memory, runs
 from reconcile.apply.attempt import Attempt
 from reconcile.apply.brake import Brake
@@ -22,11 +23,10 @@ from reconcile.apply.store import Store
 from reconcile.errors import CredentialsRefused
 from reconcile.plan import allowances, approvals, foretelling, guards, integrity, planner
 from reconcile.plan.foretelling import Explanation
-from reconcile.plan.model import AccountFace, Allowance, Face, Plan
+from reconcile.plan.model import Allowance, Plan
 from reconcile.sailthru import inventory, limits, observation, target
 from reconcile.sailthru.inventory import Inventory
-from reconcile.sailthru.kept import Manifest, Whose, draft
-from reconcile.sailthru.model import Credentials
+from reconcile.sailthru.kept import Manifest, draft
 from reconcile.spec import managed, templates
 from reconcile.spec.approval import Approval
 from reconcile.spec.model import Account, Mode, Policy, Spec
@@ -35,7 +35,7 @@ from reconcile.state import observed as reading
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.gathering import Gathering
 from reconcile.state.masks import Masks
-from reconcile.state.model import Export, Observable, Progress, Silent
+from reconcile.state.model import Progress, Silent
 from reconcile.state.workspace import Workspace
 
 LOCAL = Path(".reconcile")
@@ -46,16 +46,6 @@ APPLYING = 512 * 2**20
 
 TESTING = 512 * 2**20
 """The same for the rows of a spec's tests."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What a plan looks at, the masks of its people, which account it is, and when it was taken if it was kept."""
-
-    account: Observable
-    masks: Masks
-    whose: Whose
-    taken_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +80,7 @@ class Reconciler:
             CredentialsRefused, AccountUnavailable: it does not.
         """
         with self._workspace() as workspace:
-            async with self._account(spec.account, spec.policy, workspace.folder) as (account, _):
+            async with self._accounts.open(spec.account, spec.policy, workspace.folder) as (account, _):
                 return await account.check()
 
     async def inventory(self, account: Account) -> Inventory:
@@ -100,7 +90,7 @@ class Reconciler:
             CredentialsRefused, AccountUnavailable, AccountUnfit: see `errors`.
         """
         with self._workspace() as workspace:
-            async with self._account(account, Policy(), workspace.folder) as (connected, _):
+            async with self._accounts.open(account, Policy(), workspace.folder) as (connected, _):
                 return await inventory.take(connected)
 
     async def observe(self, spec: Spec, out: Path, *, progress: Progress | None = None) -> Manifest:
@@ -113,14 +103,14 @@ class Reconciler:
             AccountUnavailable, CredentialsRefused, AccountUnfit: see `errors`.
         """
         with draft(out) as folder, self._workspace() as workspace:
-            async with self._account(spec.account, spec.policy, folder) as (account, _):
+            async with self._accounts.open(spec.account, spec.policy, folder) as (account, _):
                 return await observation.take(
                     account,
                     workspace,
                     folder,
                     lists=managed.lists(spec),
                     vars=managed.vars(spec),
-                    whose=self._whose(spec.account),
+                    whose=self._accounts.whose(spec.account),
                     taken_at=self.now(),
                     progress=progress or Silent(),
                 )
@@ -158,9 +148,9 @@ class Reconciler:
         with self._planning(spec) as workspace:
             lookups = None if spec.policy.mode is Mode.ENRICH else spec.policy.lookups
             looked_at = (
-                self._fresh(spec, workspace.folder)
+                self._accounts.fresh(spec, workspace.folder)
                 if observed is None
-                else self._kept(spec, workspace.folder, observed, looks=lookups != 0)
+                else self._accounts.kept(spec, workspace.folder, observed, looks=lookups != 0)
             )
             async with looked_at as look:
                 wanted = desired.build(
@@ -255,7 +245,7 @@ class Reconciler:
         )
         async with attempt.begun(lock_timeout=lock_timeout):
             with self._workspace(most=APPLYING) as workspace:
-                opened = self._account(plan.face.account, plan.face, workspace.folder, brake.rest)
+                opened = self._accounts.open(plan.face.account, plan.face, workspace.folder, brake.rest)
                 async with opened as (account, masks):
                     await account.check()
                     return await attempt.apply(account, masks, workspace)
@@ -354,7 +344,7 @@ class Reconciler:
             if not account or address is None:
                 return Explanation(masks, traces)
             wanted = desired.of(spec, found, known)
-            async with self._near(spec, workspace.folder, observed) as (there, registry):
+            async with self._accounts.near(spec, workspace.folder, observed) as (there, registry):
                 around = await circle.around(there, wanted, found, workspace, address, registry)
             if not traces and around.name:
                 traces = tracing.trace(gathering, found, known, around.name)
@@ -402,75 +392,7 @@ class Reconciler:
         master = spark and templates.resolve(spark, self.environ, where=spec.where("engine", "spark"))
         return engines.of(master, capacity.of(self.memory_limit), within=self.workspace)
 
-    def _whose(self, account: Account, *, key_needed: bool = True) -> Whose:
-        """Which account it is; with an empty fingerprint where its API key is not there, and need not be."""
-        url = templates.resolve(account.url, self.environ)
-        try:
-            fingerprint = integrity.fingerprint(templates.resolve(account.api_key, self.environ))
-        except CredentialsRefused:
-            if key_needed:
-                raise
-            fingerprint = ""
-        return Whose(name=account.name, url=url, fingerprint=fingerprint)
-
-    @asynccontextmanager
-    async def _fresh(self, spec: Spec, folder: Path) -> AsyncIterator[_Look]:
-        """The account itself, to be looked at."""
-        async with self._account(spec.account, spec.policy, folder) as (account, masks):
-            await account.lists()  # a key that is refused need not wait for a million rows
-            yield _Look(account, masks, self._whose(spec.account))
-
-    @asynccontextmanager
-    async def _kept(self, spec: Spec, folder: Path, kept: Path, *, looks: bool) -> AsyncIterator[_Look]:
-        """An observation of the account; single people are looked at live, unless there are to be no looks at all."""
-        whose = self._whose(spec.account, key_needed=looks)
-        found = observation.opened(kept, whose, lists=managed.lists(spec), vars=managed.vars(spec))
-        if not looks:
-            masks = Masks.keyed_by(templates.resolve(spec.account.api_secret, self.environ))
-            yield _Look(observation.Kept(kept, found, None), masks, found.account, found.taken_at)
-            return
-        async with self._account(spec.account, spec.policy, folder) as (live, masks):
-            yield _Look(observation.Kept(kept, found, live), masks, found.account, found.taken_at)
-
-    @asynccontextmanager
-    async def _near(
-        self, spec: Spec, folder: Path, kept: Path | None
-    ) -> AsyncIterator[tuple[Observable, Export | None]]:
-        """The account, to look at single people, and the registry's export of a kept observation."""
-        if kept is None:
-            async with self._account(spec.account, spec.policy, folder) as (account, _):
-                yield account, None
-            return
-        async with self._kept(spec, folder, kept, looks=True) as look:
-            there, registry = {one.name for one in await look.account.lists()}, spec.account.registry
-            yield look.account, await look.account.export(registry, managed.vars(spec)) if registry in there else None
-
-    @asynccontextmanager
-    async def _account(
-        self, account: Account | AccountFace, pace: Policy | Face, folder: Path, sleep: Any = None
-    ) -> AsyncIterator[tuple[target.Target, Masks]]:
-        """A connection to the account, and the masks of its people.
-
-        Args:
-            folder: where its exports are put.
-            sleep: waits for the account; ours when None.
-        """
-        key, secret, url = (
-            templates.resolve(text, self.environ) for text in (account.api_key, account.api_secret, account.url)
-        )
-        masks = Masks.keyed_by(secret)
-        opened = target.connect(
-            Credentials(key, secret),
-            url=url,
-            masks=masks,
-            folder=folder,
-            at_once=2 * pace.at_once,  # so many of a kind: an apply looks at one chunk while it writes the next
-            share=pace.share,
-            job_hours=pace.job_hours,
-            export_again=pace.export_again,
-            transport=self.transport,
-            sleep=sleep or self.sleep,
-            clock=self.clock,
-        )
-        async with opened as connected:
-            yield connected, masks
+    @property
+    def _accounts(self) -> Accounts:
+        """The way to accounts, with what was brought from outside."""
+        return Accounts(self.environ, self.transport, self.sleep, self.clock)

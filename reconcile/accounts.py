@@ -1,0 +1,114 @@
+"""The way to an account: the account itself, or an observation of it that was kept, as a plan looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from reconcile.errors import CredentialsRefused
+from reconcile.plan import integrity
+from reconcile.plan.model import AccountFace, Face
+from reconcile.sailthru import observation, target
+from reconcile.sailthru.kept import Whose
+from reconcile.sailthru.model import Credentials
+from reconcile.spec import managed, templates
+from reconcile.spec.model import Account, Policy, Spec
+from reconcile.state.masks import Masks
+from reconcile.state.model import Export, Observable
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a plan looks at, the masks of its people, which account it is, and when it was taken if it was kept."""
+
+    account: Observable
+    masks: Masks
+    whose: Whose
+    taken_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Opens accounts, with what `Reconciler` was given for it."""
+
+    environ: Mapping[str, str]
+    transport: Any
+    sleep: Any
+    clock: Any
+
+    def whose(self, account: Account, *, key_needed: bool = True) -> Whose:
+        """Which account it is; with an empty fingerprint where its API key is not there, and need not be."""
+        url = templates.resolve(account.url, self.environ)
+        try:
+            fingerprint = integrity.fingerprint(templates.resolve(account.api_key, self.environ))
+        except CredentialsRefused:
+            if key_needed:
+                raise
+            fingerprint = ""
+        return Whose(name=account.name, url=url, fingerprint=fingerprint)
+
+    @asynccontextmanager
+    async def fresh(self, spec: Spec, folder: Path) -> AsyncIterator[Look]:
+        """The account itself, to be looked at."""
+        async with self.open(spec.account, spec.policy, folder) as (account, masks):
+            await account.lists()  # a key that is refused need not wait for a million rows
+            yield Look(account, masks, self.whose(spec.account))
+
+    @asynccontextmanager
+    async def kept(self, spec: Spec, folder: Path, kept: Path, *, looks: bool) -> AsyncIterator[Look]:
+        """An observation of the account; single people are looked at live, unless there are to be no looks at all."""
+        whose = self.whose(spec.account, key_needed=looks)
+        found = observation.opened(kept, whose, lists=managed.lists(spec), vars=managed.vars(spec))
+        if not looks:
+            masks = Masks.keyed_by(templates.resolve(spec.account.api_secret, self.environ))
+            yield Look(observation.Kept(kept, found, None), masks, found.account, found.taken_at)
+            return
+        async with self.open(spec.account, spec.policy, folder) as (live, masks):
+            yield Look(observation.Kept(kept, found, live), masks, found.account, found.taken_at)
+
+    @asynccontextmanager
+    async def near(
+        self, spec: Spec, folder: Path, kept: Path | None
+    ) -> AsyncIterator[tuple[Observable, Export | None]]:
+        """The account, to look at single people, and the registry's export of a kept observation."""
+        if kept is None:
+            async with self.open(spec.account, spec.policy, folder) as (account, _):
+                yield account, None
+            return
+        async with self.kept(spec, folder, kept, looks=True) as look:
+            there, registry = {one.name for one in await look.account.lists()}, spec.account.registry
+            yield look.account, await look.account.export(registry, managed.vars(spec)) if registry in there else None
+
+    @asynccontextmanager
+    async def open(
+        self, account: Account | AccountFace, pace: Policy | Face, folder: Path, sleep: Any = None
+    ) -> AsyncIterator[tuple[target.Target, Masks]]:
+        """A connection to the account, and the masks of its people.
+
+        Args:
+            folder: where its exports are put.
+            sleep: waits for the account; ours when None.
+        """
+        key, secret, url = (
+            templates.resolve(text, self.environ) for text in (account.api_key, account.api_secret, account.url)
+        )
+        masks = Masks.keyed_by(secret)
+        opened = target.connect(
+            Credentials(key, secret),
+            url=url,
+            masks=masks,
+            folder=folder,
+            at_once=2 * pace.at_once,  # so many of a kind: an apply looks at one chunk while it writes the next
+            share=pace.share,
+            job_hours=pace.job_hours,
+            export_again=pace.export_again,
+            transport=self.transport,
+            sleep=sleep or self.sleep,
+            clock=self.clock,
+        )
+        async with opened as connected:
+            yield connected, masks
