@@ -184,6 +184,7 @@ def full(**more: Any) -> Face:
             },
             minutes=14.2,
         ),
+        "joining": 38_020,
         "held_by_contract": {"removals": 1_930, "deletions": 14},
         "observed": 498_000,
         "desired": 501_045,

@@ -336,6 +336,8 @@ class Face(_Face):
     registry: str
     identity: str | None
     counts: Counts
+    joining: int = 0
+    """People who join a list, the registry excepted; who joins several counts once."""
     causes: Mapping[str, int]
     strangers: int = 0
     causes_by_op: Mapping[str, Mapping[str, int]] = {}

@@ -221,6 +221,7 @@ def _face(desired: Desired, observed: Observed, settled: addresses.Settled, deci
         ledger=causes.face_of(setting.memory.ledger),
         no_ledger=setting.memory.lacking,
         definitions=definitions.of(spec),
+        joining=sums["n:joining"] or 0,
         lists=lists,
         vars=tuple(
             VarFace(
@@ -310,6 +311,7 @@ def _sums(rows: Rows, shape: Shape) -> dict[str, Rows]:
         "n:drift": (rows.kind == "leave") & (rows.cause == "drift"),
     }
     columns = {name: flag.sum() for name, flag in kinds.items()}
+    columns["n:joining"] = rows.count(where=diff.any_of(rows, [f"join:{one.list}" for one in shape.lists]))
     for var in shape.vars:
         flag, new = rows[f"set:{var.name}"], rows[f"new:{var.name}"]
         columns[f"n:set:{var.name}"] = (flag & new.notnull()).sum()

@@ -154,9 +154,9 @@ def _figures(face: Face) -> tuple[tuple[str, str, bool], ...]:
 
 def _effects(face: Face) -> Iterator[str]:
     """What Sailthru may do of its own once this is applied."""
-    joins = sum(one.join for one in face.lists if one.name != face.registry)
-    if joins:
-        yield f"Side effect: {_counted(joins, 'join')} of lists that may start journeys and mails at Sailthru."
+    if face.joining:
+        told = "1 person joins" if face.joining == 1 else f"{face.joining:,} people join"
+        yield f"Side effect: {told} lists that may start journeys and mails at Sailthru."
     if changed := [one.name for one in face.vars if one.set or one.cleared]:
         yield f"Side effect: {_counted(len(changed), 'var')} will change, which may start journeys and mails too."
 

@@ -50,6 +50,7 @@ def test_a_plan_is_commented_overtaken_and_compared(
     [body] = there.bodies()
     assert body.startswith("## ✅ May go\n")
     assert "13 created, 2 lists created" in body
+    assert "Side effect: 4 people join lists that may start journeys" in body
     assert "Earlier plans" in body
     assert pages.intruders(body) == []
 
