@@ -171,7 +171,7 @@ def _sent(store: Store, face: Face, rows: Rows, workspace: Workspace) -> tuple[s
     ]
     schema = pa.schema(types)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in workspace.stream(rows.select(*schema.names).order_by("key"), size=100_000):
+        for batch in workspace.stream(rows.select(*schema.names), size=100_000):
             writer.write_batch(batch.cast(schema))
             profiles += batch.num_rows
     key = runs.key(face.account.name, f"{_stem(face.environment)}.{_digest(path)}.parquet")

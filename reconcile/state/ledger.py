@@ -70,12 +70,12 @@ def key(rows: Rows, hashes: Rows) -> Rows:
     Args:
         rows: with a salt, see `salted`.
     """
-    return sha256(rows[_SALT].concat("#", hashes))[:LENGTH]
+    return sha256(rows[_SALT].concat("#", hashes)).left(LENGTH)
 
 
 def digest(rows: Rows, name: str, text: Rows) -> Rows:
     """The digest of a var's canonical text, null included."""
-    return sha256(rows[_SALT].concat(name, ibis.ifelse(text.isnull(), "-", ibis.literal("=") + text)))[:LENGTH]
+    return sha256(rows[_SALT].concat(name, ibis.ifelse(text.isnull(), "-", ibis.literal("=") + text))).left(LENGTH)
 
 
 def columns(shape: Shape) -> list[str]:
@@ -118,15 +118,15 @@ def written(before: Rows, actions: Rows, gone: Rows, shape: Shape, workspace: Wo
         entries[f"l:{one.list}"] = ibis.cases(
             (rows[f"join:{one.list}"], True), (off, False), else_=ibis.null("boolean")
         )
-    new = rows.select(**entries)
+    new = workspace.keep("ledger entries", rows.select(**entries))
     away = salted(gone, workspace, masks)
-    kept = before.anti_join(away.select(key=key(away, away["hash"])), "key").rename("b:{name}")
+    # Whoever has an address by now is who is there: nobody else's earlier row stays under it.
+    taken = new.select("key").anti_join(new.select(key="at"), "key")
+    out = workspace.keep("ledger out", away.select(key=key(away, away["hash"])).union(taken))
+    kept = before.anti_join(out, "key").rename("b:{name}")
     both = kept.outer_join(new, kept["b:key"] == new["at"])
     later = {name: both[name].fill_null(both[f"b:{name}"]) for name in columns(shape)}
-    found = both.select(key=both["key"].fill_null(both["b:key"]), touched=both["at"].notnull(), **later)
-    # Whoever has an address by now is who is there: nobody else's earlier row stays under it.
-    taken = found.filter(found.touched).select("key")
-    return found.filter(found.touched).union(found.filter(~found.touched).anti_join(taken, "key")).drop("touched")
+    return both.select(key=both["key"].fill_null(both["b:key"]), **later)
 
 
 def any_of(flags: list[Rows]) -> Rows:

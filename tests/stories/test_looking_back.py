@@ -111,6 +111,22 @@ def test_the_audit_says_who_where_when_and_what(past: Past) -> None:
     assert "for ada at https://github.example/acme/crm/actions/runs/7" in screen.audited(ended)
 
 
+def test_nobody_is_in_the_state(past: Past) -> None:
+    found = {
+        path: path.read_bytes().lower() for path in (past.world.folder / ".reconcile").rglob("*") if path.is_file()
+    }
+    assert {path.suffix for path in found} >= {".json", ".ndjson", ".parquet"}
+    words = (
+        "example.com",
+        "Zoë",
+        "City",
+        "O'Brien",
+        *(profile.sid for profile in past.world.account.profiles.values()),
+    )
+    told = [(path.name, word) for path, text in found.items() for word in words if word.lower().encode() in text]
+    assert told == []
+
+
 def edited(content: bytes) -> bytes:
     return json.dumps(json.loads(content) | {"by": "nobody@nowhere"}).encode()
 
