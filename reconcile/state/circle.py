@@ -6,7 +6,7 @@ another person is to have, and the other way round. What leads on is followed, o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,26 +60,23 @@ async def around(
     """
     names = [var.name for var in desired.shape.vars]
     known = None if registry is None else _kept_ids(registry, desired, workspace)
-    seen: dict[str, Sighting] = {}
-    addresses, done, waiting = {address}, set[Ref](), [Ref(email=address)]
+    there: dict[str, Sighting] = {}
+    done, waiting, rows = set[Ref](), [Ref(email=address)], None
     while waiting and len(done) < MOST:
+        done |= {*waiting}
         for ref in waiting:
-            sighting = await account.look(ref, names)
-            if sighting is not None:
-                seen[values.hash_of(_address(sighting) or sighting.sid)] = sighting
-        addresses |= {one for one in (*(ref.email for ref in waiting), *map(_address, seen.values())) if one}
-        done |= {*waiting, *(Ref(email=one) for one in map(_address, seen.values()) if one)}
-        rows = sightings.canonical(
-            workspace.store("looked at", sightings.as_arrow([*seen.values()], desired.shape)), desired.shape
-        )
-        rows = workspace.keep("circle", rows)
-        sids = {one.sid for one in seen.values()}
-        waiting = [
-            ref
-            for ref in _further(rows, addresses, known, desired, found, workspace)
-            if ref not in done | {Ref(sid=one) for one in sids}
-        ]
-    return _circle(desired, rows, addresses, seen, address, workspace)
+            if (one := await account.look(ref, names)) is not None:
+                there[one.sid] = one
+                done |= {Ref(sid=one.sid), Ref(email=_address(one))}
+        told = workspace.store("looked at", sightings.as_arrow([*there.values()], desired.shape))
+        rows = workspace.keep("circle", sightings.canonical(told, desired.shape))
+        waiting = [ref for ref in _further(rows, _addresses(done), known, desired, found, workspace) if ref not in done]
+    seen = {values.hash_of(_address(one) or one.sid): one for one in there.values()}
+    return _circle(desired, rows, _addresses(done), seen, address, workspace)
+
+
+def _addresses(refs: Collection[Ref]) -> list[str]:
+    return sorted(ref.email for ref in refs if ref.email)
 
 
 def _address(sighting: Sighting) -> str | None:
@@ -96,13 +93,13 @@ def _kept_ids(registry: Export, desired: Desired, workspace: Workspace) -> Rows 
 
 
 def _further(
-    rows: Rows, addresses: Collection[str], kept: Rows | None, desired: Desired, found: People, workspace: Workspace
+    rows: Rows, addresses: Sequence[str], kept: Rows | None, desired: Desired, found: People, workspace: Workspace
 ) -> list[Ref]:
     """Where the ids of these profiles, and of our people at these addresses, lead to."""
     if desired.shape.identity is None:
         return []
     ids = rows.select(**{people.KEY: identity.said(rows[f"var:{desired.shape.identity}"])})
-    ours = found.home.filter(found.home[people.EMAIL].isin([*addresses])).select(people.KEY)
+    ours = found.home.filter(found.home[people.EMAIL].isin(addresses)).select(people.KEY)
     ids = workspace.keep("ids", ids.filter(ids[people.KEY].notnull()).union(ours))
     some = found.home.semi_join(ids, people.KEY).select(people.EMAIL).order_by(people.EMAIL)
     refs = [Ref(email=row[people.EMAIL]) for row in workspace.dicts(some, limit=MOST)]
@@ -115,13 +112,13 @@ def _further(
 def _circle(
     desired: Desired,
     rows: Rows,
-    addresses: Collection[str],
+    addresses: Sequence[str],
     seen: Mapping[str, Sighting],
     address: str,
     workspace: Workspace,
 ) -> Circle:
     """Both states of all of these, and who of them the person is."""
-    hashes = arrow({"hash": [values.hash_of(one) for one in sorted(addresses)]}, {"hash": "string"})
+    hashes = arrow({"hash": [values.hash_of(one) for one in addresses]}, {"hash": "string"})
     among = workspace.store("among", hashes)
     few = desired.among(among.select(**values.keys(among["hash"])))
     ours = workspace.keep("ours", observed.hands_off(rows, few, workspace))

@@ -11,7 +11,7 @@ from typing import Any
 import ibis
 
 from reconcile.errors import NameUnknown
-from reconcile.spec import links, rules, ways
+from reconcile.spec import conditions, links, rules, ways
 from reconcile.spec.clauses import Clause
 from reconcile.spec.model import Spec
 from reconcile.spec.places import meant
@@ -27,6 +27,9 @@ FEW, MANY = 5, 20
 
 TOP = 10
 """Values that are shown where people are revealed."""
+
+_TIMES, _ORDER = "n:times", "n:order"
+"""Columns beside those of properties."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ def _group(name: str, gathering: Gathering, found: People, known: Known, limit: 
     asked = reasons.of(name, spec, known.rows, workspace, gathering.as_of)
     fields = tuple(_fields(_looked_at(name, spec), spec, known))
     rows = known.settle("previewed", asked.rows.select(people.EMAIL, *asked.columns, *(one.name for one in fields)))
-    members = rows.filter(rows["member"])
+    members = rows.filter(rows[reasons.MEMBER])
     return GroupPreview(
         name=name,
         list=spec.groups[name].list,
@@ -155,7 +158,12 @@ def _group(name: str, gathering: Gathering, found: People, known: Known, limit: 
 
 def _looked_at(group: str, spec: Spec) -> list[str]:
     """The properties that a group's rule asks about, in the order of the spec."""
-    asked = {name.casefold() for name in rules.of(spec.groups[group]).properties}
+    asking = spec.groups[group]
+    if asking.rules is not None:
+        found = {condition.property for _, condition in conditions.parts(asking.rules)}
+    else:
+        found = {*rules.parse(asking.where).properties} if asking.where is not None else set()
+    asked = {name.casefold() for name in found}
     return [name for name in spec.properties if name.casefold() in asked]
 
 
@@ -234,11 +242,11 @@ def _untold(name: str, spec: Spec, distinct: int, *, reveal: bool) -> str | None
 
 def _frequent(filled: Rows, name: str, gathering: Gathering) -> Iterator[tuple[Any, int]]:
     reveal = gathering.masks.reveal
-    counted = filled.group_by(name).aggregate(times=filled.count())
-    shown = counted if reveal else counted.filter(counted.times >= FEW)
-    ordered = shown.order_by(ibis.desc("times"), name)
+    counted = filled.group_by(name).aggregate(**{_TIMES: filled.count()})
+    shown = counted if reveal else counted.filter(counted[_TIMES] >= FEW)
+    ordered = shown.order_by(ibis.desc(_TIMES), name)
     for row in gathering.workspace.dicts(ordered, limit=TOP if reveal else MANY):
-        yield row[name], int(row["times"])
+        yield row[name], int(row[_TIMES])
 
 
 def _invalid(name: str, spec: Spec, found: People, known: Known) -> int:
@@ -257,7 +265,7 @@ def _fields(names: Sequence[str], spec: Spec, known: Known) -> Iterator[Field]:
 
 def _samples(rows: Rows, fields: tuple[Field, ...], gathering: Gathering, limit: int) -> Samples:
     """The same people every time, and no particular ones."""
-    some = rows.mutate(order=values.md5(rows[people.EMAIL])).order_by("order")
+    some = rows.mutate(**{_ORDER: values.md5(rows[people.EMAIL])}).order_by(_ORDER)
     found = gathering.workspace.dicts(some, limit=limit) if limit else []
     mask = gathering.masks.person
     return Samples(

@@ -14,13 +14,16 @@ from reconcile.state import groups, people, values
 from reconcile.state.model import Rows
 from reconcile.state.workspace import Workspace
 
+MEMBER = "w:member"
+"""The column of what all reasons of a group come to. No property's name has a colon in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reasons:
     """What a group asks.
 
     Args:
-        rows: the people, with the columns `clauses` and `terms`, and `member`, what all that comes to.
+        rows: the people, with the columns `clauses` and `terms`, and `MEMBER`, what all that comes to.
         rule: what `where` or `rules` ask; None where there is neither.
         clauses: a column for each clause of the rule, as `Clause.walk` has them: true, false or null.
         terms: what else it asks (members, other groups, a share of people, exclusion) in words, and whether that holds.
@@ -34,7 +37,7 @@ class Reasons:
     @property
     def columns(self) -> tuple[str, ...]:
         """All of these columns."""
-        return ("member", *self.clauses, *(column for _, column in self.terms))
+        return (MEMBER, *self.clauses, *(column for _, column in self.terms))
 
 
 def of(name: str, spec: Spec, rows: Rows, workspace: Workspace, as_of: datetime) -> Reasons:
@@ -44,7 +47,7 @@ def of(name: str, spec: Spec, rows: Rows, workspace: Workspace, as_of: datetime)
         rows: people with their properties and groups.
     """
     group = spec.groups[name]
-    asking = groups.before_exclusion(rows.mutate(member=rows[rules.member(name)]), spec)
+    asking = groups.before_exclusion(rows.mutate(**{MEMBER: rows[rules.member(name)]}), spec)
     rule = clauses.of(group, _kinds(spec, rows), as_of)
     asked = {f"t:{at}": clause.sql for at, clause in enumerate(rule.walk() if rule else ())}
     terms = [*_terms(group, asking), *_exclusion(name, spec, asking)]

@@ -160,4 +160,4 @@ def _decisions(spec: Spec, known: Known, rows: Rows, workspace: Workspace, as_of
         answers = workspace.one(known.settle("reasons", asked.rows.select(people.KEY, *asked.columns)))
         truths = tuple(answers[column] for column in asked.clauses)
         terms = tuple((told, bool(answers[column])) for told, column in asked.terms)
-        yield Decision(name, group.list, bool(answers["member"]), asked.rule, truths, terms)
+        yield Decision(name, group.list, bool(answers[reasons.MEMBER]), asked.rule, truths, terms)

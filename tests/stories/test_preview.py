@@ -30,6 +30,9 @@ properties:
   rich: {sql: "spent > 50"}
   phone: {column: phone, pii: true}
   hello: {template: "Hi {{ city | default('you') }}"}
+  order: {column: id}
+  times: {value: 2}
+  member: {sql: "spent >= 20"}
 vars: {city: city, hello: hello}
 groups:
   staff: {rules: {property: city, op: eq, value: Office}}
@@ -37,6 +40,7 @@ groups:
   vip: {list: VIP, members: {source: vips}, in: spenders, holdout: {percent: 50.0, salt: a}}
   loud: {list: Loud, rules: {all: [{in: spenders}, {none: [{property: city, op: in, value: [Rome, Oslo]}]}]}}
   nobody: {list: Nobody, where: spent > 1000}
+  odd: {where: 'member and "order" < 25 and times = 2'}
 exclude_from_all: staff
 """
 CITIES = ["Rome"] * 6 + ["Oslo"] * 5 + ["Office"] * 5 + ["Bern"] * 4 + [""] * 10
@@ -145,6 +149,18 @@ groups:
     assert found.nowhere == 0
     with pytest.raises(rc.CredentialsRefused, match="SALT"):
         rc.Reconciler(environ={}).groups(spec)
+
+
+def test_properties_may_be_called_as_our_own_columns(look: Look) -> None:
+    """A group asks about them, and each may be looked at."""
+    odd = look("odd", reveal=True).group
+    assert odd is not None
+    assert (odd.members, [one.name for one in odd.samples.fields]) == (5, ["order", "times", "member"])
+    assert {(int(order), *rest) for _, (order, *rest) in odd.samples.rows} == {(at, 2, True) for at in range(20, 25)}
+    times, order = look("times").property, look("order", limit=1).property
+    assert times is not None
+    assert order is not None
+    assert (times.frequent, order.distinct, len(order.samples.rows)) == (((2, 30),), 30, 1)
 
 
 def test_nobody_is_told_only_where_there_is_nobody(look: Look) -> None:
