@@ -119,7 +119,8 @@ def test_nobody_is_in_the_state(past: Past) -> None:
     words = (
         "example.com",
         "Zoë",
-        "City",
+        "City 1",
+        "City 2",
         "O'Brien",
         *(profile.sid for profile in past.world.account.profiles.values()),
     )
