@@ -272,9 +272,7 @@ class Reconciler:
         Raises:
             StoreUnavailable: the state cannot be reached.
         """
-        kept, account = self._store(spec.state), spec.account.name
-        found = [one for one in audit.entries(kept, account) if isinstance(one, audit.Entry)]
-        return found, audit.verify(kept, account)[1]
+        return audit.verify(self._store(spec.state), spec.account.name)
 
     async def verify(self, spec: Spec, *, progress: Progress | None = None) -> bool:
         """Whether the account is as the spec and the sources say, by a fresh plan that comes out empty."""

@@ -114,10 +114,12 @@ def entries(store: Store, account: str) -> Iterator[Entry | Finding]:
         yield _read(store, key)
 
 
-def verify(store: Store, account: str) -> tuple[int, list[Finding]]:
-    """How many entries there are, and everything that is wrong with the chain: nothing when it is whole."""
+def verify(store: Store, account: str) -> tuple[list[Entry], list[Finding]]:
+    """The entries that can be read, and everything that is wrong with the chain: nothing when it is whole."""
     found: list[Finding] = []
-    before, number, digests = _FIRST, 0, {}
+    chain: list[Entry] = []
+    digests: dict[int, str] = {}
+    before, number = _FIRST, 0
     for one in entries(store, account):
         found += [Finding(missing, "is missing") for missing in range(number + 1, one.number)]
         number = one.number
@@ -125,6 +127,7 @@ def verify(store: Store, account: str) -> tuple[int, list[Finding]]:
             found.append(one)
             before = ""
             continue
+        chain.append(one)
         digests[number] = one.digest
         if one.digest != digest(one):
             found.append(Finding(number, "was changed after it was written"))
@@ -132,7 +135,7 @@ def verify(store: Store, account: str) -> tuple[int, list[Finding]]:
             found.append(Finding(number, "does not follow from the one before it"))
         before = one.digest
     found += [one for one in _cut(store, account, digests, number) if one not in found]
-    return len(digests), sorted(found, key=lambda one: one.number)
+    return chain, sorted(found, key=lambda one: one.number)
 
 
 def _cut(store: Store, account: str, digests: Mapping[int, str], last: int) -> Iterator[Finding]:

@@ -69,15 +69,6 @@ def recall(
     return Memory(ledger.Ledger(rows, head.definitions, head.spec_digest, head.run, head.at, head.profiles))
 
 
-def digest_of_last(store: Store, account: str, environment: str | None) -> str | None:
-    """The digest of the spec that was last applied in full; None where nobody knows."""
-    kept = store.get(_key(account, environment))
-    try:
-        return Head.model_validate_json(kept.content).spec_digest if kept else None
-    except ValidationError:
-        return None
-
-
 def record(store: Store, plan: Plan, past: Past, run: str, at: str, masks: Masks, workspace: DuckDB) -> None:
     """Put what a run has done into the ledger, once it was looked at.
 

@@ -180,7 +180,8 @@ def test_two_that_add_at_once_both_have_their_entry(tmp_path: Path) -> None:
             pool.map(lambda at: audit.append(there, "shop", entry.model_copy(update={"at": str(at)})), range(8))
         )
     assert sorted(one.number for one in made) == list(range(1, 9))
-    assert audit.verify(there, "shop") == (8, [])
+    chain, findings = audit.verify(there, "shop")
+    assert ([one.number for one in chain], findings) == ([*range(1, 9)], [])
 
 
 def test_the_commands_say_the_same(
