@@ -21,7 +21,7 @@ from reconcile.apply.carrying import Carrier
 from reconcile.apply.model import Events, Report, Unheard
 from reconcile.apply.store import Store
 from reconcile.errors import CredentialsRefused
-from reconcile.plan import allowances, approvals, foretelling, guards, integrity, planner
+from reconcile.plan import allowances, approvals, foretelling, guards, integrity, inverse, planner
 from reconcile.plan.foretelling import Explanation
 from reconcile.plan.model import Allowance, Plan
 from reconcile.sailthru import inventory, limits, observation, target
@@ -186,6 +186,49 @@ class Reconciler:
                     progress=progress,
                 )
                 return planner.build(wanted, there, setting, out)
+
+    async def rollback(
+        self, spec: Spec, applied: Plan, *, out: Path | None = None, progress: Progress | None = None
+    ) -> Plan:
+        """The inverse of a plan that was applied: a plan like any other, to be reviewed and applied by itself.
+
+        Args:
+            spec: whose guards, pace and account hold; what its sources say is not asked.
+            applied: the plan, with its file.
+            out: where to keep the inverse; without it, it can only be looked at.
+
+        Raises:
+            PlanUnusable: it was not applied, for all that the state tells, or is for another account.
+            AccountUnavailable, CredentialsRefused, AccountUnfit, StoreUnavailable: see `errors`.
+        """
+        run, past = history.past(self._store(applied.face.state), applied.face)
+        progress = progress or Silent()
+        with self._workspace() as workspace:
+            async with self._fresh(spec, workspace.folder) as look:
+                integrity.same_account(applied.face, spec, look.whose.fingerprint)
+                done = ledgers.settled(inverse.lines(applied, workspace), applied.face, past, workspace)
+                found = await inverse.build(
+                    done,
+                    inverse.undoing(applied.face, run, past.settled_map),
+                    applied.face,
+                    look.account,
+                    workspace,
+                    lookups=spec.policy.lookups,
+                    at_once=spec.policy.at_once,
+                    progress=progress,
+                )
+                setting = planner.Setting(
+                    spec,
+                    workspace,
+                    look.masks,
+                    self.now(),
+                    look.whose.url,
+                    limits.quota(spec.policy.share),
+                    look.whose.fingerprint,
+                    undoes=found.undoes,
+                    progress=progress,
+                )
+                return planner.build(found.desired, found.observed, setting, out)
 
     async def apply(  # noqa: PLR0913 -- so many things can bound a run, all of them optional and by name
         self,

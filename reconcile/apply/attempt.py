@@ -150,8 +150,9 @@ class Attempt:
             report = replace(report, audit=self._audited)
             runs.replace(self.run.report, reporting.as_bytes(report))
             self._carrier.deliver(*self._files)
-            if report.converged and not self.plan.face.violations:  # rows that break their contract are no measure
-                memory.remember(self.store, self.plan.face)
+            face = self.plan.face  # rows that break their contract are no measure, and a rollback has read none
+            if report.converged and not face.violations and not face.undoes:
+                memory.remember(self.store, face)
         except StoreUnavailable as error:
             told = f"{error.message} What was done is in {self.run.folder}; apply the same plan again from here to have"
             report = replace(report, notes=(*report.notes, f"{told} it kept there too."))

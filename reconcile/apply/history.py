@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -11,7 +12,8 @@ import orjson
 from reconcile.apply import journal, runs
 from reconcile.apply.journal import Past
 from reconcile.apply.store import Store
-from reconcile.errors import RunUnknown
+from reconcile.errors import PlanUnusable, RunUnknown
+from reconcile.plan.model import Face
 
 _FACTS = ("plan_id", "created_at", "environment", "kind", "spec_digest", "mode", "counts", "causes", "spec_changes")
 
@@ -88,11 +90,33 @@ def status(store: Store, account: str, asked: str) -> Status:
             f"{'No run is' if not found else f'{len(found)} runs are'} called {asked!r} in {store.told}.",
             hint=f"There are: {', '.join(names[-5:]) or 'none'}." if not found else f"Say which: {told}.",
         )
-    kept = store.get(runs.key(account, "runs", found[0], "journal.ndjson"))
-    past = journal.parsed(kept.content.splitlines(keepends=True), found[0])[0] if kept else Past()
+    past = _past(store, account, found[0])
     settled = past.settled(0, past.total)
     doubtful = sum(past.is_doubtful(number) and not past.is_settled(number) for number in range(past.total))
     return Status(_run(store, account, found[0]), past.total, settled, doubtful, past.attempts)
+
+
+def past(store: Store, face: Face) -> tuple[str, Past]:
+    """The run of a plan, by its name, and what its journal says.
+
+    Raises:
+        PlanUnusable: the plan was not applied from here, or nothing of it is known to have been done.
+    """
+    name = runs.of(Path(), face).name
+    found = _past(store, face.account.name, name)
+    if not found.attempts:
+        raise PlanUnusable(
+            f"This plan was not applied, as far as {store.told} tells.",
+            hint="Give the file of the plan that was applied, and the --state that it was applied with.",
+        )
+    if not found.settled(0, found.total):
+        raise PlanUnusable(f"Nothing of this plan is known to have been done, as far as the run {name} tells.")
+    return name, found
+
+
+def _past(store: Store, account: str, name: str) -> Past:
+    kept = store.get(runs.key(account, "runs", name, "journal.ndjson"))
+    return journal.parsed(kept.content.splitlines(keepends=True), name)[0] if kept else Past()
 
 
 def _is(name: str, asked: str) -> bool:

@@ -81,13 +81,14 @@ def record(store: Store, plan: Plan, past: Past, run: str, at: str, masks: Masks
     face = plan.face
     head, _ = _head(store, face.account.name, face.environment, masks)
     before = _rows(store, head, face.shape, workspace) if head else None
-    whole = past.settled(0, past.total) == past.total
+    whole = _whole(past)
     if not face.counts.total and before is not None and head is not None:
         file, profiles = head.file, head.profiles
     else:
-        rows = _written(plan, past, before, workspace, masks, whole=whole)
+        rows = _written(plan, past, before, workspace, masks)
         file, profiles = _sent(store, face, rows, workspace)
-    full = whole and not face.violations  # what a contract holds back is still to come
+    # What a contract holds back is still to come; and who takes a run back applies no spec.
+    full = whole and not face.violations and not face.undoes
     later = Head(
         salt=ledger.fingerprint(masks),
         spec_digest=face.spec_digest if full else head.spec_digest if head else "",
@@ -128,21 +129,28 @@ def _rows(store: Store, head: Head, shape: Shape, workspace: Workspace) -> Rows 
     return ledger.fitted(stored, shape)
 
 
-def _written(plan: Plan, past: Past, before: Rows | None, workspace: DuckDB, masks: Masks, *, whole: bool) -> Rows:
+def _written(plan: Plan, past: Past, before: Rows | None, workspace: DuckDB, masks: Masks) -> Rows:
     """The rows of the ledger after a run."""
     shape = plan.face.shape
     body = archive.body(plan, workspace.folder / "ledger-body.ndjson.zst")
-    lines = workspace.json_lines(body, actions.LINE)
-    if not whole:
-        lines = _settled(lines, plan.face, past, workspace)
+    lines = settled(workspace.json_lines(body, actions.LINE), plan.face, past, workspace)
     gone = lines.filter(lines["op"] == "delete").select("hash")
     done = actions.table(lines, shape)
     rows = ledger.empty(workspace, shape) if before is None else before
     return workspace.keep("ledger after", ledger.written(rows, done, gone, shape, workspace, masks))
 
 
+def _whole(past: Past) -> bool:
+    return past.settled(0, past.total) == past.total
+
+
+def settled(lines: Rows, face: Face, past: Past, workspace: Workspace) -> Rows:
+    """The lines on profiles that were done and looked at, without those that only make room."""
+    return lines if _whole(past) else _settled(lines, face, past, workspace)
+
+
 def _settled(lines: Rows, face: Face, past: Past, workspace: Workspace) -> Rows:
-    """The lines that were done and looked at. A line's number is its place in the order of stage and hash."""
+    """A line's number is its place in the order of stage and hash."""
     flags = pa.Array.from_buffers(pa.uint8(), past.total, [None, pa.py_buffer(past.settled_map)])
     numbers = pc.subtract(pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int64()), past.total)), 1)
     found = workspace.store("settled", pa.table({"number": numbers, "settled": flags}))

@@ -21,6 +21,7 @@ from reconcile.cli import (
     starting,
     testing,
     tracing,
+    undoing,
 )
 from reconcile.cli.lazily import Commands
 
@@ -41,6 +42,7 @@ _COMMANDS = (
     drifting.drift,
     approving.approve,
     applying.apply,
+    undoing.rollback,
     looking_back.runs,
     looking_back.status,
     looking_back.audit,

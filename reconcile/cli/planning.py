@@ -38,6 +38,14 @@ if TYPE_CHECKING:
     from reconcile.spec.model import Spec
 
 DIFFERENCES = 2
+Seal = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--seal",
+        help="Encrypt who is in it to this age recipient; may be repeated. Goes with --out.",
+        metavar="AGE1…",
+    ),
+]
 
 
 def plan(
@@ -45,14 +53,7 @@ def plan(
     env: Env = None,
     var: Var = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep the plan in this file, to be applied.")] = None,
-    seal: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--seal",
-            help="Encrypt who is in it to this age recipient; may be repeated. Goes with --out.",
-            metavar="AGE1…",
-        ),
-    ] = None,
+    seal: Seal = None,
     format: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,  # noqa: A002 -- the option's name
     observed: Annotated[
         Path | None, typer.Option("--observed", help="Plan on an observation that `observe` kept in this folder.")
@@ -76,8 +77,7 @@ def plan(
     """Show what differs between the sources and the account, and what apply would do. Writes nothing to the account."""
     from reconcile.plan import guards, sealing
 
-    if seal and out is None:
-        raise typer.BadParameter("--seal goes with --out: there is no file to seal.")
+    seal_with_out(seal, out)
     ours = reconciler(state, memory_limit, workspace)
     with scratch(workspace) as folder:
         path = folder / "plan.rplan" if out is None or seal else out
@@ -89,11 +89,16 @@ def plan(
         if out is not None and seal:
             sealing.seal(path, out, seal)
         if out is not None and not as_json and format is Format.TEXT:
-            apply_it = f"Apply exactly this with: reconcile apply {out}"
-            telling.say(f"Kept in {out}. {'Apply refuses it: see on top.' if made.face.breaches else apply_it}")
+            kept(made, out)
         if enforce:
             guards.enforce(made.face, allowed)
     raise typer.Exit(DIFFERENCES if detailed_exitcode and not made.face.empty else 0)
+
+
+def seal_with_out(seal: list[str] | None, out: Path | None) -> None:
+    """Make sure that there is a file to seal."""
+    if seal and out is None:
+        raise typer.BadParameter("--seal goes with --out: there is no file to seal.")
 
 
 def planned(
@@ -114,6 +119,12 @@ def planned(
     with telling.steps(as_json=as_json, profile=profile) as steps:
         making = ours.plan(spec, out=out, observed=observed, as_of=as_of, allowed=allowed, base=base, progress=steps)
         return asyncio.run(making)
+
+
+def kept(made: Plan, out: Path) -> None:
+    """Say where a plan is, and what to do with it."""
+    apply_it = f"Apply exactly this with: reconcile apply {out}"
+    telling.say(f"Kept in {out}. {'Apply refuses it: see on top.' if made.face.breaches else apply_it}")
 
 
 @contextmanager

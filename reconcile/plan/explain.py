@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from reconcile.plan import causes, guards, people
-from reconcile.plan.model import Face, Plan, RunKind
+from reconcile.plan.model import Face, Plan, RunKind, UndoFace
 from reconcile.plan.people import Row
 from reconcile.spec.model import Mode
 from reconcile.state.identity import TAKEN
@@ -161,6 +161,8 @@ def notes(face: Face) -> Iterator[str]:
     counts = face.counts
     if counts.delete:
         yield f"{_profiles(counts.delete)} will be deleted for good, history and opt-outs included."
+    if face.undoes is not None:
+        yield from _undoes(face.undoes)
     yield from _hands(face)
     yield from _consent(face)
     if face.allowed:
@@ -193,6 +195,31 @@ def _journeys(face: Face) -> Iterator[str]:
 def _age(seconds: int) -> str:
     minutes = seconds // 60
     return counted(minutes, "minute") if minutes < 120 else f"{minutes / 60:,.1f} hours"
+
+
+def _undoes(undoes: UndoFace) -> Iterator[str]:
+    """What is taken back, what is left alone, and what cannot be undone."""
+    yield f"Takes back run {undoes.run}. Revert the spec too, or the next plan does it all again."
+    told = {
+        "changed": "changed since and left alone: their vars or lists are no longer as the run left them",
+        "gone": "left alone: no longer there, or under another address",
+        "unlooked": "left alone: on none of our lists, and more than policy.lookups allows to look up",
+    }
+    yield from (f"{_profiles(getattr(undoes, name))} {text}." for name, text in told.items() if getattr(undoes, name))
+    if undoes.unverified:
+        yield f"{counted(undoes.unverified, 'action')} of the run left alone: nobody knows whether they were done."
+    forever = {
+        "deleted": "deleted by the run: they cannot be brought back.",
+        "created": "created by the run: they stay at the account, off our lists and without what was written.",
+        "moved": "given a new e-mail address by the run: they keep it.",
+    }
+    yield from (f"{_profiles(getattr(undoes, name))} {text}" for name, text in forever.items() if getattr(undoes, name))
+    if undoes.lists:
+        yield f"{counted(len(undoes.lists), 'list')} created by the run: they stay ({', '.join(undoes.lists)})."
+    if undoes.foreign:
+        yield f"{counted(undoes.foreign, 'value')} of another type than its var cannot be put back."
+    if undoes.unseen:
+        yield f"{_profiles(undoes.unseen)} were not looked at before the run: what they had then is not known."
 
 
 def _hands(face: Face) -> Iterator[str]:

@@ -46,11 +46,7 @@ def check(face: Face, *, api_key: str, now: datetime, begun_at: datetime | None 
             f'This plan was made for {made_for}, not for "{env}".',
             hint=f"Plan for it (--env {env}), or leave --env (RECONCILE_ENV) out: a plan knows its own.",
         )
-    if face.account.fingerprint != fingerprint(api_key):
-        raise PlanUnusable(
-            f'This plan was made for the account "{face.account.name}" with another API key than the one that is set.',
-            hint="Set the key it was made with, or plan for this account.",
-        )
+    _same_key(face, fingerprint(api_key))
     made, expires = datetime.fromisoformat(face.created_at), datetime.fromisoformat(face.expires_at)
     until = expires if begun_at is None else max(expires, begun_at + (expires - made))
     if now > until:
@@ -59,6 +55,33 @@ def check(face: Face, *, api_key: str, now: datetime, begun_at: datetime | None 
             f"This plan expired at {face.expires_at} (made at {face.created_at}): the account has moved on since."
             f"{begun or ''}",
             hint=f"{_AGAIN} policy.expires_hours says how long a plan is good for.",
+        )
+
+
+def same_account(face: Face, spec: Spec, key: str) -> None:
+    """Make sure that a plan was made for the account and environment of a spec.
+
+    Args:
+        key: the fingerprint of the API key that is set.
+
+    Raises:
+        PlanUnusable: it is another one's.
+    """
+    theirs, ours = (face.account.name, face.environment), (spec.account.name, spec.environment)
+    if theirs != ours:
+        told = [name + (f" (environment {environment})" if environment else "") for name, environment in (theirs, ours)]
+        raise PlanUnusable(
+            f"This plan was made for {told[0]}, and the spec is for {told[1]}.",
+            hint="Give the spec, and the --env, that it was made with.",
+        )
+    _same_key(face, key)
+
+
+def _same_key(face: Face, key: str) -> None:
+    if face.account.fingerprint != key:
+        raise PlanUnusable(
+            f'This plan was made for the account "{face.account.name}" with another API key than the one that is set.',
+            hint="Set the key it was made with, or plan for this account.",
         )
 
 

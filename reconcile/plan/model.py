@@ -302,6 +302,30 @@ class ObservationFace(_Face):
         return -(-self.age // 3600)
 
 
+class UndoFace(_Face):
+    """What a plan takes back that was made by `rollback`: of which run, and what of it cannot be undone.
+
+    Counts of profiles, but `foreign`: of values. Of `people`, whom the run is known to have written to, `changed` since
+    are left alone, `gone` are no longer there, `unlooked` are on none of our lists and were too many to look up. Of the
+    others, the `created` stay and keep what is not ours, the `moved` keep their address. `unverified`: actions of the
+    plan that nobody knows to have been done. `unseen`: people whom the plan counted as new without a look.
+    """
+
+    run: str
+    plan_id: str
+    people: int = 0
+    changed: int = 0
+    gone: int = 0
+    unlooked: int = 0
+    created: int = 0
+    moved: int = 0
+    foreign: int = 0
+    deleted: int = 0
+    lists: tuple[str, ...] = ()
+    unverified: int = 0
+    unseen: int = 0
+
+
 class Cost(_Face):
     """What an apply will ask of the account, at least: calls by method and endpoint, and minutes at its limits."""
 
@@ -361,6 +385,7 @@ class Face(_Face):
     samples: tuple[Sample, ...]
     consent: Consent = Consent()
     observation: ObservationFace | None = None
+    undoes: UndoFace | None = None
     breaches: tuple[Breach, ...] = ()
     allowed: tuple[Allowance, ...] = ()
 

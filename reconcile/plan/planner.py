@@ -27,6 +27,7 @@ from reconcile.plan.model import (
     Route,
     Sample,
     Stage,
+    UndoFace,
     VarFace,
 )
 from reconcile.spec import definitions
@@ -58,6 +59,7 @@ class Setting:
         base: the spec whose guards hold too, whichever is stricter; None for those of `spec` alone.
         memory: what was last applied, to tell causes by.
         observed_at: when the kept observation was taken that the plan is made from; None for a fresh look.
+        undoes: what the plan takes back, if it is an inverse one.
         progress: hears of every step.
     """
 
@@ -74,7 +76,16 @@ class Setting:
     base: Spec | None = None
     memory: causes.Memory = field(default_factory=causes.Memory)
     observed_at: datetime | None = None
+    undoes: UndoFace | None = None
     progress: Progress = field(default_factory=Silent)
+
+    @property
+    def policy(self) -> Policy:
+        """What the plan may do. One that takes another back may take off a list whoever that has put there."""
+        policy = self.spec.policy
+        if self.undoes is None or policy.mode is Mode.OBSERVE:
+            return policy
+        return policy.model_copy(update={"mode": Mode.SYNC})
 
 
 def build(desired: Desired, observed: Observed, setting: Setting, path: Path | None) -> Plan:
@@ -107,7 +118,7 @@ def hands(desired: Desired, spec: Spec, workspace: Workspace, masks: Masks) -> a
 
 def _weighed(desired: Desired, observed: Observed, settled: addresses.Settled, setting: Setting) -> tuple[Face, Rows]:
     """The face, and what is to be done; less of it while a source breaks its contract."""
-    workspace, policy, changes, shape = setting.workspace, setting.spec.policy, settled.changes, desired.shape
+    workspace, policy, changes, shape = setting.workspace, setting.policy, settled.changes, desired.shape
     why = causes.Why.of(setting.memory, setting.spec, shape, workspace, setting.masks)
     decided = free = workspace.keep("decided", why.traced(decide(changes, shape, policy)))
     if desired.violations:
@@ -204,7 +215,7 @@ def _face(desired: Desired, observed: Observed, settled: addresses.Settled, deci
         environment=spec.environment,
         variables=spec.variables,
         spec_digest=spec.digest,
-        mode=spec.policy.mode,
+        mode=setting.policy.mode,
         on_leave=spec.policy.on_leave,
         at_once=spec.policy.at_once,
         share=spec.policy.share,
@@ -245,6 +256,7 @@ def _face(desired: Desired, observed: Observed, settled: addresses.Settled, deci
         cost=costs.estimate(counts, lists, shape.registry.list, route, setting.quota),
         samples=tuple(_samples(decided, shape, workspace, setting.masks)),
         observation=_observation(setting.observed_at, made_at),
+        undoes=setting.undoes,
     )
 
 

@@ -86,7 +86,8 @@ def _verdict(face: Face) -> tuple[Tone, str, str]:
         todo = "Mend what is wrong, change the limit in the spec, or allow exactly this once, as shown below."
         return Tone.BLOCKED, f"Blocked: {told} breached, apply refuses this plan", todo
     if face.empty:
-        return Tone.NOTHING, "Nothing to do: the account is as the spec says", "Nothing."
+        told = "nothing of the run can be taken back" if face.undoes else "the account is as the spec says"
+        return Tone.NOTHING, f"Nothing to do: {told}", "Nothing."
     until = f"It may be applied until {_time(face.expires_at)}."
     if face.counts.delete:
         todo = f"See that these deletions are meant: they cannot be undone. Then approve. {until}"
@@ -134,7 +135,8 @@ def _causes(face: Face) -> list[tuple[str, int, str]]:
     found = [(*where.get(cause, (cause, "")), count) for cause, count in face.causes.items() if count]
     told = sorted(((name, count, place) for name, place, count in found), key=lambda one: (-one[1], one[0]))
     rest = _total(face) - sum(count for _, count, _ in told)
-    return [*told, ("data or spec, not told apart", rest, "")] if rest > 0 else told
+    name = "rollback" if face.undoes else "data or spec, not told apart"
+    return [*told, (name, rest, "")] if rest > 0 else told
 
 
 def _total(face: Face) -> int:

@@ -109,6 +109,48 @@ async def build(
     )
 
 
+async def among(
+    account: Observable,
+    asked: Rows,
+    shape: Shape,
+    workspace: Workspace,
+    *,
+    lookups: int | None,
+    at_once: int,
+    progress: Progress,
+) -> tuple[Observed, int]:
+    """Look at a few people, wherever they are: the observed state with their rows alone, and how many nobody looked at.
+
+    Args:
+        asked: `hash, sid, email` of them; who is on no managed list is looked up by sid, else by address.
+        lookups: how many of those may be read one by one; they are read all or not at all.
+
+    Raises: as `build`.
+    """
+    remote = check_lists(await account.lists(), shape.memberships)
+    exports = await exports_of(account, sorted(remote), [var.name for var in shape.vars], progress)
+    keys = workspace.keep("asked", asked.select(**values.keys(asked["hash"])))
+    bulk = _nobody(shape, workspace)
+    if exports:
+        bulk = _everybody(exports, sieve.marked(exports, keys, shape, workspace), shape, workspace)
+    absent = workspace.keep("absent", asked.anti_join(bulk, "hash").select("sid", "email"))
+    allowed = sightings.Budget(lookups, workspace).allows(absent)
+    looker = sightings.Looker(account, shape, workspace, at_once, progress)
+    known = absent.filter(absent.sid.notnull()).select("sid")
+    named = absent.filter(absent.sid.isnull()).select("email")
+    seen = await looker.look([("sid", known), ("email", named)] if allowed else [])
+    members = {export.list: workspace.count(workspace.records(export)) for export in exports}
+    return Observed(
+        rows=workspace.keep("observed", _merged(bulk, workspace.keep("seen so far", seen), bulk.limit(0))),
+        missing=tuple(one.list for one in shape.memberships if one.list not in remote),
+        members={one.list: members.get(one.list, 0) for one in shape.memberships},
+        looked_up=looker.count,
+        unlooked=0,
+        unconfirmed=0,
+        total=members.get(shape.registry.list, 0),
+    ), 0 if allowed else workspace.count(absent)
+
+
 def _sifted(
     desired: Desired, exports: Sequence[Export], workspace: Workspace, progress: Progress
 ) -> sieve.Sifted | None:

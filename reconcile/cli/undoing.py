@@ -1,0 +1,58 @@
+"""`rollback`: the inverse of a plan that was applied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconcile.cli import planning, telling
+from reconcile.cli.options import (
+    SPECS,
+    AsJson,
+    Env,
+    Format,
+    Identity,
+    MemoryLimit,
+    SpecPath,
+    State,
+    Var,
+    WorkFolder,
+    load,
+    reconciler,
+)
+
+
+def rollback(
+    plan: Annotated[Path, typer.Argument(help="The plan file that was applied.")],
+    spec: SpecPath = SPECS,
+    env: Env = None,
+    var: Var = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Keep the inverse plan in this file, to be applied.")
+    ] = None,
+    seal: planning.Seal = None,
+    format: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,  # noqa: A002 -- the option's name
+    as_json: AsJson = False,
+    identity: Identity = None,
+    state: State = None,
+    memory_limit: MemoryLimit = None,
+    workspace: WorkFolder = None,
+) -> None:
+    """Plan how to take back what a plan did, and say what cannot be undone. Writes nothing to the account."""
+    import asyncio
+
+    from reconcile.plan import archive, sealing
+
+    planning.seal_with_out(seal, out)
+    ours, loaded = reconciler(state, memory_limit, workspace), load(spec, env, var)
+    with planning.scratch(workspace) as folder, telling.steps(as_json=as_json, profile=False) as steps:
+        applied = archive.read(sealing.opened(plan, folder / "applied.rplan", identity))
+        path = folder / "plan.rplan" if out is None or seal else out
+        made = asyncio.run(ours.rollback(loaded, applied, out=path, progress=steps))
+        telling.show(made, Format.JSON if as_json else format, reveal=False, event="plan" if as_json else None)
+        if out is not None and seal:
+            sealing.seal(path, out, seal)
+        if out is not None and not as_json and format is Format.TEXT:
+            planning.kept(made, out)

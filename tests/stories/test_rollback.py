@@ -1,0 +1,179 @@
+"""Taking back what a plan did: an inverse plan, reviewed and applied like any other, that says what it cannot undo."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from world import REGISTRY, World, meddle, shop
+
+import reconcile as rc
+from reconcile.errors import PlanUnusable
+from reconcile.plan import archive, explain
+from reconcile.plan.model import Upsert
+
+
+def rollback(world: World, plan: rc.Plan, name: str = "inverse.rplan") -> rc.Plan:
+    return asyncio.run(world.ours.rollback(world.spec(), plan, out=world.folder / name))
+
+
+def vars_and_lists(world: World) -> dict[str, Any]:
+    return {email: (dict(vars_), lists) for email, (vars_, lists) in world.there().items()}
+
+
+@dataclass
+class Mistake:
+    """A shop whose greetings went wrong in one run."""
+
+    world: World
+    plan: rc.Plan
+
+
+@pytest.fixture(scope="module")
+def mistake(tmp_path_factory: pytest.TempPathFactory) -> Mistake:
+    world = World(tmp_path_factory.mktemp("mistake"))
+    world.fill(shop(8))
+    world.apply()
+    return Mistake(world, run(world))
+
+
+def run(world: World) -> rc.Plan:
+    world.text = world.text.replace("Hi {{", "Oops {{")
+    world.time.now += 60
+    plan = world.plan()
+    assert world.apply(plan).converged
+    return plan
+
+
+def test_a_run_is_taken_back_and_what_cannot_be_undone_is_told(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.fill(shop(12))
+    world.apply()
+    before, text = vars_and_lists(world), world.text
+    world.text = text.replace(">= 1000", ">= 300")
+    world.change(3, news=0, city="Elsewhere")
+    world.change(5, spent=5, city=None)
+    world.customers[77] = replace(world.customers[1], id=77, email="joiner@example.com")
+    plan = run(world)
+    meddle(world, {"id": "person1@example.com", "vars": {"greeting": "by hand"}})
+
+    inverse = rollback(world, plan)
+    counts, undoes = inverse.face.counts, inverse.face.undoes
+    assert (counts.create, counts.delete, counts.update) == (0, 0, 12)
+    assert undoes is not None
+    assert (undoes.people, undoes.changed, undoes.created, undoes.gone, undoes.unverified) == (13, 1, 1, 0, 0)
+    told = "\n".join(explain.text(explain.view(inverse)))
+    assert f"Takes back run {undoes.run}. Revert the spec too, or the next plan does it all again." in told
+    assert "1 profile changed since and left alone" in told
+    assert "1 profile created by the run: they stay" in told
+    assert "example.com" not in told
+    assert world.apply(inverse).converged
+    after = vars_and_lists(world)
+    assert after.pop("joiner@example.com") == ({}, set())
+    assert after.pop("person1@example.com")[0]["greeting"] == "by hand"
+    before.pop("person1@example.com")
+    assert after == before
+
+    world.text = text
+    world.fill(shop(12))
+    again = world.plan("again.rplan")
+    assert (again.face.counts.total, again.face.counts.update) == (1, 1), "but for what somebody did by hand"
+
+
+def test_who_left_comes_back_and_a_deletion_does_not(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.fill(shop(8))
+    world.apply()
+    before = vars_and_lists(world)
+    world.customers.pop(1)
+    plan = world.plan()
+    world.apply(plan)
+    assert vars_and_lists(world)["person1@example.com"][1] == set()
+    inverse = rollback(world, plan)
+    assert world.apply(inverse).converged
+    assert vars_and_lists(world) == before
+
+    world.on_leave = "delete"
+    world.time.now += 60
+    plan = world.plan()
+    assert plan.face.counts.delete == 1
+    world.apply(plan)
+    inverse = rollback(world, plan)
+    assert inverse.face.empty
+    assert inverse.face.undoes is not None
+    assert inverse.face.undoes.deleted == 1
+    assert "1 profile deleted by the run: they cannot be brought back." in "\n".join(
+        explain.text(explain.view(inverse))
+    )
+
+
+def test_what_was_never_applied_is_not_taken_back(mistake: Mistake) -> None:
+    world = mistake.world
+    never = archive.read(Path(shutil.copy(mistake.plan.path or "", world.folder / "never.rplan")))
+    elsewhere = replace(world.ours, state=world.folder / "elsewhere")
+    with pytest.raises(PlanUnusable, match="was not applied"):
+        asyncio.run(elsewhere.rollback(world.spec(), never))
+
+
+def test_what_a_run_did_before_it_was_cut_off_is_all_that_is_taken_back(mistake: Mistake) -> None:
+    journal = next(mistake.world.folder.glob(f".reconcile/shop/runs/*{mistake.plan.id}/journal.ndjson"))
+    whole = journal.read_bytes()
+    torn = whole.replace(b'"verified":[[0,7]]', b'"verified":[[0,4]]')
+    assert torn != whole
+    journal.write_bytes(torn)
+    try:
+        inverse = rollback(mistake.world, mistake.plan)
+    finally:
+        journal.write_bytes(whole)
+    assert inverse.face.undoes is not None
+    assert (inverse.face.undoes.people, inverse.face.undoes.unverified, inverse.face.counts.update) == (5, 3, 5)
+    first = [action.hash for _, action in archive.walk(mistake.plan) if isinstance(action, Upsert)][:5]
+    assert [action.hash for _, action in archive.walk(inverse) if isinstance(action, Upsert)] == first
+    assert "3 actions of the run left alone" in "\n".join(explain.text(explain.view(inverse)))
+
+
+def test_guards_hold_for_a_rollback_too(mistake: Mistake) -> None:
+    text = mistake.world.text
+    mistake.world.text = text.replace("updates: 100%", "updates: 0")
+    try:
+        inverse = rollback(mistake.world, mistake.plan)
+    finally:
+        mistake.world.text = text
+    assert [str(one.guard) for one in inverse.face.breaches] == ["updates"]
+
+
+CHANGE = st.fixed_dictionaries(
+    {
+        "first_name": st.sampled_from([None, "Ada", 'Say "hi"', "明"]),
+        "city": st.sampled_from([None, "1", "City 1", " "]),
+        "spent": st.sampled_from([0.0, 5000.0]),
+        "news": st.sampled_from([0, 1]),
+    }
+)
+
+
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(CHANGE, min_size=1, max_size=5))
+def test_taking_back_an_update_restores_what_was_there(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[dict[str, Any]]
+) -> None:
+    world = World(tmp_path_factory.mktemp("law"))
+    world.fill(shop(6))
+    world.apply()
+    before = vars_and_lists(world)
+    for number, change in enumerate(changes, 1):
+        world.change(number, **change)
+    world.time.now += 60
+    plan = world.plan()
+    if plan.face.empty:
+        return
+    assert world.apply(plan).converged
+    assert world.apply(rollback(world, plan)).converged
+    assert vars_and_lists(world) == before
+    assert REGISTRY in world.account.list_names()
