@@ -204,7 +204,7 @@ class Reconciler:
         run, past = history.past(self._store(applied.face.state), applied.face)
         progress = progress or Silent()
         with self._workspace() as workspace:
-            async with self._fresh(spec, workspace.folder) as look:
+            async with self._accounts.fresh(spec, workspace.folder) as look:
                 integrity.same_account(applied.face, spec, look.whose.fingerprint)
                 done = ledgers.settled(inverse.lines(applied, workspace), applied.face, past, workspace)
                 found = await inverse.build(
