@@ -174,7 +174,7 @@ class Reconciler:
                 setting = planner.Setting(
                     spec, workspace, look.masks, now, look.whose.url, quota, look.whose.fingerprint, self.now()
                 )
-                kept, whose = self._store(spec.state), (spec.account.name, spec.environment)
+                kept, whose = self.store_of(spec.state), (spec.account.name, spec.environment)
                 last_good = memory.recall(kept, *whose)
                 setting = replace(
                     setting,
@@ -201,7 +201,7 @@ class Reconciler:
             PlanUnusable: it was not applied, for all that the state tells, or is for another account.
             AccountUnavailable, CredentialsRefused, AccountUnfit, StoreUnavailable: see `errors`.
         """
-        run, past = history.past(self._store(applied.face.state), applied.face)
+        run, past = history.past(self.store_of(applied.face.state), applied.face)
         progress = progress or Silent()
         with self._workspace() as workspace:
             async with self._accounts.fresh(spec, workspace.folder) as look:
@@ -260,7 +260,7 @@ class Reconciler:
             CredentialsRefused, AccountUnavailable: before anything was written.
             Ended: the run was to end before it had begun.
         """
-        kept = self._store(plan.face.state)
+        kept = self.store_of(plan.face.state)
         run = runs.of(kept.local or self.local, plan.face)
         Carrier(kept, run).bring()
         past, _ = journal.read(run.journal)
@@ -299,7 +299,7 @@ class Reconciler:
         Raises:
             StoreUnavailable: the state cannot be reached.
         """
-        return history.listed(self._store(spec.state), spec.account.name, limit=limit)
+        return history.listed(self.store_of(spec.state), spec.account.name, limit=limit)
 
     def status(self, spec: Spec, run: str = "last") -> history.Status:
         """One run of the spec's account, by its name, its plan's id, the beginning of either, or `last`.
@@ -307,7 +307,7 @@ class Reconciler:
         Raises:
             RunUnknown, StoreUnavailable: see `errors`.
         """
-        return history.status(self._store(spec.state), spec.account.name, run)
+        return history.status(self.store_of(spec.state), spec.account.name, run)
 
     def audit(self, spec: Spec) -> tuple[Sequence[audit.Entry], Sequence[audit.Finding]]:
         """Who applied what to the spec's account, the earliest first, and what is wrong with that chain of entries.
@@ -315,7 +315,7 @@ class Reconciler:
         Raises:
             StoreUnavailable: the state cannot be reached.
         """
-        return audit.verify(self._store(spec.state), spec.account.name)
+        return audit.verify(self.store_of(spec.state), spec.account.name)
 
     async def verify(self, spec: Spec, *, progress: Progress | None = None) -> bool:
         """Whether the account is as the spec and the sources say, by a fresh plan that comes out empty."""
@@ -390,7 +390,7 @@ class Reconciler:
             if not traces and around.name:
                 traces = tracing.trace(gathering, found, known, around.name)
             last = ledgers.recall(
-                self._store(spec.state), spec.account.name, spec.environment, wanted.shape, masks, workspace
+                self.store_of(spec.state), spec.account.name, spec.environment, wanted.shape, masks, workspace
             )
             foretold = foretelling.foretell(around, planner.hands(wanted, spec, workspace, masks), spec, last)
             return Explanation(masks, traces, around, observed is not None, foretold)
@@ -419,8 +419,8 @@ class Reconciler:
         except CredentialsRefused:
             return Masks(os.urandom(32), reveal)
 
-    def _store(self, said: str | None) -> Store:
-        """Where the state is: where we were told, or where the spec says."""
+    def store_of(self, said: str | None) -> Store:
+        """Where the state is: where we were told, or where the spec says (`said`)."""
         return store.of(str(self.state or (said and templates.resolve(said, self.environ)) or self.local))
 
     def _workspace(self, *, most: int | None = None) -> DuckDB:

@@ -9,13 +9,12 @@ learn.microsoft.com, pull request threads 7.0.
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
+import loopback
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -172,14 +171,5 @@ AZURE = "/azure/acme/_apis/git/repositories/shop/pullRequests/7"
 @contextmanager
 def running(hosts: CodeHosts) -> Iterator[CodeHosts]:
     """The app on a free port of loopback."""
-    server = uvicorn.Server(uvicorn.Config(hosts.app(), port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    hosts.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    try:
+    with loopback.served(hosts.app()) as hosts.url:
         yield hosts
-    finally:
-        server.should_exit = True
-        thread.join(10)

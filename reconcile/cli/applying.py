@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconcile.cli import planning, telling
+from reconcile.cli import planning, telling, watching
 from reconcile.cli.options import (
     SPECS,
     Allow,
@@ -81,35 +81,42 @@ def apply(
     from reconcile import screen
     from reconcile.plan import archive, guards, sealing
 
-    allowed, ours = allowances(allow), reconciler(state, memory_limit, workspace)
-    approval = _approval(within)
-    with planning.scratch(workspace) as folder:
-        if what.is_dir() or what.suffix in {".yaml", ".yml"}:
-            path = folder / "plan.rplan"
-            loaded, other = load(what, env, var), load(base, env, var) if base else None
-            made = planning.planned(ours, loaded, path, allowed, base=other, as_json=as_json, profile=profile)
-            telling.show(made, Format.JSON if as_json else Format.TEXT, reveal=False, event="plan" if as_json else None)
-            guards.enforce(made.face, allowed)
-            if not made.face.empty and not (yes or approval) and not typer.confirm("Apply this plan?", err=True):
-                telling.say("Nothing was done.")
-                raise typer.Exit(0)
+    with watching.watched("apply", env) as run:
+        allowed, ours = allowances(allow), reconciler(state, memory_limit, workspace)
+        approval = _approval(within)
+        with planning.scratch(workspace) as folder:
+            if what.is_dir() or what.suffix in {".yaml", ".yml"}:
+                path = folder / "plan.rplan"
+                loaded, other = load(what, env, var), load(base, env, var) if base else None
+                watching.about(run, ours, loaded)
+                made = planning.planned(run, ours, loaded, path, allowed, base=other, as_json=as_json, profile=profile)
+                telling.show(
+                    made, Format.JSON if as_json else Format.TEXT, reveal=False, event="plan" if as_json else None
+                )
+                guards.enforce(made.face, allowed)
+                if not made.face.empty and not (yes or approval) and not typer.confirm("Apply this plan?", err=True):
+                    telling.say("Nothing was done.")
+                    raise typer.Exit(0)
+            else:
+                if var:
+                    raise typer.BadParameter("--var goes with a spec: a plan has its variables in it.")
+                if base:
+                    raise typer.BadParameter("--base goes with a spec: a plan has been weighed already.")
+                made = archive.read(sealing.opened(what, folder / "plan.rplan", identity))
+                watching.about(run, ours, made.face)
+                if spec is not None:
+                    _of_spec(made.face, spec)
+            with telling.steps(as_json=as_json, profile=profile) as steps:
+                doing = functools.partial(ours.apply, made, env=env, allowed=allowed, within=approval, events=steps)
+                run.report = report = asyncio.run(
+                    _heeding(doing, lock_timeout=lock_timeout or 0.0, max_duration=max_duration)
+                )
+                steps.end()
+        if as_json:
+            screen.report_event(report)
         else:
-            if var:
-                raise typer.BadParameter("--var goes with a spec: a plan has its variables in it.")
-            if base:
-                raise typer.BadParameter("--base goes with a spec: a plan has been weighed already.")
-            made = archive.read(sealing.opened(what, folder / "plan.rplan", identity))
-            if spec is not None:
-                _of_spec(made.face, spec)
-        with telling.steps(as_json=as_json, profile=profile) as steps:
-            doing = functools.partial(ours.apply, made, env=env, allowed=allowed, within=approval, events=steps)
-            report = asyncio.run(_heeding(doing, lock_timeout=lock_timeout or 0.0, max_duration=max_duration))
-            steps.end()
-    if as_json:
-        screen.report_event(report)
-    else:
-        screen.lines(screen.report(report))
-    raise typer.Exit(report.exit_status)
+            screen.lines(screen.report(report))
+        raise typer.Exit(report.exit_status)
 
 
 def _of_spec(face: Face, path: Path) -> None:

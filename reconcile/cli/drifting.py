@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconcile.cli import planning, showing, telling
+from reconcile.cli import planning, showing, telling, watching
 from reconcile.cli.options import (
     SPECS,
     AsJson,
@@ -24,6 +24,7 @@ from reconcile.cli.options import (
 if TYPE_CHECKING:
     from reconcile.plan.model import Face, Plan
     from reconcile.plan.picking import Picked
+    from reconcile.watch.model import Drift
 
 DRIFTED = 2
 
@@ -57,20 +58,30 @@ def drift(
     from reconcile import screen
     from reconcile.plan.picking import Wanted
 
-    ours, loaded = reconciler(state, memory_limit, workspace), load(spec, env, var)
-    with planning.scratch(workspace) as folder:
-        made = planning.planned(ours, loaded, folder / "plan.rplan", (), as_json=as_json, profile=False)
-        wanted = Wanted(causes=("drift",)) if made.face.ledger else Wanted()
-        found = showing.picked(made, wanted)
-    if as_json:
-        lists = {name: {"join": join, "leave": leave} for name, (join, leave) in found.lists.items()}
-        facts = {"known": made.face.ledger is not None, "count": found.count, "lists": lists}
-        screen.event("drift", **facts, fields=found.fields, ops=found.ops, plan_id=made.id)
-    else:
-        screen.lines(_told(made, found))
-    if issue:
-        telling.say(f"The issue about drift: {_kept(made, found, provider)}.")
-    raise typer.Exit(DRIFTED if detailed_exitcode and found.count else 0)
+    with watching.watched("drift", env) as run:
+        ours, loaded = reconciler(state, memory_limit, workspace), load(spec, env, var)
+        watching.about(run, ours, loaded)
+        with planning.scratch(workspace) as folder:
+            made = planning.planned(run, ours, loaded, folder / "plan.rplan", (), as_json=as_json, profile=False)
+            wanted = Wanted(causes=("drift",)) if made.face.ledger else Wanted()
+            found = showing.picked(made, wanted)
+        run.drift = _drifted(made, found)
+        if as_json:
+            lists = {name: {"join": join, "leave": leave} for name, (join, leave) in found.lists.items()}
+            facts = {"known": run.drift.known, "count": found.count, "lists": lists}
+            screen.event("drift", **facts, fields=found.fields, ops=found.ops, plan_id=made.id)
+        else:
+            screen.lines(_told(made, found))
+        if issue:
+            telling.say(f"The issue about drift: {_kept(made, found, run.drift, provider)}.")
+        raise typer.Exit(DRIFTED if detailed_exitcode and found.count else 0)
+
+
+def _drifted(made: Plan, found: Picked) -> Drift:
+    from reconcile.watch.model import Drift
+
+    said = repr((found.lists, found.fields, found.ops, found.shown))
+    return Drift(found.count, made.face.ledger is not None, said, _headline(made.face, found))
 
 
 def _told(made: Plan, found: Picked) -> list[str]:
@@ -92,7 +103,7 @@ def _about(face: Face) -> str:
     return f"{face.account.name} / {face.environment}" if face.environment else face.account.name
 
 
-def _kept(made: Plan, found: Picked, provider: Tracker | None) -> str:
+def _kept(made: Plan, found: Picked, drift: Drift, provider: Tracker | None) -> str:
     import os
 
     from reconcile.plan import answers
@@ -102,6 +113,6 @@ def _kept(made: Plan, found: Picked, provider: Tracker | None) -> str:
     drifted = None
     if found.count:
         text = markdown.text(composing.asked(made, answers.asked(made, found, reveal=False)))
-        drifted = issues.Found(text, repr((found.lists, found.fields, found.ops, found.shown)))
+        drifted = issues.Found(text, drift.said)
     tracker = issues.of(provider.value if provider else None, os.environ)
     return issues.keep(_about(made.face), drifted, tracker, Network().call)

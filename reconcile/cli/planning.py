@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconcile.cli import telling
+from reconcile.cli import telling, watching
 from reconcile.cli.options import (
     SPECS,
     Allow,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from reconcile import Reconciler
     from reconcile.plan.model import Allowance, Plan
     from reconcile.spec.model import Spec
+    from reconcile.watch.model import Watched
 
 DIFFERENCES = 2
 Seal = Annotated[
@@ -78,21 +79,32 @@ def plan(
     from reconcile.plan import guards, sealing
 
     seal_with_out(seal, out)
-    ours = reconciler(state, memory_limit, workspace)
-    with scratch(workspace) as folder:
-        path = folder / "plan.rplan" if out is None or seal else out
-        loaded, allowed, other = load(spec, env, var), allowances(allow), load(base, env, var) if base else None
-        made = planned(
-            ours, loaded, path, allowed, observed=observed, as_of=as_of, base=other, as_json=as_json, profile=profile
-        )
-        telling.show(made, Format.JSON if as_json else format, reveal=reveal, event="plan" if as_json else None)
-        if out is not None and seal:
-            sealing.seal(path, out, seal)
-        if out is not None and not as_json and format is Format.TEXT:
-            kept(made, out)
-        if enforce:
-            guards.enforce(made.face, allowed)
-    raise typer.Exit(DIFFERENCES if detailed_exitcode and not made.face.empty else 0)
+    with watching.watched("plan", env, notify=enforce) as run:
+        ours = reconciler(state, memory_limit, workspace)
+        with scratch(workspace) as folder:
+            path = folder / "plan.rplan" if out is None or seal else out
+            loaded, allowed, other = load(spec, env, var), allowances(allow), load(base, env, var) if base else None
+            watching.about(run, ours, loaded)
+            made = planned(
+                run,
+                ours,
+                loaded,
+                path,
+                allowed,
+                observed=observed,
+                as_of=as_of,
+                base=other,
+                as_json=as_json,
+                profile=profile,
+            )
+            telling.show(made, Format.JSON if as_json else format, reveal=reveal, event="plan" if as_json else None)
+            if out is not None and seal:
+                sealing.seal(path, out, seal)
+            if out is not None and not as_json and format is Format.TEXT:
+                kept(made, out)
+            if enforce:
+                guards.enforce(made.face, allowed)
+        raise typer.Exit(DIFFERENCES if detailed_exitcode and not made.face.empty else 0)
 
 
 def seal_with_out(seal: list[str] | None, out: Path | None) -> None:
@@ -102,6 +114,7 @@ def seal_with_out(seal: list[str] | None, out: Path | None) -> None:
 
 
 def planned(
+    run: Watched,
     ours: Reconciler,
     spec: Spec,
     out: Path,
@@ -113,12 +126,14 @@ def planned(
     as_of: datetime | None = None,
     base: Spec | None = None,
 ) -> Plan:
-    """A plan, with its steps shown on the way."""
+    """A plan, with its steps shown on the way; whoever watches the command is told of it."""
     import asyncio
 
     with telling.steps(as_json=as_json, profile=profile) as steps:
         making = ours.plan(spec, out=out, observed=observed, as_of=as_of, allowed=allowed, base=base, progress=steps)
-        return asyncio.run(making)
+        made = asyncio.run(making)
+    run.face = made.face
+    return made
 
 
 def kept(made: Plan, out: Path) -> None:

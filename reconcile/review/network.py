@@ -1,4 +1,4 @@
-"""The door through which comments leave: one call at a time, tried again a few times where that can help.
+"""The door through which comments, issues and notices leave: one call at a time, and again where that can help.
 
 Apart from `sailthru.network`, which knows one service and its ways: this one knows none. No exception of httpx leaves,
 and no message says more than host and status: requests hold a token.
@@ -7,7 +7,7 @@ and no message says more than host and status: requests hold a token.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,15 +44,22 @@ class Network:
             CommentFailed: the host cannot be reached, or refuses.
             Unsure: the same, where something may have been made.
         """
+        return self._called(request, _HINTS).json()
+
+    def tell(self, request: Request) -> None:
+        """The same where nobody waits for an answer. Raises as `call` does."""
+        self._called(request, {})
+
+    def _called(self, request: Request, hints: Mapping[int, str]) -> httpx.Response:
         told = "no answer"
         with httpx.Client(timeout=30.0, transport=self.transport) as client:
             for attempt in range(TRIES):
                 answer = self._answer(client, request)
                 if answer is not None and answer.is_success:
-                    return answer.json()
+                    return answer
                 told = f"status {answer.status_code}" if answer is not None else "no answer"
                 if answer is not None and not _passing(answer):
-                    raise CommentFailed(f"{_host(request)} refuses ({told}).", hint=_HINTS.get(answer.status_code))
+                    raise CommentFailed(f"{_host(request)} refuses ({told}).", hint=hints.get(answer.status_code))
                 if request.method == "POST" and (answer is None or answer.status_code >= 500):
                     raise Unsure
                 if attempt < TRIES - 1:
@@ -68,7 +75,7 @@ class Network:
                 headers={"User-Agent": "sailthru-reconcile", **request.headers},
                 json=request.json,
             )
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.InvalidURL):
             return None
 
 

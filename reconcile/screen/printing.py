@@ -68,13 +68,7 @@ def report(report: Report) -> Iterator[str]:
     """A report as lines for a person."""
     for receipt in report.examples:
         yield f"  ! {receipt.what} {receipt.who}: {receipt.outcome}, {receipt.why}"
-    done = report.outcomes
-    told = [f"{done.get(outcome, 0):,} {outcome}" for outcome in (Outcome.VERIFIED, *BAD)]
-    if report.earlier:
-        told.insert(0, f"{report.earlier:,} verified by an earlier attempt")
-    if report.unattempted:
-        told.append(f"{report.unattempted:,} not attempted")
-    yield f"Of {report.total:,} actions: {', '.join(told)}."
+    yield outcomes(report)
     yield from report.notes
     yield from _spent(report)
     if report.stopped:
@@ -83,6 +77,17 @@ def report(report: Report) -> Iterator[str]:
         yield f"Applied and verified in {report.seconds:,.1f} s. The account is as planned."
     else:
         yield f"Not converged after {report.seconds:,.1f} s. Apply the same plan again to go on, or plan again."
+
+
+def outcomes(report: Report) -> str:
+    """What came of the actions, in one sentence."""
+    done = report.outcomes
+    told = [f"{done.get(outcome, 0):,} {outcome}" for outcome in (Outcome.VERIFIED, *BAD)]
+    if report.earlier:
+        told.insert(0, f"{report.earlier:,} verified by an earlier attempt")
+    if report.unattempted:
+        told.append(f"{report.unattempted:,} not attempted")
+    return f"Of {report.total:,} actions: {', '.join(told)}."
 
 
 def _spent(report: Report) -> Iterator[str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import loopback
 import pytest
-import uvicorn
 from desk import PLANTED, Desk
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -93,17 +92,8 @@ class Tracker:
 @contextmanager
 def served() -> Iterator[Tracker]:
     tracker = Tracker()
-    server = uvicorn.Server(uvicorn.Config(tracker.app(), port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    tracker.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    try:
+    with loopback.served(tracker.app()) as tracker.url:
         yield tracker
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 def meddle(desk: Desk, email: str, city: str | None) -> None:

@@ -1,0 +1,75 @@
+"""Tells others how a command ended, where they asked for it; see `reconcile.watch`. Its exit status stays."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+from typer.exceptions import TyperException
+
+from reconcile.cli import telling
+
+if TYPE_CHECKING:
+    from reconcile import Reconciler
+    from reconcile.plan.model import Face
+    from reconcile.spec.model import Spec
+    from reconcile.watch.model import Watched
+
+
+@contextmanager
+def watched(command: str, env: str | None, *, notify: bool = True) -> Iterator[Watched]:
+    """A command, watched from here to its end: every command ends by an exception, `typer.Exit` when all is well.
+
+    Args:
+        notify: whether a webhook hears of it.
+    """
+    from reconcile.watch.model import Watched
+
+    run, began = Watched(command, env), time.monotonic()
+    try:
+        yield run
+    except (TyperException, typer.Abort):
+        raise  # misused, or nothing was to be done: it has not run
+    except BaseException as error:
+        run.status, run.error = _ended(error)
+        run.seconds = time.monotonic() - began
+        _tell(run, notify=notify)
+        raise
+
+
+def about(run: Watched, ours: Reconciler, what: Spec | Face) -> None:
+    """Say which account and environment it is about, by now that its spec or plan is read."""
+    from reconcile.plan.model import Face
+
+    run.account, run.environment = what.account.name, what.environment
+    run.store = functools.partial(ours.store_of, what.state)
+    run.face = what if isinstance(what, Face) else None
+
+
+def _ended(error: BaseException) -> tuple[int, str]:
+    """The exit status, and what went wrong, without anybody's data; see `cli.ending`."""
+    from reconcile.errors import ReconcileError
+
+    match error:
+        case typer.Exit():
+            return error.exit_code, ""
+        case ReconcileError():
+            return error.exit_status, error.message
+        case KeyboardInterrupt():
+            return 130, "Interrupted."
+        case _:
+            return 1, f"Something unexpected went wrong ({type(error).__name__})."
+
+
+def _tell(run: Watched, *, notify: bool) -> None:
+    if notify and os.environ.get("RECONCILE_WEBHOOK"):
+        from reconcile.review.network import Network
+        from reconcile.watch import webhook
+
+        if told := webhook.tell(run, os.environ, Network().tell):
+            telling.say(told)
