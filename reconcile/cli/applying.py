@@ -20,6 +20,7 @@ from reconcile.cli.options import (
     Format,
     Identity,
     MemoryLimit,
+    Metrics,
     Profile,
     State,
     Var,
@@ -74,6 +75,7 @@ def apply(
     memory_limit: MemoryLimit = None,
     workspace: WorkFolder = None,
     profile: Profile = False,
+    metrics: Metrics = None,
 ) -> None:
     """Do what a plan says, and look that it is so. Exits with 0 only when the account has converged."""
     import asyncio
@@ -81,7 +83,7 @@ def apply(
     from reconcile import screen
     from reconcile.plan import archive, guards, sealing
 
-    with watching.watched("apply", env) as run:
+    with watching.watched("apply", env, metrics) as run:
         allowed, ours = allowances(allow), reconciler(state, memory_limit, workspace)
         approval = _approval(within)
         with planning.scratch(workspace) as folder:

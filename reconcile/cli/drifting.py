@@ -13,6 +13,7 @@ from reconcile.cli.options import (
     AsJson,
     Env,
     MemoryLimit,
+    Metrics,
     SpecPath,
     State,
     Var,
@@ -53,12 +54,13 @@ def drift(
     state: State = None,
     memory_limit: MemoryLimit = None,
     workspace: WorkFolder = None,
+    metrics: Metrics = None,
 ) -> None:
     """Look whether somebody changed what is managed at the account. Writes nothing there."""
     from reconcile import screen
     from reconcile.plan.picking import Wanted
 
-    with watching.watched("drift", env) as run:
+    with watching.watched("drift", env, metrics) as run:
         ours, loaded = reconciler(state, memory_limit, workspace), load(spec, env, var)
         watching.about(run, ours, loaded)
         with planning.scratch(workspace) as folder:

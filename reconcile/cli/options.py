@@ -77,6 +77,16 @@ WorkFolder = Annotated[
 ]
 Profile = Annotated[bool, typer.Option("--profile", help="Say at the end where time and memory went, step by step.")]
 
+Metrics = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics",
+        envvar="RECONCILE_METRICS",
+        help="Write what it came to into this file at the end, for Prometheus; see docs/watching.md.",
+        metavar="FILE",
+    ),
+]
+
 
 def moment(text: str) -> datetime:
     """`2026-01-31`, its first moment, or `2026-01-31T09:00:00`, in UTC unless it says otherwise."""

@@ -19,6 +19,7 @@ from reconcile.cli.options import (
     Env,
     Format,
     MemoryLimit,
+    Metrics,
     Profile,
     Reveal,
     SpecPath,
@@ -74,12 +75,13 @@ def plan(
     memory_limit: MemoryLimit = None,
     workspace: WorkFolder = None,
     profile: Profile = False,
+    metrics: Metrics = None,
 ) -> None:
     """Show what differs between the sources and the account, and what apply would do. Writes nothing to the account."""
     from reconcile.plan import guards, sealing
 
     seal_with_out(seal, out)
-    with watching.watched("plan", env, notify=enforce) as run:
+    with watching.watched("plan", env, metrics, notify=enforce) as run:
         ours = reconciler(state, memory_limit, workspace)
         with scratch(workspace) as folder:
             path = folder / "plan.rplan" if out is None or seal else out

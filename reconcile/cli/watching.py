@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -22,14 +23,22 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def watched(command: str, env: str | None, *, notify: bool = True) -> Iterator[Watched]:
+def watched(command: str, env: str | None, metrics: Path | None, *, notify: bool = True) -> Iterator[Watched]:
     """A command, watched from here to its end: every command ends by an exception, `typer.Exit` when all is well.
 
     Args:
+        metrics: the file that Prometheus reads of it.
         notify: whether a webhook hears of it.
+
+    Raises:
+        Unwritten: files of metrics cannot be written here.
     """
     from reconcile.watch.model import Watched
 
+    if metrics is not None:
+        from reconcile.watch.metrics import needed
+
+        needed()
     run, began = Watched(command, env), time.monotonic()
     try:
         yield run
@@ -38,7 +47,7 @@ def watched(command: str, env: str | None, *, notify: bool = True) -> Iterator[W
     except BaseException as error:
         run.status, run.error = _ended(error)
         run.seconds = time.monotonic() - began
-        _tell(run, notify=notify)
+        _tell(run, metrics, notify=notify)
         raise
 
 
@@ -66,7 +75,12 @@ def _ended(error: BaseException) -> tuple[int, str]:
             return 1, f"Something unexpected went wrong ({type(error).__name__})."
 
 
-def _tell(run: Watched, *, notify: bool) -> None:
+def _tell(run: Watched, metrics: Path | None, *, notify: bool) -> None:
+    if metrics is not None:
+        from reconcile.watch.metrics import write
+
+        if told := write(run, metrics, time.time()):
+            telling.say(told)
     if notify and os.environ.get("RECONCILE_WEBHOOK"):
         from reconcile.review.network import Network
         from reconcile.watch import webhook

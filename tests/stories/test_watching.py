@@ -51,7 +51,12 @@ def test_a_webhook_hears_of_a_failure_once_it_is_over_too_and_of_nothing_else(de
     assert (failed.returncode, "The webhook at 127.0.0.1 was told: failed." in failed.stderr) == (69, True)
     desk.environ["SHOP"] = "sqlite:///shop.db"
     assert desk.run("apply", "specs", "--yes").returncode == 0
-    assert desk.run("apply", "specs", "--yes").returncode == 0
+    again = desk.run("apply", "specs", "--yes", "--metrics", "shop.prom")
+    metrics = (desk.folder / "shop.prom").read_text()
+    desk.said += metrics
+    assert again.returncode == 0
+    assert 'reconcile_converged{account="shop",command="apply",environment=""} 1.0' in metrics
+    assert 'reconcile_profiles{account="shop",command="apply",environment="",side="observed"} 31.0' in metrics
     first, second = listener.heard
     assert (first["event"], first["account"], first["status"], first["plan_id"]) == ("failed", "shop", 69, None)
     assert "gone.db" in first["headline"]
