@@ -7,7 +7,6 @@ from typing import Any
 
 from reconcile.apply.audit import Entry
 from reconcile.apply.history import Run, Status
-from reconcile.plan import causes
 from reconcile.plan.model import SpecChange
 from reconcile.screen.tally import span
 
@@ -24,6 +23,8 @@ def run(one: Run) -> str:
 
 def status(one: Status) -> Iterator[str]:
     """A run from its plan to its receipts, those that did not end well one by one, masked."""
+    from reconcile.plan import causes  # with the engine's language, which no other telling needs
+
     yield run(one.run)
     lines = tuple(SpecChange.model_validate(line) for line in one.run.plan.get("spec_changes", ()))
     if told := causes.sentence(one.run.plan.get("causes", {}), lines):
