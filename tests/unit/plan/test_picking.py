@@ -63,7 +63,7 @@ CYD, DAN, GUS, BOB, STRANGER = (
         ({"keys": (plans.MASKS.person(GUS), CYD)}, {GUS, CYD}),
         ({"keys": ("nobody@example.com",)}, set()),
     ],
-    ids=str,
+    ids=lambda one: str(one) if isinstance(one, dict) else "",  # a set has another order in each process
 )
 def test_what_is_asked_for_is_found(
     plan: rc.Plan, workspace: DuckDB, wanted: dict[str, tuple[str, ...]], found: set[str]
