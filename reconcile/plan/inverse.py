@@ -136,6 +136,8 @@ def _paired(written: Rows, there: Rows, shape: Shape) -> Rows:
         ~pairs[f"set:{var.name}"] | pairs[f"new:{var.name}"].identical_to(pairs[f"o:{var.column}"])
         for var in shape.vars
     ]
+    # An address may have changed hands in the very run, or since: another profile is another person's.
+    same.append(pairs.sid.isnull() | (pairs.sid == pairs["o:sid"]))
     for one in shape.memberships:
         way = pairs[f"way:{one.list}"]
         same.append(way.isnull() | (way == pairs[f"o:{one.column}"]))

@@ -63,7 +63,9 @@ def test_a_run_is_taken_back_and_what_cannot_be_undone_is_told(tmp_path: Path) -
     plan = run(world)
     meddle(world, {"id": "person1@example.com", "vars": {"greeting": "by hand"}})
 
+    world.text = world.text.replace("policy: {", "policy: {route: jobs, ")
     inverse = rollback(world, plan)
+    assert inverse.face.route == "jobs"
     counts, undoes = inverse.face.counts, inverse.face.undoes
     assert (counts.create, counts.delete, counts.update) == (0, 0, 12)
     assert undoes is not None
@@ -146,6 +148,25 @@ def test_guards_hold_for_a_rollback_too(mistake: Mistake) -> None:
     finally:
         mistake.world.text = text
     assert [str(one.guard) for one in inverse.face.breaches] == ["updates"]
+
+
+def test_who_exchanged_addresses_keep_them_and_get_all_else_back(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.fill(shop(3))
+    world.apply()
+    before = vars_and_lists(world)
+    world.change(1, email="person2@example.com", news=0)
+    world.change(2, email="person1@example.com", news=1)
+    plan = run(world)
+    assert plan.face.counts.room
+    inverse = rollback(world, plan)
+    assert inverse.face.undoes is not None
+    assert (inverse.face.undoes.people, inverse.face.undoes.moved, inverse.face.counts.moved) == (3, 2, 0)
+    assert "2 profiles given a new e-mail address by the run: they keep it." in explain.notes(inverse.face)
+    assert world.apply(inverse).converged
+    after = vars_and_lists(world)
+    assert after["person1@example.com"] == before["person2@example.com"]
+    assert after["person2@example.com"] == before["person1@example.com"]
 
 
 CHANGE = st.fixed_dictionaries(
