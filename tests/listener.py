@@ -1,4 +1,4 @@
-"""Whoever hears of commands: a webhook, as Slack and others have it, on loopback."""
+"""Whoever hears of commands, on loopback: a webhook, as Slack and others have it, and a collector of spans."""
 
 from __future__ import annotations
 
@@ -24,13 +24,27 @@ class Listener:
     answer: int = 200
     heard: list[dict[str, Any]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    spans: list[str] = field(default_factory=list)
 
     @property
     def hook(self) -> str:
         return f"{self.url}/{SECRET}"
 
     def app(self) -> Starlette:
-        return Starlette(routes=[Route(f"/{SECRET}", self._hook, methods=["POST"])])
+        return Starlette(
+            routes=[
+                Route(f"/{SECRET}", self._hook, methods=["POST"]),
+                Route("/v1/traces", self._traces, methods=["POST"]),
+            ]
+        )
+
+    async def _traces(self, request: Request) -> Response:
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+        self.bodies.append(await request.body())
+        sent = ExportTraceServiceRequest.FromString(self.bodies[-1])
+        self.spans += [s.name for r in sent.resource_spans for scope in r.scope_spans for s in scope.spans]
+        return Response(status_code=200)
 
     async def _hook(self, request: Request) -> Response:
         self.bodies.append(await request.body())

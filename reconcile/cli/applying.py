@@ -108,7 +108,7 @@ def apply(
                 watching.about(run, ours, made.face)
                 if spec is not None:
                     _of_spec(made.face, spec)
-            with telling.steps(as_json=as_json, profile=profile) as steps:
+            with telling.steps(as_json=as_json, profile=profile, run=run) as steps:
                 doing = functools.partial(ours.apply, made, env=env, allowed=allowed, within=approval, events=steps)
                 run.report = report = asyncio.run(
                     _heeding(doing, lock_timeout=lock_timeout or 0.0, max_duration=max_duration)

@@ -131,7 +131,7 @@ def planned(
     """A plan, with its steps shown on the way; whoever watches the command is told of it."""
     import asyncio
 
-    with telling.steps(as_json=as_json, profile=profile) as steps:
+    with telling.steps(as_json=as_json, profile=profile, run=run) as steps:
         making = ours.plan(spec, out=out, observed=observed, as_of=as_of, allowed=allowed, base=base, progress=steps)
         made = asyncio.run(making)
     run.face = made.face

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reconcile.plan.model import Face
     from reconcile.spec.model import Spec
     from reconcile.watch.model import Watched
+    from reconcile.watch.spans import Trace
 
 
 @contextmanager
@@ -39,7 +40,9 @@ def watched(command: str, env: str | None, metrics: Path | None, *, notify: bool
         from reconcile.watch.metrics import needed
 
         needed()
-    run, began = Watched(command, env), time.monotonic()
+    run, began, trace = Watched(command, env), time.monotonic(), _traced(command)
+    if trace is not None:
+        run.through = trace.through
     try:
         yield run
     except (TyperException, typer.Abort):
@@ -47,7 +50,7 @@ def watched(command: str, env: str | None, metrics: Path | None, *, notify: bool
     except BaseException as error:
         run.status, run.error = _ended(error)
         run.seconds = time.monotonic() - began
-        _tell(run, metrics, notify=notify)
+        _tell(run, metrics, trace, notify=notify)
         raise
 
 
@@ -75,7 +78,21 @@ def _ended(error: BaseException) -> tuple[int, str]:
             return 1, f"Something unexpected went wrong ({type(error).__name__})."
 
 
-def _tell(run: Watched, metrics: Path | None, *, notify: bool) -> None:
+def _traced(command: str) -> Trace | None:
+    """The spans of a command, where a collector is named."""
+    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        return None
+    from reconcile.watch import spans
+
+    trace = spans.opened(command, os.environ)
+    if trace is None:
+        telling.say("There are no spans: OpenTelemetry is not installed (pip install 'sailthru-reconcile[otel]').")
+    return trace
+
+
+def _tell(run: Watched, metrics: Path | None, trace: Trace | None, *, notify: bool) -> None:
+    if trace is not None and (told := trace.end(run)):
+        telling.say(told)
     if metrics is not None:
         from reconcile.watch.metrics import write
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
@@ -43,16 +43,19 @@ class Steps:
 
     @classmethod
     @contextmanager
-    def shown(cls, *, as_json: bool, profile: bool = False) -> Iterator[Self]:
+    def shown(
+        cls, *, as_json: bool, profile: bool = False, through: Callable[[Progress], Progress] = lambda then: then
+    ) -> Iterator[Self]:
         """Steps, told as long as the block lasts.
 
         Args:
             profile: say at the end where time and memory went, also when the end is an error.
+            through: who hears of every step first, and passes it on.
         """
         with voices.chosen(as_json=as_json) as voice:
             profiled = Profile(voice) if profile else None
             try:
-                yield cls(voice, profiled or voice, as_json=as_json)
+                yield cls(voice, through(profiled or voice), as_json=as_json)
             finally:
                 if profiled is not None:
                     _print(profiled, as_json=as_json)

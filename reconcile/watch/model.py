@@ -9,6 +9,7 @@ from enum import StrEnum
 from reconcile.apply.model import Report
 from reconcile.apply.store import Store
 from reconcile.plan.model import Face
+from reconcile.state.model import Progress
 
 WELL = (0, 2)
 """Exit statuses of commands that did what they were asked for; 2 is `--detailed-exitcode`."""
@@ -57,6 +58,7 @@ class Watched:
         status: the exit status.
         error: what ended it, in one sentence without personal data; empty where nothing did.
         seconds: how long it took.
+        through: hears of its steps on their way to the screen.
     """
 
     command: str
@@ -69,6 +71,7 @@ class Watched:
     status: int = 0
     error: str = ""
     seconds: float = 0.0
+    through: Callable[[Progress], Progress] = lambda then: then
 
     @property
     def about(self) -> str:

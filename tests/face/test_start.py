@@ -9,7 +9,8 @@ import sys
 import pytest
 
 HEAVY = {"ibis", "duckdb", "pyarrow", "httpx", "pydantic", "sqlglot", "jinja2", "ruamel", "orjson", "starlette",
-         "asyncio", "rich.markdown", "rich.progress", "deepdiff", "uvicorn", "sqlite3"}  # fmt: skip
+         "asyncio", "rich.markdown", "rich.progress", "deepdiff", "uvicorn", "sqlite3",
+         "opentelemetry", "prometheus_client"}  # fmt: skip
 """Modules that cost; rich is there with Typer, its parts need not be."""
 
 _LOOK = """

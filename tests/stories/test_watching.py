@@ -28,7 +28,7 @@ def desk(tmp_path: Path, listener: Listener) -> Iterator[Desk]:
         desk = Desk(tmp_path, url, simulator)
         desk.environ |= {"RECONCILE_WEBHOOK": listener.hook, **JOB}
         yield desk
-        told = desk.said + b"".join(listener.bodies).decode()
+        told = desk.said + b"".join(listener.bodies).decode(errors="replace")
         assert not any(word in told for word in (*PLANTED, "Elsewhere"))
         assert SECRET not in desk.said
 
@@ -51,7 +51,9 @@ def test_a_webhook_hears_of_a_failure_once_it_is_over_too_and_of_nothing_else(de
     assert (failed.returncode, "The webhook at 127.0.0.1 was told: failed." in failed.stderr) == (69, True)
     desk.environ["SHOP"] = "sqlite:///shop.db"
     assert desk.run("apply", "specs", "--yes").returncode == 0
+    desk.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = listener.url
     again = desk.run("apply", "specs", "--yes", "--metrics", "shop.prom")
+    assert {"reconcile apply", "reading customers", "exporting lists", "comparing"} <= set(listener.spans)
     metrics = (desk.folder / "shop.prom").read_text()
     desk.said += metrics
     assert again.returncode == 0
@@ -96,6 +98,7 @@ def test_a_webhook_that_does_not_work_is_told_and_changes_nothing(desk: Desk, li
     listener.answer = 404 if trouble == "refuses" else 200
     if trouble == "nobody there":
         desk.environ["RECONCILE_WEBHOOK"] = f"http://127.0.0.1:9/{SECRET}"
+        desk.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9"
     desk.environ["SHOP"] = "sqlite:///gone.db"
     done = desk.run("apply", "specs", "--yes")
     told = {
@@ -103,4 +106,5 @@ def test_a_webhook_that_does_not_work_is_told_and_changes_nothing(desk: Desk, li
         "refuses": "The webhook was not told (failed): 127.0.0.1 refuses (status 404).",
     }
     assert (done.returncode, told[trouble] in done.stderr) == (69, True), done.stderr
+    assert ("Spans that did not reach" in done.stderr) is (trouble == "nobody there")
     assert listener.heard == []
