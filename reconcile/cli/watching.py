@@ -1,4 +1,4 @@
-"""Tells others how a command ended, where they asked for it; see `reconcile.watch`. Its exit status stays."""
+"""Tells others how a command ended, where they asked for it; see `reconcile.watch`. Its exit status stays as it is."""
 
 from __future__ import annotations
 
