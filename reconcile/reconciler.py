@@ -24,6 +24,7 @@ from reconcile.errors import CredentialsRefused
 from reconcile.plan import allowances, approvals, foretelling, guards, integrity, inverse, planner
 from reconcile.plan.foretelling import Explanation
 from reconcile.plan.model import Allowance, Plan
+from reconcile.plan.setting import Setting
 from reconcile.sailthru import inventory, limits, observation, target
 from reconcile.sailthru.inventory import Inventory
 from reconcile.sailthru.kept import Manifest, draft
@@ -171,7 +172,7 @@ class Reconciler:
                     progress=progress,
                 )
                 quota = limits.quota(spec.policy.share)
-                setting = planner.Setting(
+                setting = Setting(
                     spec, workspace, look.masks, now, look.whose.url, quota, look.whose.fingerprint, self.now()
                 )
                 kept, whose = self.store_of(spec.state), (spec.account.name, spec.environment)
@@ -217,7 +218,7 @@ class Reconciler:
                     at_once=spec.policy.at_once,
                     progress=progress,
                 )
-                setting = planner.Setting(
+                setting = Setting(
                     spec,
                     workspace,
                     look.masks,

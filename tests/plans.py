@@ -12,6 +12,7 @@ from account import FakeAccount
 import reconcile as rc
 from reconcile import sources
 from reconcile.plan import planner
+from reconcile.plan.setting import Setting
 from reconcile.sailthru import limits
 from reconcile.spec.model import Mode
 from reconcile.state import desired, observed
@@ -57,7 +58,7 @@ def planned(
         wanted = desired.build(spec, opened, workspace, as_of=NOW, masks=MASKS)
         lookups = None if spec.policy.mode is Mode.ENRICH else spec.policy.lookups
         wanted, there = asyncio.run(observed.build(account, wanted, workspace, lookups=lookups, at_once=1))
-        setting = planner.Setting(spec, workspace, MASKS, NOW, "http://sailthru.test", limits.quota())
+        setting = Setting(spec, workspace, MASKS, NOW, "http://sailthru.test", limits.quota())
         return planner.build(wanted, there, setting, out)
 
 
