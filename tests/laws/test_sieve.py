@@ -61,7 +61,7 @@ def planned(folder: Path, people: dict[int, tuple], on_leave: str) -> rc.Plan:
 
 
 @settings(
-    max_examples=15,
+    max_examples=6,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
