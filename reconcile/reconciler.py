@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ from reconcile.state.workspace import Workspace
 LOCAL = Path(".reconcile")
 """Where state is kept unless somebody says otherwise."""
 
-APPLYING = 512 * 2**20
+APPLYING = 448 * 2**20
 """Bytes of memory that are enough for an apply: a million upserts by job fit in."""
 
 TESTING = 512 * 2**20
@@ -171,16 +171,18 @@ class Reconciler:
                     at_once=spec.policy.at_once,
                     progress=progress,
                 )
-                quota = limits.quota(spec.policy.share)
-                setting = Setting(
-                    spec, workspace, look.masks, now, look.whose.url, quota, look.whose.fingerprint, self.now()
-                )
                 kept, whose = self.store_of(spec.state), (spec.account.name, spec.environment)
-                last_good = memory.recall(kept, *whose)
-                setting = replace(
-                    setting,
+                setting = Setting(
+                    spec,
+                    workspace,
+                    look.masks,
+                    now,
+                    look.whose.url,
+                    limits.quota(spec.policy.share),
+                    look.whose.fingerprint,
+                    made_at=self.now(),
                     memory=ledgers.recall(kept, *whose, wanted.shape, look.masks, workspace),
-                    last_good=last_good,
+                    last_good=memory.recall(kept, *whose),
                     allowed=tuple(allowed),
                     base=base,
                     observed_at=look.taken_at,

@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from reconcile.review import issues
+from reconcile.review.network import Network
 from reconcile.simulator import Faults, Simulator
 from reconcile.simulator.server import running
 
@@ -105,11 +107,26 @@ def meddle(desk: Desk, email: str, city: str | None) -> None:
 
 
 @pytest.mark.parametrize("provider", ["github", "gitlab"])
-def test_drift_is_told_in_one_issue_and_quiet_when_nothing_is_new(tmp_path: Path, provider: str) -> None:
+def test_an_issue_is_opened_left_alone_updated_and_closed(provider: str) -> None:
+    with served() as hosts:
+        tracker, call = issues.of(None, hosts.environ(provider)), Network().call
+        first, second = issues.Found("12 people", "a"), issues.Found("13 people", "b")
+        keep = [issues.keep("shop / prod", found, tracker, call) for found in (None, first, first, second)]
+        assert keep == ["none", "opened", "unchanged", "updated"]
+        assert issues.keep("other", first, tracker, call) == "opened"
+        assert issues.keep("shop / prod", None, tracker, call) == "closed"
+        assert [(one["title"], one["state"]) for one in hosts.issues.values()] == [
+            ("Drift at shop / prod", "closed"),
+            ("Drift at other", "open"),
+        ]
+        assert "13 people" in hosts.issues[1]["body"]
+
+
+def test_drift_is_told_in_one_issue_and_quiet_when_nothing_is_new(tmp_path: Path) -> None:
     simulator = Simulator(seed=1, faults=Faults.named("none"))
     with running(simulator) as url, served() as tracker:
         desk = Desk(tmp_path, url, simulator)
-        desk.environ |= tracker.environ(provider)
+        desk.environ |= tracker.environ("github")
 
         # Nothing was applied yet: what differs may be anything.
         told = desk.run("drift", "--detailed-exitcode")
