@@ -5,7 +5,7 @@ SEEDS  := 2000
 FIRST  := 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test cover accept soak bench bench-large lint format docs lock spark clean
+.PHONY: help install demo test cover cases accept soak bench bench-large lint format docs lock spark clean
 
 help: ## show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ spark: install ## install Spark too (450 MB), from a lock of its own: then `make
 cover: install ## all tests, with branch coverage shown
 	$(BIN)/python -m coverage run -m pytest
 	$(BIN)/python -m coverage report
+
+cases: install ## all planner cases on both engines (`make test` takes every third to Spark); after `make spark`
+	RECONCILE_ALL_CASES=1 $(BIN)/python -m pytest -q tests/cases/test_plans.py
 
 accept: install ## write the expected plans of tests/cases anew; then look at the git diff
 	RECONCILE_ACCEPT=1 $(BIN)/python -m pytest -q tests/cases/test_plans.py

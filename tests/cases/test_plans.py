@@ -23,12 +23,16 @@ from reconcile.state import engines
 from reconcile.state.model import RemoteList
 
 CASES = sorted(path.parent for path in (Path(__file__).parent / "plan").glob("*/spec.yaml"))
-ENGINES = ("duckdb", pytest.param("spark", marks=MARKS))
-ACCEPT = "RECONCILE_ACCEPT"
+ACCEPT, ALL = "RECONCILE_ACCEPT", "RECONCILE_ALL_CASES"
+ON_SPARK = CASES if os.environ.get(ALL) else CASES[::3]
+"""Ten seconds each: `make cases` plans all of them on Spark."""
+PLANNED = [
+    *(pytest.param(case, "duckdb", id=f"{case.name}-duckdb") for case in CASES),
+    *(pytest.param(case, "spark", id=f"{case.name}-spark", marks=MARKS) for case in ON_SPARK),
+]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize(("case", "engine"), PLANNED)
 def test_the_plan_is_the_expected_one(
     case: Path, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
