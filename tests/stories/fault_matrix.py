@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import sys
 import tempfile
 import traceback
@@ -207,6 +208,8 @@ def play(from_: Scene, folder: Path, seed: int, faults: Faults) -> Mapping[str, 
 def play_plan(from_: Scene, folder: Path, seed: int, faults: Faults) -> Mapping[str, int]:
     """Plan under faults: the same plan as without, or an error that blames the account; how often which struck."""
     made = from_.world(folder, seed, faults)
+    if (known := from_.folder / ".reconcile").exists():  # why something differs is a part of a plan
+        shutil.copytree(known, folder / ".reconcile")
     there = made.there()
     try:
         plan = made.plan()
