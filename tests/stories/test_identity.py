@@ -1,7 +1,7 @@
 """People change addresses, exchange them, and get those that others left: nobody gets anybody else's profile.
 
-Each story goes one by one or by jobs, and by both with `make cases`. At its end the account is exactly what is wanted, a
-further plan is empty, and everybody has the profile that they had (its sid), with all that was ever known of them.
+Each story goes one by one or by jobs, and by both with `make cases`. At its end the account is exactly what is wanted,
+a further plan is empty, and everybody has the profile that they had (its sid), with all that was ever known of them.
 """
 
 from __future__ import annotations
