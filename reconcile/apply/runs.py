@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from reconcile.plan.model import Face
+from reconcile.state import disk
 
 _ODD = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -103,10 +104,8 @@ def appended(path: Path) -> Iterator[IO[bytes]]:
 
 def replace(path: Path, content: bytes) -> None:
     """Write a file of the owner's alone, whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    with disk.replacing(path) as file:
         file.write(content)
-    draft.replace(path)
 
 
 def _folder(name: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -41,14 +40,8 @@ def write(face: Face, lines: Iterable[bytes | memoryview], path: Path) -> Plan:
     Raises:
         DiskFull, Unwritten: it could not be written; what was at `path` is as it was.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with disk.writing("the plan", path, hint=_ROOM):
-            with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b") as file:
-                sealed = _write(face, lines, file)
-            draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with disk.writing("the plan", path, hint=_ROOM), disk.replacing(path) as file:
+        sealed = _write(face, lines, file)
     return Plan(sealed, path)
 
 

@@ -7,12 +7,10 @@ an identity opens it again, and it is the same plan, with the same id.
 from __future__ import annotations
 
 import os
-import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from reconcile.errors import PlanUnusable
 from reconcile.plan.archive import BODY, EPOCH, FACE, SEALED
@@ -39,7 +37,12 @@ def seal(plan: Path, to: Path, recipients: Sequence[str]) -> None:
         keys = [age.x25519.Recipient.from_str(one.strip()) for one in recipients]
     except age.RecipientError:
         raise PlanUnusable("A recipient is no public key of age.", hint="It begins with age1: --seal age1…") from None
-    with _replaced(to) as file, zipfile.ZipFile(plan) as plain, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as made:
+    with (
+        disk.writing("the plan", to),
+        disk.replacing(to) as file,
+        zipfile.ZipFile(plan) as plain,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as made,
+    ):
         with plain.open(BODY) as body, made.open(zipfile.ZipInfo(SEALED, EPOCH), "w", force_zip64=True) as sealed:
             age.encrypt_io(body, sealed, keys)
         made.writestr(zipfile.ZipInfo(FACE, EPOCH), plain.read(FACE))
@@ -57,7 +60,12 @@ def opened(plan: Path, to: Path, identities: Path | None) -> Path:
     if not is_sealed(plan):
         return plan
     age, keys = _age(), _identities(identities)
-    with _replaced(to) as file, zipfile.ZipFile(plan) as sealed, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as made:
+    with (
+        disk.writing("the plan", to),
+        disk.replacing(to) as file,
+        zipfile.ZipFile(plan) as sealed,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as made,
+    ):
         with sealed.open(SEALED) as body, made.open(zipfile.ZipInfo(BODY, EPOCH), "w", force_zip64=True) as plain:
             try:
                 age.decrypt_io(body, plain, keys)
@@ -107,16 +115,3 @@ def _age() -> Any:
     except ImportError:
         raise PlanUnusable("Sealed plans need the library pyrage, which is not installed.", hint=_INSTALL) from None
     return pyrage
-
-
-@contextmanager
-def _replaced(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of `path` when it is whole, readable by its owner alone."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.sealing")
-    try:
-        with disk.writing("the plan", path):
-            with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b") as file:
-                yield file
-            shutil.move(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from reconcile.errors import DiskFull, Unwritten
 
@@ -36,6 +38,21 @@ def writing(what: str, path: Path, *, hint: str = ELSEWHERE) -> Iterator[None]:
         raise  # of what is read meanwhile, not of the disk
     except OSError as error:
         raise refused(what, path, error, hint=hint) from None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file of the owner's alone, to write and read, that takes the place of `path` when the block ends well.
+
+    Whatever goes wrong, what was at `path` is as it was, and no draft stays.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b") as file:
+            yield file
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def refused(what: str, path: Path, error: OSError, *, hint: str = ELSEWHERE) -> Unwritten:

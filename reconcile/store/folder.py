@@ -14,6 +14,7 @@ from pathlib import Path
 from reconcile.apply import runs
 from reconcile.apply.store import Kept
 from reconcile.errors import StoreUnavailable
+from reconcile.state import disk
 
 _LOCK = ".lock"
 
@@ -90,11 +91,8 @@ class Folder:
 
     def send(self, path: Path, key: str) -> None:
         """A copy that takes the place of what was there at once."""
-        with self._told(), self._alone(key) as there:
-            draft = there.with_name(f".{there.name}.{os.getpid()}")
-            shutil.copyfile(path, draft)
-            draft.chmod(0o600)
-            draft.replace(there)
+        with self._told(), self._alone(key) as there, disk.replacing(there) as file, path.open("rb") as content:
+            shutil.copyfileobj(content, file)
 
     @contextmanager
     def _alone(self, key: str) -> Iterator[Path]:
