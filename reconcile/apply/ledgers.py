@@ -173,17 +173,13 @@ def _sent(store: Store, face: Face, rows: Rows, workspace: Workspace) -> tuple[s
         for batch in workspace.stream(rows.select(*schema.names), size=100_000):
             writer.write_batch(batch.cast(schema))
             profiles += batch.num_rows
-    key = runs.key(face.account.name, f"{_stem(face.environment)}.{_digest(path)}.parquet")
+    key = runs.key(face.account.name, runs.named("ledger", face.environment, f"{_digest(path)}.parquet"))
     store.send(path, key)
     return key, profiles
 
 
 def _key(account: str, environment: str | None) -> str:
-    return runs.key(account, f"{_stem(environment)}.json")
-
-
-def _stem(environment: str | None) -> str:
-    return f"ledger{f'.{environment}' if environment else ''}"
+    return runs.key(account, runs.named("ledger", environment, "json"))
 
 
 def _name(key: str) -> str:

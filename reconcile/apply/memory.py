@@ -36,4 +36,4 @@ def recall(store: Store, account: str, environment: str | None = None) -> Mappin
 
 
 def _key(account: str, environment: str | None) -> str:
-    return runs.key(account, f"sources{f'.{environment}' if environment else ''}.json")
+    return runs.key(account, runs.named("sources", environment, "json"))

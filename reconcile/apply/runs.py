@@ -89,6 +89,11 @@ def key(name: str, *parts: str) -> str:
     return "/".join((_folder(name), *parts))
 
 
+def named(name: str, environment: str | None, ending: str) -> str:
+    """What an environment has for itself, where it shares an account: `sources.staging.json`."""
+    return f"{name}.{environment}.{ending}" if environment else f"{name}.{ending}"
+
+
 def of(state: Path, face: Face) -> Run:
     """The run of a plan."""
     made = datetime.fromisoformat(face.created_at).astimezone(UTC)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from reconcile.plan import causes, guards, people
-from reconcile.plan.model import Face, Plan, RunKind, UndoFace
+from reconcile.plan.model import Cost, Face, Plan, RunKind, UndoFace
 from reconcile.plan.people import Row
 from reconcile.spec.model import Mode
 from reconcile.state.identity import TAKEN
@@ -310,6 +310,9 @@ def _cost(face: Face) -> Iterator[Row]:
     for name, calls in face.cost.calls.items():
         yield Row(" ", name, counted(calls, "call"))
     if face.cost.calls:
-        minutes = face.cost.minutes
-        told = "under a minute" if minutes < 1 else f"about {minutes:,.0f} minutes"
-        yield Row(" ", "at best", f"{told} at our share of the account's limits")
+        yield Row(" ", "at best", f"{lasting(face.cost)} at our share of the account's limits")
+
+
+def lasting(cost: Cost) -> str:
+    """How long an apply takes at best."""
+    return "under a minute" if cost.minutes < 1 else f"about {cost.minutes:,.0f} minutes"

@@ -333,6 +333,11 @@ class Cost(_Face):
     minutes: float
 
 
+def about(account: str, environment: str | None) -> str:
+    """An account and its environment, for people; empty where neither is known."""
+    return " / ".join(filter(None, (account, environment)))
+
+
 class Face(_Face):
     """All of a plan but its actions, without personal data: what a pull request may show."""
 
@@ -388,6 +393,11 @@ class Face(_Face):
     undoes: UndoFace | None = None
     breaches: tuple[Breach, ...] = ()
     allowed: tuple[Allowance, ...] = ()
+
+    @property
+    def about(self) -> str:
+        """The account and environment, for people."""
+        return about(self.account.name, self.environment)
 
     @property
     def new_lists(self) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def page(plan: Plan, *, reveal: bool = False) -> Page:
     tone, headline, todo = _verdict(face)
     return Page(
         tone=tone,
-        about=face.account.name + (f" / {face.environment}" if face.environment else ""),
+        about=face.about,
         headline=headline,
         facts=(
             ("How many", _how_many(face)),
@@ -58,7 +58,7 @@ def asked(plan: Plan, view: View) -> Page:
     face = plan.face
     return Page(
         tone=Tone.LOOKS,
-        about=face.account.name + (f" / {face.environment}" if face.environment else ""),
+        about=face.about,
         headline="A part of the plan",
         facts=(("Asked for", _short(view.summary, 600)),),
         figures=(),
@@ -91,7 +91,11 @@ def _verdict(face: Face) -> tuple[Tone, str, str]:
     until = f"It may be applied until {_time(face.expires_at)}."
     if face.counts.delete:
         todo = f"See that these deletions are meant: they cannot be undone. Then approve. {until}"
-        return Tone.CAREFUL, f"May go, with care: {_counted(face.counts.delete, 'profile')} deleted for good", todo
+        return (
+            Tone.CAREFUL,
+            f"May go, with care: {explain.counted(face.counts.delete, 'profile')} deleted for good",
+            todo,
+        )
     if face.violations:
         return Tone.CAREFUL, "May go, with care: a source breaks its contract", f"Mend the source, or approve. {until}"
     return Tone.READY, "May go", f"See that this is what was meant, and approve. {until}"
@@ -108,7 +112,7 @@ def _how_many(face: Face) -> str:
     )
     told = [f"{count:,} {word}" for count, word in kinds if count]
     lists = len(face.new_lists)
-    told += [f"{_counted(lists, 'list')} created"] if lists else []
+    told += [f"{explain.counted(lists, 'list')} created"] if lists else []
     rest = f"{counts.unchanged:,} stay as they are" if counts.unchanged else "nobody stays as they are"
     return f"{', '.join(told)}; {rest}." if told else f"Nobody; {rest}."
 
@@ -160,7 +164,8 @@ def _effects(face: Face) -> Iterator[str]:
         told = "1 person joins" if face.joining == 1 else f"{face.joining:,} people join"
         yield f"Side effect: {told} lists that may start journeys and mails at Sailthru."
     if changed := [one.name for one in face.vars if one.set or one.cleared]:
-        yield f"Side effect: {_counted(len(changed), 'var')} will change, which may start journeys and mails too."
+        told = explain.counted(len(changed), "var")
+        yield f"Side effect: {told} will change, which may start journeys and mails too."
 
 
 # The tables
@@ -260,8 +265,7 @@ def _around(face: Face) -> Iterator[Part]:
     rows_ = told or [("every rule", "", "within its limit", "", "")]
     yield _part("guards", "Guards", ("Rule", "About", "Figure#", "Limit#", "Where"), rows_, within if told else "")
     calls = [(name, f"{count:,}") for name, count in face.cost.calls.items()]
-    minutes = "under a minute" if face.cost.minutes < 1 else f"about {face.cost.minutes:,.0f} minutes"
-    note = f"At best {minutes}, at our share of the account's limits." if calls else ""
+    note = f"At best {explain.lasting(face.cost)}, at our share of the account's limits." if calls else ""
     yield _part("cost", "Cost of apply", ("Call", "Calls#"), calls, note)
     yield _part(
         "variables", "Variables", ("Name", "Value"), ((name, str(value)) for name, value in face.variables.items())
@@ -271,7 +275,7 @@ def _around(face: Face) -> Iterator[Part]:
 def _age(face: Face) -> str:
     if face.observation is None:
         return f"Read {_time(face.created_at)}, with the account."
-    hours = _counted(face.observation.hours, "hour")
+    hours = explain.counted(face.observation.hours, "hour")
     return f"Read {_time(face.created_at)}; the account {_time(face.observation.taken_at)}, up to {hours} earlier."
 
 
@@ -319,7 +323,3 @@ def _share(count: int, whole: int) -> str:
     if not whole:
         return ""
     return "< 1 %" if 0 < percent < 1 else f"{percent:.0f} %"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconcile.review.escaping import seen
 from reconcile.review.model import Page, Part
+from reconcile.review.templating import house
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -37,18 +38,9 @@ def _rest(page: Page) -> tuple[Part, ...]:
 
 @cache
 def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
     def finished(value: object) -> object:
         return seen(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
-    house = Environment(
-        loader=PackageLoader("reconcile.review"),
-        autoescape=True,
-        finalize=finished,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return house.get_template("report.html.j2")
+    return house(finished).get_template("report.html.j2")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reconcile.review import budget
 from reconcile.review.escaping import plain, seen
 from reconcile.review.model import Page, Tone
+from reconcile.review.templating import house
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -39,20 +40,11 @@ def text(page: Page, *, most: int = BUDGET, folds: bool = True) -> str:
 @cache
 def _template() -> Template:
     """The template of a comment. What is put into it is escaped as Markdown where it is put, without exception."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
     def finished(value: object) -> object:
         return value if isinstance(value, Markup) else Markup(plain(str(value)))  # noqa: S704 -- escaped right here
 
-    house = Environment(
-        loader=PackageLoader("reconcile.review"),
-        autoescape=True,
-        finalize=finished,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    house.filters["literal"] = lambda value: Markup(seen(value))  # noqa: S704 -- in an indented block all is text
-    return house.get_template("comment.md.j2")
+    found = house(finished, keep_newline=True)
+    found.filters["literal"] = lambda value: Markup(seen(value))  # noqa: S704 -- in an indented block all is text
+    return found.get_template("comment.md.j2")

@@ -36,4 +36,4 @@ def remember(store: Store, account: str, environment: str | None, command: str, 
 
 
 def _key(account: str, environment: str | None) -> str:
-    return runs.key(account, f"told{f'.{environment}' if environment else ''}.json")
+    return runs.key(account, runs.named("told", environment, "json"))

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from reconcile.apply.model import Report
 from reconcile.apply.store import Store
-from reconcile.plan.model import Face
+from reconcile.plan.model import Face, about
 from reconcile.state.model import Progress
 
 WELL = (0, 2)
@@ -48,6 +48,11 @@ class Drift:
     told: str
 
 
+def named(account: str, environment: str | None) -> str:
+    """An account and its environment, for people, known or not."""
+    return about(account, environment) or "an account that is not known"
+
+
 @dataclass(slots=True)
 class Watched:
     """One command: what is known by now of what it is about, and at its end what came of it.
@@ -76,7 +81,7 @@ class Watched:
     @property
     def about(self) -> str:
         """The account and its environment, for people."""
-        return " / ".join(filter(None, (self.account, self.environment))) or "an account that is not known"
+        return named(self.account, self.environment)
 
     @property
     def converged(self) -> bool:

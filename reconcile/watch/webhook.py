@@ -17,7 +17,7 @@ from reconcile.review.hosts import Request
 from reconcile.review.network import Unsure
 from reconcile.screen import printing
 from reconcile.watch import memory
-from reconcile.watch.model import BLOCKED, LEFT_OFF, WELL, Event, Watched
+from reconcile.watch.model import BLOCKED, LEFT_OFF, WELL, Event, Watched, named
 
 URL = "RECONCILE_WEBHOOK"
 FORMAT = "RECONCILE_WEBHOOK_FORMAT"
@@ -100,8 +100,8 @@ def payload(run: Watched, event: Event, environ: Mapping[str, str]) -> dict[str,
 
 def slack(said: Mapping[str, Any]) -> dict[str, Any]:
     """The same in Slack's shape."""
-    about = " / ".join(filter(None, (said["account"], said["environment"]))) or "an account that is not known"
-    lines = [f"*{_escaped(said['event'].capitalize())}: {said['command']} at {_escaped(about)}*"]
+    about = _escaped(named(said["account"], said["environment"]))
+    lines = [f"*{_escaped(said['event'].capitalize())}: {said['command']} at {about}*"]
     lines += [_escaped(said["headline"])]
     known = [
         *([f"plan {said['plan_id']}"] if said["plan_id"] else []),
