@@ -13,9 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from reconcile.errors import SpecInvalid, Where
+from reconcile.errors import Where
 from reconcile.spec import conditions, links
-from reconcile.spec.group import Group
 from reconcile.spec.model import Path, Spec
 
 Definitions: TypeAlias = Mapping[str, str]
@@ -130,25 +129,12 @@ def _group(spec: Spec, graph: links.Links, name: str, seen: set[str]) -> Iterato
     seen.add(name)
     group = spec.groups[name]
     yield "groups", name
-    for one in sorted(_asked(group)):
+    for one in sorted(links.asked(group, spec)):
         yield from _property(spec, graph, one)
     if group.members is not None:
         yield "sources", group.members.source
     for _, other in conditions.groups(group):
         yield from _group(spec, graph, other, seen)
-
-
-def _asked(group: Group) -> set[str]:
-    """The properties that a group's own rule asks about."""
-    found = {one.property for _, one in conditions.parts(group.rules)} if group.rules is not None else set()
-    if group.where is not None:
-        from reconcile.spec import rules
-
-        try:
-            found |= rules.parse(group.where).properties
-        except SpecInvalid:  # it was checked long ago
-            return found
-    return found
 
 
 def _unique(paths: Iterable[Path]) -> tuple[Path, ...]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 
 from reconcile.errors import SpecInvalid
 from reconcile.spec import aggregates, conditions, templates
+from reconcile.spec.group import Group
 from reconcile.spec.model import Spec
 from reconcile.spec.property import Property
 
@@ -31,6 +33,17 @@ def needs(prop: Property) -> frozenset[str]:
 def links(spec: Spec) -> Links:
     """Each property's own properties, sorted; those that cannot be read are made of nothing."""
     return {name: _links(prop, spec) for name, prop in spec.properties.items()}
+
+
+def asked(group: Group, spec: Spec) -> list[str]:
+    """The properties that a group's own rule asks about, in the order of the spec."""
+    found = {one.property for _, one in conditions.parts(group.rules)} if group.rules is not None else set()
+    if group.where is not None:
+        from reconcile.spec import rules
+
+        with suppress(SpecInvalid):  # told where it stands
+            found |= rules.parse(group.where).properties
+    return [name for name in spec.properties if name in found]
 
 
 def kin(spec: Spec) -> Links:

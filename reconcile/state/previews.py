@@ -11,7 +11,7 @@ from typing import Any
 import ibis
 
 from reconcile.errors import NameUnknown
-from reconcile.spec import conditions, links, rules, ways
+from reconcile.spec import links, ways
 from reconcile.spec.clauses import Clause
 from reconcile.spec.model import Spec
 from reconcile.spec.places import meant
@@ -143,7 +143,7 @@ def of(gathering: Gathering, name: str, *, limit: int) -> Preview:
 def _group(name: str, gathering: Gathering, found: People, known: Known, limit: int) -> GroupPreview:
     spec, workspace = gathering.spec, gathering.workspace
     asked = reasons.of(name, spec, known.rows, workspace, gathering.as_of)
-    fields = tuple(_fields(_looked_at(name, spec), spec, known))
+    fields = tuple(_fields(links.asked(spec.groups[name], spec), spec, known))
     rows = known.settle("previewed", asked.rows.select(people.EMAIL, *asked.columns, *(one.name for one in fields)))
     members = rows.filter(rows[reasons.MEMBER])
     return GroupPreview(
@@ -154,17 +154,6 @@ def _group(name: str, gathering: Gathering, found: People, known: Known, limit: 
         asks=tuple(_asks(asked, rows, gathering)),
         samples=_samples(members, fields, gathering, limit),
     )
-
-
-def _looked_at(group: str, spec: Spec) -> list[str]:
-    """The properties that a group's rule asks about, in the order of the spec."""
-    asking = spec.groups[group]
-    if asking.rules is not None:
-        found = {condition.property for _, condition in conditions.parts(asking.rules)}
-    else:
-        found = {*rules.parse(asking.where).properties} if asking.where is not None else set()
-    asked = {name.casefold() for name in found}
-    return [name for name in spec.properties if name.casefold() in asked]
 
 
 def _asks(asked: Reasons, rows: Rows, gathering: Gathering) -> Iterator[Ask]:
@@ -224,7 +213,7 @@ def _property(name: str, gathering: Gathering, found: People, known: Known, limi
         frequent=() if untold else tuple(_frequent(filled, name, gathering)),
         untold=untold,
         vars=tuple(var for var, one in spec.vars.items() if one.property == name),
-        groups=tuple(group for group in spec.groups if name in _looked_at(group, spec)),
+        groups=tuple(group for group in spec.groups if name in links.asked(spec.groups[group], spec)),
         samples=_samples(filled, fields, gathering, limit),
     )
 
