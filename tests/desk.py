@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import warm
-from world import SPEC, shop
+from world import SPEC, shop, writes
 
 from reconcile.simulator import Simulator
 
@@ -56,5 +56,4 @@ class Desk:
         return done
 
     def writes(self) -> int:
-        total = self.simulator.calls_total
-        return sum(count for (method, endpoint), count in total.items() if method != "GET" and "job" not in endpoint)
+        return writes(self.simulator)

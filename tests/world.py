@@ -62,6 +62,12 @@ class Customer:
     news: int | None = 0
 
 
+def writes(simulator: Simulator) -> int:
+    """Calls so far that wrote to the account; those that ask for jobs and after them are none."""
+    calls = simulator.calls_total
+    return sum(count for (method, endpoint), count in calls.items() if method != "GET" and "job" not in endpoint)
+
+
 @dataclass
 class Time:
     """Moves only when somebody sleeps."""
@@ -180,11 +186,7 @@ class World:
         assert self.writes() == writes
 
     def writes(self) -> int:
-        return sum(
-            count
-            for (method, endpoint), count in self.simulator.calls_total.items()
-            if method != "GET" and "job" not in endpoint
-        )
+        return writes(self.simulator)
 
 
 def shop(size: int = 40) -> list[Customer]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import warm
+from world import writes
 
 from reconcile.simulator import Faults, Simulator, seeds
 from reconcile.simulator.server import running
@@ -117,8 +118,7 @@ class Reader:
         return (self.simulator.account.profile(email).vars or {}).get("firstName")
 
     def writes(self) -> int:
-        calls = self.simulator.calls_total
-        return sum(count for (method, endpoint), count in calls.items() if method != "GET" and "job" not in endpoint)
+        return writes(self.simulator)
 
 
 @pytest.fixture

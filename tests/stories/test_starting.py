@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import warm
+from world import writes
 
 from reconcile.simulator import Faults, Simulator
 from reconcile.simulator.server import running
@@ -93,8 +94,7 @@ class Desk:
         return "\n".join(path.read_text(encoding="utf-8") for path in sorted((self.folder / folder).iterdir()))
 
     def written_to_the_account(self) -> int:
-        calls = self.simulator.calls_total
-        return sum(count for (method, endpoint), count in calls.items() if method != "GET" and "job" not in endpoint)
+        return writes(self.simulator)
 
 
 @pytest.fixture
