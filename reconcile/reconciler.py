@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reconcile import sources, store
-from reconcile.accounts import Accounts
+from reconcile.accounts import Accounts, Look
 from reconcile.apply import audit, history, journal, ledgers, memory, runs
 from reconcile.apply.attempt import Attempt
 from reconcile.apply.brake import Brake
@@ -172,14 +172,11 @@ class Reconciler:
                     progress=progress,
                 )
                 kept, whose = self.store_of(spec.state), (spec.account.name, spec.environment)
-                setting = Setting(
+                setting = _setting(
                     spec,
                     workspace,
-                    look.masks,
-                    now,
-                    look.whose.url,
-                    limits.quota(spec.policy.share),
-                    look.whose.fingerprint,
+                    look,
+                    as_of=now,
                     made_at=self.now(),
                     memory=ledgers.recall(kept, *whose, wanted.shape, look.masks, workspace),
                     last_good=memory.recall(kept, *whose),
@@ -220,17 +217,7 @@ class Reconciler:
                     at_once=spec.policy.at_once,
                     progress=progress,
                 )
-                setting = Setting(
-                    spec,
-                    workspace,
-                    look.masks,
-                    self.now(),
-                    look.whose.url,
-                    limits.quota(spec.policy.share),
-                    look.whose.fingerprint,
-                    undoes=found.undoes,
-                    progress=progress,
-                )
+                setting = _setting(spec, workspace, look, as_of=self.now(), undoes=found.undoes, progress=progress)
                 return planner.build(found.desired, found.observed, setting, out)
 
     async def apply(  # noqa: PLR0913 -- so many things can bound a run, all of them optional and by name
@@ -440,3 +427,9 @@ class Reconciler:
     def _accounts(self) -> Accounts:
         """The way to accounts, with what was brought from outside."""
         return Accounts(self.environ, self.transport, self.sleep, self.clock)
+
+
+def _setting(spec: Spec, workspace: Workspace, look: Look, **more: Any) -> Setting:
+    """What a plan is made in, for the account that was looked at."""
+    whose, quota = look.whose, limits.quota(spec.policy.share)
+    return Setting(spec, workspace, look.masks, url=whose.url, quota=quota, fingerprint=whose.fingerprint, **more)

@@ -81,30 +81,24 @@ def apply(
     import asyncio
 
     from reconcile import screen
-    from reconcile.plan import archive, guards, sealing
+    from reconcile.plan import guards, sealing
 
     with watching.watched("apply", env, metrics) as run:
         allowed, ours = allowances(allow), reconciler(state, memory_limit, workspace)
         approval = _approval(within)
         with planning.scratch(workspace) as folder:
+            path = folder / "plan.rplan"
             if what.is_dir() or what.suffix in {".yaml", ".yml"}:
-                path = folder / "plan.rplan"
                 loaded, other = load(what, env, var), load(base, env, var) if base else None
                 watching.about(run, ours, loaded)
                 made = planning.planned(run, ours, loaded, path, allowed, base=other, as_json=as_json, profile=profile)
-                telling.show(
-                    made, Format.JSON if as_json else Format.TEXT, reveal=False, event="plan" if as_json else None
-                )
+                telling.show(made, Format.JSON if as_json else Format.TEXT, reveal=False)
                 guards.enforce(made.face, allowed)
-                if not made.face.empty and not (yes or approval) and not typer.confirm("Apply this plan?", err=True):
-                    telling.say("Nothing was done.")
-                    raise typer.Exit(0)
+                if not made.face.empty and not (yes or approval):
+                    _ask()
             else:
-                if var:
-                    raise typer.BadParameter("--var goes with a spec: a plan has its variables in it.")
-                if base:
-                    raise typer.BadParameter("--base goes with a spec: a plan has been weighed already.")
-                made = archive.read(sealing.opened(what, folder / "plan.rplan", identity))
+                _only_with_a_spec(var, base)
+                made = sealing.read(what, path, identity)
                 watching.about(run, ours, made.face)
                 if spec is not None:
                     _of_spec(made.face, spec)
@@ -119,6 +113,19 @@ def apply(
         else:
             screen.lines(screen.report(report))
         raise typer.Exit(report.exit_status)
+
+
+def _ask() -> None:
+    if not typer.confirm("Apply this plan?", err=True):
+        telling.say("Nothing was done.")
+        raise typer.Exit(0)
+
+
+def _only_with_a_spec(var: list[str] | None, base: Path | None) -> None:
+    if var:
+        raise typer.BadParameter("--var goes with a spec: a plan has its variables in it.")
+    if base:
+        raise typer.BadParameter("--base goes with a spec: a plan has been weighed already.")
 
 
 def _of_spec(face: Face, path: Path) -> None:

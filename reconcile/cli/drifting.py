@@ -23,6 +23,7 @@ from reconcile.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from reconcile.plan.explain import View
     from reconcile.plan.model import Face, Plan
     from reconcile.plan.picking import Picked
     from reconcile.watch.model import Drift
@@ -58,6 +59,7 @@ def drift(
 ) -> None:
     """Look whether somebody changed what is managed at the account. Writes nothing there."""
     from reconcile import screen
+    from reconcile.plan import answers
     from reconcile.plan.picking import Wanted
 
     with watching.watched("drift", env, metrics) as run:
@@ -67,15 +69,15 @@ def drift(
             made = planning.planned(run, ours, loaded, folder / "plan.rplan", (), as_json=as_json, profile=False)
             wanted = Wanted(causes=("drift",)) if made.face.ledger else Wanted()
             found = showing.picked(made, wanted)
-        run.drift = _drifted(made, found)
+        run.drift, view = _drifted(made, found), answers.asked(made, found)
         if as_json:
             lists = {name: {"join": join, "leave": leave} for name, (join, leave) in found.lists.items()}
             facts = {"known": run.drift.known, "count": found.count, "lists": lists}
             screen.event("drift", **facts, fields=found.fields, ops=found.ops, plan_id=made.id)
         else:
-            screen.lines(_told(made, found))
+            screen.lines(_told(made, view, run.drift))
         if issue:
-            telling.say(f"The issue about drift: {_kept(made, found, run.drift, provider)}.")
+            telling.say(f"The issue about drift: {_kept(made, view, run.drift, provider)}.")
         raise typer.Exit(DRIFTED if detailed_exitcode and found.count else 0)
 
 
@@ -86,35 +88,27 @@ def _drifted(made: Plan, found: Picked) -> Drift:
     return Drift(found.count, made.face.ledger is not None, said, _headline(made.face, found))
 
 
-def _told(made: Plan, found: Picked) -> list[str]:
-    from reconcile.plan import answers, explain
+def _told(made: Plan, view: View, drift: Drift) -> list[str]:
+    from reconcile.plan import explain
 
-    if not found.count:
-        return [f"Nobody changed what is managed at {_about(made.face)}."]
-    return [*explain.text(answers.asked(made, found, reveal=False)), "", _headline(made.face, found)]
+    if not drift.count:
+        return [f"Nobody changed what is managed at {made.face.about}."]
+    return [*explain.text(view), "", drift.told]
 
 
 def _headline(face: Face, found: Picked) -> str:
     profiles = telling.counted(found.count, "action")
     if face.ledger is None:
-        return f"{profiles} would make {_about(face)} what it should be; whether somebody changed it is not known."
-    return f"Somebody changed {_about(face)}: {profiles} would undo it."
+        return f"{profiles} would make {face.about} what it should be; whether somebody changed it is not known."
+    return f"Somebody changed {face.about}: {profiles} would undo it."
 
 
-def _about(face: Face) -> str:
-    return f"{face.account.name} / {face.environment}" if face.environment else face.account.name
-
-
-def _kept(made: Plan, found: Picked, drift: Drift, provider: Tracker | None) -> str:
+def _kept(made: Plan, view: View, drift: Drift, provider: Tracker | None) -> str:
     import os
 
-    from reconcile.plan import answers
     from reconcile.review import composing, issues, markdown
     from reconcile.review.network import Network
 
-    drifted = None
-    if found.count:
-        text = markdown.text(composing.asked(made, answers.asked(made, found, reveal=False)))
-        drifted = issues.Found(text, drift.said)
+    drifted = issues.Found(markdown.text(composing.asked(made, view)), drift.said) if drift.count else None
     tracker = issues.of(provider.value if provider else None, os.environ)
-    return issues.keep(_about(made.face), drifted, tracker, Network().call)
+    return issues.keep(made.face.about, drifted, tracker, Network().call)

@@ -78,13 +78,13 @@ def plan(
     metrics: Metrics = None,
 ) -> None:
     """Show what differs between the sources and the account, and what apply would do. Writes nothing to the account."""
-    from reconcile.plan import guards, sealing
+    from reconcile.plan import guards
 
     seal_with_out(seal, out)
     with watching.watched("plan", env, metrics, notify=enforce) as run:
         ours = reconciler(state, memory_limit, workspace)
         with scratch(workspace) as folder:
-            path = folder / "plan.rplan" if out is None or seal else out
+            path = draft(folder, out, seal)
             loaded, allowed, other = load(spec, env, var), allowances(allow), load(base, env, var) if base else None
             watching.about(run, ours, loaded)
             made = planned(
@@ -99,11 +99,7 @@ def plan(
                 as_json=as_json,
                 profile=profile,
             )
-            telling.show(made, Format.JSON if as_json else format, reveal=reveal, event="plan" if as_json else None)
-            if out is not None and seal:
-                sealing.seal(path, out, seal)
-            if out is not None and not as_json and format is Format.TEXT:
-                kept(made, out)
+            offer(made, path, out, seal, Format.JSON if as_json else format, reveal=reveal)
             if enforce:
                 guards.enforce(made.face, allowed)
         raise typer.Exit(DIFFERENCES if detailed_exitcode and not made.face.empty else 0)
@@ -138,10 +134,29 @@ def planned(
     return made
 
 
-def kept(made: Plan, out: Path) -> None:
-    """Say where a plan is, and what to do with it."""
-    apply_it = f"Apply exactly this with: reconcile apply {out}"
-    telling.say(f"Kept in {out}. {'Apply refuses it: see on top.' if made.face.breaches else apply_it}")
+def draft(folder: Path, out: Path | None, seal: list[str] | None) -> Path:
+    """Where a plan is made: in a folder that goes, unless it is to be kept as it is."""
+    return folder / "plan.rplan" if out is None or seal else out
+
+
+def offer(
+    made: Plan,
+    path: Path,
+    out: Path | None,
+    seal: list[str] | None,
+    format: Format,  # noqa: A002 -- the option's name
+    *,
+    reveal: bool = False,
+) -> None:
+    """Show a plan that was made at `path`, see `draft`; seal it, and say where it is and what to do with it."""
+    from reconcile.plan import sealing
+
+    telling.show(made, format, reveal=reveal)
+    if out is not None and seal:
+        sealing.seal(path, out, seal)
+    if out is not None and format is Format.TEXT:
+        apply_it = f"Apply exactly this with: reconcile apply {out}"
+        telling.say(f"Kept in {out}. {'Apply refuses it: see on top.' if made.face.breaches else apply_it}")
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def show(
     with planning.scratch(None) as folder:
         # The face of a sealed plan is for everybody.
         open_it = wanted or reveal or identity
-        found = archive.read(sealing.opened(plan, folder / "plan.rplan", identity) if open_it else plan)
+        found = sealing.read(plan, folder / "plan.rplan", identity) if open_it else archive.read(plan)
         telling.show(found, format, reveal=reveal, picked=picked(found, wanted) if wanted else None)
 
 
@@ -69,14 +69,13 @@ def diff(
 ) -> None:
     """Show what the second plan does that the first does not, in counts."""
     from reconcile import screen
-    from reconcile.plan import answers, archive, comparing, explain, sealing
+    from reconcile.plan import answers, comparing, explain, sealing
     from reconcile.state.engines.duckdb import DuckDB
 
     with DuckDB() as workspace:
-        copies = (workspace.folder / "first.rplan", workspace.folder / "second.rplan")
-        opened = (sealing.opened(path, to, identity) for path, to in zip((first, second), copies, strict=True))
-        plans = [archive.read(path) for path in opened]
-        view = answers.difference(comparing.between(plans[0], plans[1], workspace))
+        one = sealing.read(first, workspace.folder / "first.rplan", identity)
+        other = sealing.read(second, workspace.folder / "second.rplan", identity)
+        view = answers.difference(comparing.between(one, other, workspace))
     if format is DiffFormat.JSON:
         screen.event("diff", **explain.as_json(view))
     else:

@@ -44,22 +44,22 @@ def show(
     format: Format,  # noqa: A002 -- the option's name
     *,
     reveal: bool,
-    event: str | None = None,
     picked: Picked | None = None,
 ) -> None:
     """A plan, or the part of it that was picked, in the form that was asked for; as JSON it is an event."""
     from reconcile import screen
     from reconcile.plan import answers, explain
-    from reconcile.review import composing, html, markdown
 
     view = answers.asked(plan, picked, reveal=reveal) if picked else explain.view(plan, reveal=reveal)
     match format:
         case Format.TEXT:
             screen.lines(explain.text(view))
         case Format.MARKDOWN | Format.HTML:
+            from reconcile.review import composing, html, markdown
+
             page = composing.asked(plan, view) if picked else composing.page(plan, reveal=reveal)
             sys.stdout.write(html.text(page) if format is Format.HTML else markdown.text(page))
         case Format.JSON if picked:
             screen.event("part", **explain.as_json(view))
         case Format.JSON:
-            screen.event(event or "plan", **explain.as_json(view))
+            screen.event("plan", **explain.as_json(view))

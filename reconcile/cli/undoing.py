@@ -43,16 +43,11 @@ def rollback(
     """Plan how to take back what a plan did, and say what cannot be undone. Writes nothing to the account."""
     import asyncio
 
-    from reconcile.plan import archive, sealing
+    from reconcile.plan import sealing
 
     planning.seal_with_out(seal, out)
     ours, loaded = reconciler(state, memory_limit, workspace), load(spec, env, var)
     with planning.scratch(workspace) as folder, telling.steps(as_json=as_json, profile=False) as steps:
-        applied = archive.read(sealing.opened(plan, folder / "applied.rplan", identity))
-        path = folder / "plan.rplan" if out is None or seal else out
+        applied, path = sealing.read(plan, folder / "applied.rplan", identity), planning.draft(folder, out, seal)
         made = asyncio.run(ours.rollback(loaded, applied, out=path, progress=steps))
-        telling.show(made, Format.JSON if as_json else format, reveal=False, event="plan" if as_json else None)
-        if out is not None and seal:
-            sealing.seal(path, out, seal)
-        if out is not None and not as_json and format is Format.TEXT:
-            planning.kept(made, out)
+        planning.offer(made, path, out, seal, Format.JSON if as_json else format)

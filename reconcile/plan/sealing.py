@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from reconcile.errors import PlanUnusable
+from reconcile.plan import archive
 from reconcile.plan.archive import BODY, EPOCH, FACE, SEALED
+from reconcile.plan.model import Plan
 from reconcile.state import disk
 
 IDENTITY = "RECONCILE_AGE_IDENTITY"
@@ -46,6 +48,15 @@ def seal(plan: Path, to: Path, recipients: Sequence[str]) -> None:
         with plain.open(BODY) as body, made.open(zipfile.ZipInfo(SEALED, EPOCH), "w", force_zip64=True) as sealed:
             age.encrypt_io(body, sealed, keys)
         made.writestr(zipfile.ZipInfo(FACE, EPOCH), plain.read(FACE))
+
+
+def read(plan: Path, to: Path, identities: Path | None) -> Plan:
+    """A plan with its body, sealed or not, see `opened`.
+
+    Raises:
+        PlanUnusable: see `opened` and `archive.read`.
+    """
+    return archive.read(opened(plan, to, identities))
 
 
 def opened(plan: Path, to: Path, identities: Path | None) -> Path:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AwareDatetime, BeforeValidator, Field, StrictInt, StringConstraints, ValidationError
+from pydantic import AwareDatetime, Field, StrictInt, StringConstraints, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -51,10 +50,6 @@ class Values(Part):
     cleared: Count = 0
 
 
-def _moment(given: Any) -> Any:
-    return given if isinstance(given, str | datetime) else str(given)
-
-
 class Approval(Part):
     """What a plan may come to.
 
@@ -71,7 +66,7 @@ class Approval(Part):
     """SHA-256 of what the spec said when it was approved; another spec does not fit. Any spec, when absent."""
     plan: str | None = None
     """The plan that it was made from; for people."""
-    expires: Annotated[AwareDatetime, BeforeValidator(_moment)] | None = None
+    expires: AwareDatetime | None = None
     """Until when it holds. For good, when absent."""
     tolerance: Annotated[str, StringConstraints(pattern=_SHARE)] = "0%"
     """By how much each number may be exceeded: data moves on. Zero stays zero."""
