@@ -80,7 +80,6 @@ def smaller(page: Page) -> Iterator[Page]:
         if smaller != page:
             page = replace(smaller, dropped=(*page.dropped, told))
             yield page
-    parts = {part.name for _, part in enumerate(page.parts)}
-    for name in sorted(parts):  # parts that no step knows: those of a filtered plan
+    for name in sorted({part.name for part in page.parts}):  # parts that no step knows: those of a filtered plan
         page = replace(_dropped(name, page), dropped=(*page.dropped, name))
         yield page

@@ -15,6 +15,7 @@ from reconcile.plan.model import Face, Plan
 from reconcile.review import composing, markdown
 from reconcile.review.escaping import plain
 from reconcile.review.hosts import Comment, Host, Request
+from reconcile.review.model import Page
 from reconcile.review.network import Unsure
 
 PAGES = 50
@@ -69,8 +70,9 @@ def _written(plan: Plan, found: list[Comment], host: Host, call: Callable[[Reque
 
 def body(plan: Plan, host: Host, past: tuple[Past, ...]) -> str:
     """The comment: the plan within what the host takes, earlier plans, and a mark to find it by."""
-    tail = "".join(_earlier(past, host)) + "\n" + _marker(plan, past, host) + "\n"
-    return markdown.text(composing.page(plan), most=host.most - len(tail), folds=host.folds) + tail
+    page = composing.page(plan)
+    tail = "".join(_earlier(past, host)) + "\n" + _marker(plan, page, past, host) + "\n"
+    return markdown.text(page, most=host.most - len(tail), folds=host.folds) + tail
 
 
 def _earlier(past: tuple[Past, ...], host: Host) -> list[str]:
@@ -109,9 +111,8 @@ def _unpacked(text: str) -> list[Past]:
         return []
 
 
-def _marker(plan: Plan, past: tuple[Past, ...], host: Host) -> str:
+def _marker(plan: Plan, page: Page, past: tuple[Past, ...], host: Host) -> str:
     """What nobody sees: which environment and plan, and all plans so far, this one first."""
-    page = composing.page(plan)
     now = Past(plan.id, f"{page.headline}. {page.facts[0][1]}"[:200])
     told = json.dumps([(one.plan, one.told) for one in (now, *past)]).encode()
     packed = base64.urlsafe_b64encode(told).decode()
