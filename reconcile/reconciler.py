@@ -194,7 +194,7 @@ class Reconciler:
 
         Args:
             spec: whose guards, pace and account hold; what its sources say is not asked.
-            applied: the plan, with its file.
+            applied: the plan, with its file; see `kept` for one that the state holds.
             out: where to keep the inverse; without it, it can only be looked at.
 
         Raises:
@@ -219,6 +219,18 @@ class Reconciler:
                 )
                 setting = _setting(spec, workspace, look, as_of=self.now(), undoes=found.undoes, progress=progress)
                 return planner.build(found.desired, found.observed, setting, out)
+
+    def kept(self, spec: Spec, run: str, folder: Path) -> Path:
+        """The plan of a run of the spec's account, brought from the state to a folder, sealed as it is kept.
+
+        Args:
+            run: as for `status`.
+
+        Raises:
+            PlanUnusable: the run is known, and its plan is not kept, as it was not sealed.
+            RunUnknown, StoreUnavailable: see `errors`.
+        """
+        return history.plan(self.store_of(spec.state), spec.account.name, run, folder)
 
     async def apply(  # noqa: PLR0913 -- so many things can bound a run, all of them optional and by name
         self,

@@ -138,8 +138,13 @@ class Attempt:
         return report
 
     def _announce(self) -> None:
-        """Say in the store that the run has begun, before anything is written to the account."""
+        """Say in the store that the run has begun, before anything is written to the account.
+
+        A sealed plan is kept there, so that the run can be taken back by its name. An open one is not: it names people.
+        """
         runs.replace(self.run.plan, history.facts(self.plan.face.model_dump(mode="json")))
+        if self.plan.sealed is not None:
+            self.store.send(self.plan.sealed, self.run.key(self.run.sealed))
         self._carrier.deliver(self.run.plan)
         self._audit(audit.Step.BEGUN)
 

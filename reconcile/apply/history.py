@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from reconcile.apply import journal, runs
 from reconcile.apply.journal import Past
 from reconcile.apply.store import Store
 from reconcile.errors import PlanUnusable, RunUnknown
+from reconcile.plan import archive
 from reconcile.plan.model import Face
 
 _FACTS = ("plan_id", "created_at", "environment", "kind", "spec_digest", "mode", "counts", "causes", "spec_changes")
@@ -26,11 +27,13 @@ class Run:
         name: of its folder: when its plan was made, and its id.
         plan: what its plan said: id, kind, counts, causes; empty where it was not kept.
         report: what came of its last attempt; None while none has ended by itself.
+        kept: the plan itself is in the state, sealed: the run can be taken back by its name.
     """
 
     name: str
     plan: Mapping[str, Any]
     report: Mapping[str, Any] | None
+    kept: bool = False
 
     @property
     def outcome(self) -> str:
@@ -43,7 +46,8 @@ class Run:
 
     def as_json(self) -> dict[str, Any]:
         """As plain data."""
-        return {"run": self.name, "outcome": self.outcome, "plan": dict(self.plan), "report": self.report}
+        facts = {"run": self.name, "outcome": self.outcome, "plan": dict(self.plan), "plan_kept": self.kept}
+        return facts | {"report": self.report}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,8 @@ def facts(face: Mapping[str, Any]) -> bytes:
 
 def listed(store: Store, account: str, *, limit: int) -> Sequence[Run]:
     """The last runs, the latest first."""
-    names = _names(store, account)
-    return [_run(store, account, name) for name in names[: -limit - 1 : -1]]
+    there = _there(store, account)
+    return [_run(store, account, name, there[name]) for name in [*there][: -limit - 1 : -1]]
 
 
 def status(store: Store, account: str, asked: str) -> Status:
@@ -82,18 +86,35 @@ def status(store: Store, account: str, asked: str) -> Status:
     Raises:
         RunUnknown: there is none, or several.
     """
-    names = _names(store, account)
-    found = names[-1:] if asked == "last" else [name for name in names if _is(name, asked)]
-    if len(found) != 1:
-        told = ", ".join(found[-5:]) if found else "none"
-        raise RunUnknown(
-            f"{'No run is' if not found else f'{len(found)} runs are'} called {asked!r} in {store.told}.",
-            hint=f"There are: {', '.join(names[-5:]) or 'none'}." if not found else f"Say which: {told}.",
-        )
-    past = _past(store, account, found[0])
+    run = _asked(store, account, asked)
+    past = _past(store, account, run.name)
     settled = past.settled(0, past.total)
     doubtful = sum(past.is_doubtful(number) and not past.is_settled(number) for number in range(past.total))
-    return Status(_run(store, account, found[0]), past.total, settled, doubtful, past.attempts)
+    return Status(run, past.total, settled, doubtful, past.attempts)
+
+
+def plan(store: Store, account: str, asked: str, folder: Path) -> Path:
+    """The plan of a run as a file in a folder, sealed as it is kept.
+
+    Args:
+        asked: as for `status`.
+
+    Raises:
+        RunUnknown: there is none, or several.
+        PlanUnusable: the run is known, and its plan is not kept, or what is kept is not its plan.
+    """
+    run = _asked(store, account, asked)
+    to = folder / f"{run.name}.rplan"
+    if not store.fetch(runs.key(account, "runs", run.name, runs.SEALED), to):
+        made, _, plan_id = run.name.partition("-")
+        raise PlanUnusable(
+            f"The plan {plan_id} (made at {run.plan.get('created_at', made)}) was not sealed, so {store.told} has not"
+            " kept it.",
+            hint="Give its file: reconcile rollback FILE. Plans that are made with --seal are kept when applied.",
+        )
+    if runs.of(Path(), archive.read(to).face).name != run.name:
+        raise PlanUnusable(f"What {store.told} keeps as the plan of the run {run.name} is another one's.")
+    return to
 
 
 def past(store: Store, face: Face) -> tuple[str, Past]:
@@ -123,14 +144,32 @@ def _is(name: str, asked: str) -> bool:
     return name.startswith(asked) or name.partition("-")[2].startswith(asked)
 
 
-def _names(store: Store, account: str) -> list[str]:
+def _asked(store: Store, account: str, asked: str) -> Run:
+    there = _there(store, account)
+    names = [*there]
+    found = names[-1:] if asked == "last" else [name for name in names if _is(name, asked)]
+    if len(found) != 1:
+        told = ", ".join(found[-5:]) if found else "none"
+        raise RunUnknown(
+            f"{'No run is' if not found else f'{len(found)} runs are'} called {asked!r} in {store.told}.",
+            hint=f"There are: {', '.join(names[-5:]) or 'none'}." if not found else f"Say which: {told}.",
+        )
+    return _run(store, account, found[0], there[found[0]])
+
+
+def _there(store: Store, account: str) -> Mapping[str, Collection[str]]:
+    """The files of each run, the earliest first."""
     base = f"{runs.key(account, 'runs')}/"
-    return sorted({key.removeprefix(base).partition("/")[0] for key in store.list(base)})
+    there: dict[str, set[str]] = {}
+    for key in store.list(base):
+        name, _, file = key.removeprefix(base).partition("/")
+        there.setdefault(name, set()).add(file)
+    return dict(sorted(there.items()))
 
 
-def _run(store: Store, account: str, name: str) -> Run:
+def _run(store: Store, account: str, name: str, files: Collection[str]) -> Run:
     plan, report = (_json(store, runs.key(account, "runs", name, file)) for file in ("plan.json", "report.json"))
-    return Run(name, plan or {}, report)
+    return Run(name, plan or {}, report, kept=runs.SEALED in files)
 
 
 def _json(store: Store, key: str) -> Mapping[str, Any] | None:

@@ -6,8 +6,9 @@
         journal.ndjson    what was intended and what came of it, for whoever goes on
         events.ndjson     what was told meanwhile
         report.json       what came of it all
+        plan.rplan        the plan itself, where it is sealed
 
-No person is in any of them, but as a mask.
+No person is in any of them, but as a mask; in a sealed plan only for those who hold an identity of it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from typing import IO
 from reconcile.plan.model import Face
 from reconcile.state import disk
 
+SEALED = "plan.rplan"
+"""What a sealed plan is called beside its run."""
 _ODD = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -54,6 +57,11 @@ class Run:
     def plan(self) -> Path:
         """See `apply.history.facts`."""
         return self.folder / "plan.json"
+
+    @property
+    def sealed(self) -> Path:
+        """The plan's file, kept only where it is sealed."""
+        return self.folder / SEALED
 
     @property
     def events(self) -> Path:

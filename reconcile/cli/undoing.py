@@ -25,7 +25,12 @@ from reconcile.cli.options import (
 
 
 def rollback(
-    plan: Annotated[Path, typer.Argument(help="The plan file that was applied.")],
+    plan: Annotated[
+        str,
+        typer.Argument(
+            help="The plan file that was applied; or the run, if its plan was sealed: see `status`.", metavar="PLAN|RUN"
+        ),
+    ],
     spec: SpecPath = SPECS,
     env: Env = None,
     var: Var = None,
@@ -48,6 +53,12 @@ def rollback(
     planning.seal_with_out(seal, out)
     ours, loaded = reconciler(state, memory_limit, workspace), load(spec, env, var)
     with planning.scratch(workspace) as folder, telling.steps(as_json=as_json, profile=False) as steps:
-        applied, path = sealing.read(plan, folder / "applied.rplan", identity), planning.draft(folder, out, seal)
+        file = Path(plan) if _is_file(plan) else ours.kept(loaded, plan, folder)
+        applied, path = sealing.read(file, folder / "applied.rplan", identity), planning.draft(folder, out, seal)
         made = asyncio.run(ours.rollback(loaded, applied, out=path, progress=steps))
         planning.offer(made, path, out, seal, Format.JSON if as_json else format)
+
+
+def _is_file(plan: str) -> bool:
+    """Whether a plan's file is meant, even one that is not there: the names of runs have no ending."""
+    return Path(plan).is_file() or bool(Path(plan).suffix)

@@ -435,10 +435,15 @@ class Face(_Face):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan: its face, and the file that holds its actions (None when nobody asked to keep them)."""
+    """A plan: its face, and the file that holds its actions (None when nobody asked to keep them).
+
+    Args:
+        sealed: the file of the same plan with its body sealed, where there is one: what the state keeps of it.
+    """
 
     face: Face
     path: Path | None = None
+    sealed: Path | None = None
 
     @property
     def id(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,9 @@ def seal(plan: Path, to: Path, recipients: Sequence[str]) -> None:
         recipients: public keys of age, `age1…`.
 
     Raises:
-        PlanUnusable: one is no public key, or the library is not installed.
+        PlanUnusable: see `keys`.
     """
-    age = _age()
-    try:
-        keys = [age.x25519.Recipient.from_str(one.strip()) for one in recipients]
-    except age.RecipientError:
-        raise PlanUnusable("A recipient is no public key of age.", hint="It begins with age1: --seal age1…") from None
+    age, known = _age(), keys(recipients)
     with (
         disk.writing("the plan", to),
         disk.replacing(to) as file,
@@ -46,17 +43,31 @@ def seal(plan: Path, to: Path, recipients: Sequence[str]) -> None:
         zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as made,
     ):
         with plain.open(BODY) as body, made.open(zipfile.ZipInfo(SEALED, EPOCH), "w", force_zip64=True) as sealed:
-            age.encrypt_io(body, sealed, keys)
+            age.encrypt_io(body, sealed, known)
         made.writestr(zipfile.ZipInfo(FACE, EPOCH), plain.read(FACE))
 
 
+def keys(recipients: Sequence[str]) -> list[Any]:
+    """The recipients as the library knows them; asked before a plan is made, which may take long.
+
+    Raises:
+        PlanUnusable: one is no public key, or the library is not installed.
+    """
+    age = _age()
+    try:
+        return [age.x25519.Recipient.from_str(one.strip()) for one in recipients]
+    except age.RecipientError:
+        raise PlanUnusable("A recipient is no public key of age.", hint="It begins with age1: --seal age1…") from None
+
+
 def read(plan: Path, to: Path, identities: Path | None) -> Plan:
-    """A plan with its body, sealed or not, see `opened`.
+    """A plan with its body, sealed or not, see `opened`; where it is sealed, it says so.
 
     Raises:
         PlanUnusable: see `opened` and `archive.read`.
     """
-    return archive.read(opened(plan, to, identities))
+    readable = opened(plan, to, identities)
+    return replace(archive.read(readable), sealed=None if readable == plan else plan)
 
 
 def opened(plan: Path, to: Path, identities: Path | None) -> Path:

@@ -18,7 +18,8 @@ def run(one: Run) -> str:
     when = report.get("ended_at") or f"planned {plan.get('created_at', '?')}"
     by = f" by {report['by']}" if report.get("by") else ""
     kind = f"{plan['kind']} run" if plan.get("kind") else "run"
-    return f"{one.name}{env}  {kind:<10}  {one.outcome:<9}  {_counts(plan)}; {when}{by}"
+    kept = "; plan kept" if one.kept else ""
+    return f"{one.name}{env}  {kind:<10}  {one.outcome:<9}  {_counts(plan)}; {when}{by}{kept}"
 
 
 def status(one: Status) -> Iterator[str]:
@@ -32,6 +33,10 @@ def status(one: Status) -> Iterator[str]:
     attempts = f"{one.attempts} {'attempt' if one.attempts == 1 else 'attempts'}"
     doubt = f", {one.doubtful:,} may have been done" if one.doubtful else ""
     yield f"Of {one.total:,} actions {one.settled:,} are verified{doubt}; {attempts}."
+    if one.run.kept:
+        yield f"Its plan is kept, sealed: reconcile rollback {one.run.name} plans how to take it back."
+    else:
+        yield "Its plan is not kept, as it was not sealed: only its file can take it back."
     report = one.run.report
     if report is None:
         yield "No attempt has ended by itself. Apply the same plan again to go on."

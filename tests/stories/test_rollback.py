@@ -4,23 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import World, meddle, shop
 
 import reconcile as rc
-from reconcile.errors import PlanUnusable
-from reconcile.plan import archive, explain
+from reconcile import screen
+from reconcile.apply import runs
+from reconcile.errors import PlanUnusable, RunUnknown
+from reconcile.plan import archive, explain, sealing
 from reconcile.plan.model import Upsert
+
+IDENTITY = pyrage.x25519.Identity.generate()
 
 
 def rollback(world: World, plan: rc.Plan, name: str = "inverse.rplan") -> rc.Plan:
     return asyncio.run(world.ours.rollback(world.spec(), plan, out=world.folder / name))
+
+
+def sealed(plan: rc.Plan, folder: Path) -> rc.Plan:
+    """The plan as whoever holds an identity reads it; its file is sealed by now."""
+    assert plan.path is not None
+    sealing.seal(plan.path, plan.path, [str(IDENTITY.to_public())])
+    return opened(plan.path, folder)
+
+
+def opened(file: Path, folder: Path) -> rc.Plan:
+    key = folder / "identity"
+    key.write_text(str(IDENTITY))
+    return sealing.read(file, folder / "opened.rplan", key)
 
 
 def vars_and_lists(world: World) -> dict[str, Any]:
@@ -88,16 +107,21 @@ def test_a_run_is_taken_back_and_what_cannot_be_undone_is_told(tmp_path: Path) -
     assert (again.face.counts.total, again.face.counts.update) == (1, 1), "but for what somebody did by hand"
 
 
-def test_who_left_comes_back_and_a_deletion_does_not(tmp_path: Path) -> None:
+def test_who_left_comes_back_by_the_name_of_the_run_and_a_deletion_does_not(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.fill(shop(8))
-    world.apply()
+    first = world.plan("first.rplan")
+    world.apply(first)
     before = vars_and_lists(world)
     world.customers.pop(1)
-    plan = world.plan()
-    world.apply(plan)
+    world.time.now += 60
+    assert world.apply(sealed(world.plan(), tmp_path)).converged
     assert vars_and_lists(world)["person1@example.com"][1] == set()
-    inverse = rollback(world, plan)
+    for file in tmp_path.glob("*.rplan"):
+        file.unlink()
+
+    kept = the_state_keeps_a_sealed_plan_and_no_other(world, first)
+    inverse = rollback(world, opened(kept, tmp_path))
     assert world.apply(inverse).converged
     assert vars_and_lists(world) == before
 
@@ -113,6 +137,28 @@ def test_who_left_comes_back_and_a_deletion_does_not(tmp_path: Path) -> None:
     assert "1 profile deleted by the run: they cannot be brought back." in "\n".join(
         explain.text(explain.view(inverse))
     )
+
+
+def the_state_keeps_a_sealed_plan_and_no_other(world: World, first: rc.Plan) -> Path:
+    """The plan of the last run, where the one before it was applied unsealed."""
+    spec, ours = world.spec(), world.ours
+    kept = ours.kept(spec, "last", world.folder)
+    with zipfile.ZipFile(kept) as parts:
+        assert parts.namelist() == [archive.SEALED, archive.FACE]
+    state = world.folder / ".reconcile"
+    assert not [path for path in state.rglob("*") if path.is_file() and b"example.com" in path.read_bytes()]
+
+    assert [one.kept for one in ours.runs(spec)] == [True, False]
+    assert f"reconcile rollback {kept.stem} plans" in "\n".join(screen.status(ours.status(spec)))
+    assert "only its file" in "\n".join(screen.status(ours.status(spec, first.id)))
+    with pytest.raises(PlanUnusable, match=rf"The plan {first.id} \(made at 2026-03-01T12:00:00.* was not sealed"):
+        ours.kept(spec, first.id, world.folder)
+    with pytest.raises(RunUnknown, match="No run is called 'nothing'"):
+        ours.kept(spec, "nothing", world.folder)
+    shutil.copy(kept, runs.of(state, first.face).sealed)
+    with pytest.raises(PlanUnusable, match="is another one's"):
+        ours.kept(spec, first.id, world.folder)
+    return kept
 
 
 def test_what_was_never_applied_is_not_taken_back(mistake: Mistake) -> None:

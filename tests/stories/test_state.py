@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pyrage
 import pytest
 from s3_server import S3
 from world import SPEC, World, shop
@@ -17,6 +18,7 @@ from reconcile import store as stores
 from reconcile.apply import carrying, lease, runs
 from reconcile.apply.model import Receipt, Unheard
 from reconcile.errors import AccountBusy, StoreUnavailable
+from reconcile.plan import sealing
 from reconcile.plan.model import Stage
 
 
@@ -55,10 +57,12 @@ def apply(ours: rc.Reconciler, plan: rc.Plan, **options: object) -> rc.Report:
 
 
 def test_what_one_machine_applied_another_knows(world: World, s3: S3) -> None:
-    plan = world.plan()
-    assert apply(world.ours, plan).converged
+    plan, sealed = world.plan(), world.folder / "sealed.rplan"
+    sealing.seal(world.folder / "plan.rplan", sealed, [str(pyrage.x25519.Identity.generate().to_public())])
+    assert apply(world.ours, replace(plan, sealed=sealed)).converged
     with pytest.raises(rc.PlanUnusable, match="already applied"):
         apply(elsewhere(world), plan)
+    assert elsewhere(world).kept(world.spec(), "last", world.folder).read_bytes() == sealed.read_bytes()
     run, kept = runs.of(world.ours.local, plan.face), stores.of(s3.url)
     report = kept.get(run.key(run.report))
     assert report is not None
