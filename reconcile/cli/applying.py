@@ -45,6 +45,21 @@ def apply(
     env: Env = None,
     var: Var = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="Keep the plan that is applied in this file. Goes with a spec.", metavar="FILE"
+        ),
+    ] = None,
+    seal: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--seal",
+            help="Encrypt who is in the plan to this age recipient, and have the state keep it for `rollback`;"
+            " may be repeated. Goes with a spec.",
+            metavar="AGE1…",
+        ),
+    ] = None,
     allow: Allow = None,
     within: Annotated[
         Path | None,
@@ -86,18 +101,22 @@ def apply(
     with watching.watched("apply", env, metrics) as run:
         allowed, ours = allowances(allow), reconciler(state, memory_limit, workspace)
         approval = _approval(within)
+        planning.sealable(seal)
         with planning.scratch(workspace) as folder:
-            path = folder / "plan.rplan"
+            path = planning.draft(folder, out, seal)
             if what.is_dir() or what.suffix in {".yaml", ".yml"}:
                 loaded, other = load(what, env, var), load(base, env, var) if base else None
                 watching.about(run, ours, loaded)
                 made = planning.planned(run, ours, loaded, path, allowed, base=other, as_json=as_json, profile=profile)
                 telling.show(made, Format.JSON if as_json else Format.TEXT, reveal=False)
+                made = planning.sealed(made, out or folder / "sealed.rplan", seal)
+                if out is not None and not as_json:
+                    telling.say(f"Kept in {out}. Where this is cut off, go on with: reconcile apply {out}")
                 guards.enforce(made.face, allowed)
                 if not made.face.empty and not (yes or approval):
                     _ask()
             else:
-                _only_with_a_spec(var, base)
+                _only_with_a_spec(var, base, out, seal)
                 made = sealing.read(what, path, identity)
                 watching.about(run, ours, made.face)
                 if spec is not None:
@@ -121,11 +140,15 @@ def _ask() -> None:
         raise typer.Exit(0)
 
 
-def _only_with_a_spec(var: list[str] | None, base: Path | None) -> None:
-    if var:
-        raise typer.BadParameter("--var goes with a spec: a plan has its variables in it.")
-    if base:
-        raise typer.BadParameter("--base goes with a spec: a plan has been weighed already.")
+def _only_with_a_spec(var: list[str] | None, base: Path | None, out: Path | None, seal: list[str] | None) -> None:
+    for given, told in (
+        (var, "--var goes with a spec: a plan has its variables in it."),
+        (base, "--base goes with a spec: a plan has been weighed already."),
+        (out, "--out goes with a spec: a plan is kept in its file."),
+        (seal, "--seal goes with a spec: a plan is sealed when it is made."),
+    ):
+        if given:
+            raise typer.BadParameter(told)
 
 
 def _of_spec(face: Face, path: Path) -> None:

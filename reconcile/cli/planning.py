@@ -99,16 +99,25 @@ def plan(
                 as_json=as_json,
                 profile=profile,
             )
-            offer(made, path, out, seal, Format.JSON if as_json else format, reveal=reveal)
+            offer(made, out, seal, Format.JSON if as_json else format, reveal=reveal)
             if enforce:
                 guards.enforce(made.face, allowed)
         raise typer.Exit(DIFFERENCES if detailed_exitcode and not made.face.empty else 0)
 
 
 def seal_with_out(seal: list[str] | None, out: Path | None) -> None:
-    """Make sure that there is a file to seal."""
+    """Make sure that there is a file to seal, and that it can be."""
     if seal and out is None:
         raise typer.BadParameter("--seal goes with --out: there is no file to seal.")
+    sealable(seal)
+
+
+def sealable(seal: list[str] | None) -> None:
+    """Make sure that a plan can be sealed, before it is made: that may take long."""
+    if seal:
+        from reconcile.plan import sealing
+
+        sealing.public_keys(seal)
 
 
 def planned(
@@ -139,22 +148,32 @@ def draft(folder: Path, out: Path | None, seal: list[str] | None) -> Path:
     return folder / "plan.rplan" if out is None or seal else out
 
 
+def sealed(made: Plan, to: Path, seal: list[str] | None) -> Plan:
+    """The plan, which is at `to` sealed, where anybody asked for that."""
+    from dataclasses import replace
+
+    from reconcile.plan import sealing
+
+    if not seal or made.path is None:
+        return made
+    sealing.seal(made.path, to, seal)
+    return replace(made, sealed=to)
+
+
 def offer(
     made: Plan,
-    path: Path,
     out: Path | None,
     seal: list[str] | None,
     format: Format,  # noqa: A002 -- the option's name
     *,
     reveal: bool = False,
 ) -> None:
-    """Show a plan that was made at `path`, see `draft`; seal it, and say where it is and what to do with it."""
-    from reconcile.plan import sealing
-
+    """Show a plan that was made, see `draft`; seal it, and say where it is and what to do with it."""
     telling.show(made, format, reveal=reveal)
-    if out is not None and seal:
-        sealing.seal(path, out, seal)
-    if out is not None and format is Format.TEXT:
+    if out is None:
+        return
+    sealed(made, out, seal)
+    if format is Format.TEXT:
         apply_it = f"Apply exactly this with: reconcile apply {out}"
         telling.say(f"Kept in {out}. {'Apply refuses it: see on top.' if made.face.breaches else apply_it}")
 

@@ -33,9 +33,9 @@ def seal(plan: Path, to: Path, recipients: Sequence[str]) -> None:
         recipients: public keys of age, `age1…`.
 
     Raises:
-        PlanUnusable: see `keys`.
+        PlanUnusable: see `public_keys`.
     """
-    age, known = _age(), keys(recipients)
+    age, keys = _age(), public_keys(recipients)
     with (
         disk.writing("the plan", to),
         disk.replacing(to) as file,
@@ -43,11 +43,11 @@ def seal(plan: Path, to: Path, recipients: Sequence[str]) -> None:
         zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as made,
     ):
         with plain.open(BODY) as body, made.open(zipfile.ZipInfo(SEALED, EPOCH), "w", force_zip64=True) as sealed:
-            age.encrypt_io(body, sealed, known)
+            age.encrypt_io(body, sealed, keys)
         made.writestr(zipfile.ZipInfo(FACE, EPOCH), plain.read(FACE))
 
 
-def keys(recipients: Sequence[str]) -> list[Any]:
+def public_keys(recipients: Sequence[str]) -> list[Any]:
     """The recipients as the library knows them; asked before a plan is made, which may take long.
 
     Raises:

@@ -88,7 +88,10 @@ def test_apply_of_a_spec_plans_shows_asks_and_applies(desk: Desk) -> None:
     declined = desk.run("apply", "specs", stdin="n\n")
     assert "31 profiles to create" in declined.stdout
     assert (declined.returncode, desk.writes()) == (0, 0)
-    assert desk.run("apply", "specs", stdin="y\n").returncode == 0
+    kept = desk.run("apply", "specs", "--out", "kept.rplan", stdin="y\n")
+    assert (kept.returncode, "go on with: reconcile apply kept.rplan" in kept.stderr) == (0, True)
+    again = desk.run("apply", "kept.rplan")
+    assert (again.returncode, "already applied" in again.stderr) == (5, True)
     assert desk.run("apply", "--yes").stdout.strip().startswith("Plan")
 
 

@@ -94,3 +94,28 @@ def test_by_hand(tmp_path: Path) -> None:
         assert PLANTED[0] in desk.run("show", "shop.rplan", "--op", "create", "--reveal", "--identity", held).stdout
         assert desk.run("apply", "shop.rplan", "--identity", held).returncode == 0
         assert len(simulator.account.profiles) == 31
+
+        before = people(simulator)
+        desk.sql("update customers set city = 'Elsewhere' where id < 5")
+        for options, status in ((("shop.rplan", "--seal", RECIPIENT), 64), (("--seal", "age1nobody"), 5)):
+            assert desk.run("apply", *options).returncode == status
+        assert desk.run("apply", "--yes", "--seal", RECIPIENT).returncode == 0
+        assert people(simulator) != before
+        assert [*tmp_path.glob("*.rplan")] == [tmp_path / "shop.rplan"]
+        assert "; plan kept\n" in desk.run("runs").stdout
+        for plan, status in (("last", 5), ("gone.rplan", 5), ("nothing", 64)):
+            assert desk.run("rollback", plan).returncode == status, plan
+        assert desk.run("rollback", "last", "--identity", held, "--out", "back.rplan").returncode == 0
+        assert desk.run("apply", "back.rplan").returncode == 0
+        assert people(simulator) == before
+
+
+def people(simulator: Simulator) -> dict[str, object]:
+    """The vars, but for nulls, and lists of everybody."""
+    return {
+        one.keys["email"]: (
+            {name: value for name, value in (one.vars or {}).items() if value is not None},
+            set(one.lists or {}),
+        )
+        for one in simulator.account.profiles.values()
+    }
