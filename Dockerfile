@@ -1,16 +1,20 @@
-# reconcile with the usual sources: `docker run --rm -v "$PWD:/work" reconcile plan`. The build takes the lock of this clone.
-FROM python:3.12-slim AS build
+# reconcile with the usual sources; docs/ci.md says what `docker run` needs. The build takes the lock of this clone.
+# PYTHON may name the base image by its digest. EXTRAS beyond these are not in the lock, and come as new as they are.
+ARG PYTHON=python:3.12-slim
+FROM ${PYTHON} AS build
+ARG EXTRAS=postgres,mysql,state,seal,metrics,otel
 WORKDIR /src
 COPY requirements.lock pyproject.toml README.md LICENSE CHANGELOG.md ./
 COPY reconcile reconcile
 COPY specs specs
-# The versions of the lock; without the tools that it holds for development.
-RUN sed -E '/--hash/d; s/ *\\$//' requirements.lock > /tmp/pinned.txt \
- && python -m venv /opt/reconcile \
- && /opt/reconcile/bin/pip install --quiet --no-cache-dir --constraint /tmp/pinned.txt ".[postgres,mysql,s3,state,seal]"
+COPY ci/steps.sh ci/steps.sh
+RUN python -m venv /opt/reconcile \
+ && PATH=/opt/reconcile/bin:$PATH PIP_NO_CACHE_DIR=1 RECONCILE_EXTRAS=$EXTRAS ci/steps.sh install
 
-FROM python:3.12-slim
+FROM ${PYTHON}
+# The folder that is mounted belongs to whoever it belongs to: git would refuse it.
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends git && rm -rf /var/lib/apt/lists/* \
+ && git config --system --add safe.directory /work \
  && useradd --create-home --uid 1000 reconcile
 COPY --from=build /opt/reconcile /opt/reconcile
 COPY ci/steps.sh /usr/local/bin/reconcile-ci

@@ -1,21 +1,38 @@
 #!/usr/bin/env bash
-# What a CI does with reconcile: `steps.sh validate | plan | apply | within | drift`. The GitHub Action and the GitLab
-# template call nothing else, and tests/stories/test_ci.py plays it from a pull request to an apply. See docs/ci.md.
+# What a CI does with reconcile: `steps.sh install | validate | plan | apply | within | drift`. The GitHub Action and
+# the GitLab template call nothing else; tests/stories/test_ci.py plays it from a pull request to an apply. docs/ci.md.
 #
-#   RECONCILE_SPEC      the spec's folder or file (specs)
+#   RECONCILE_EXTRAS    install: extras of the package, with commas between
+#   RECONCILE_SPEC      the spec's folder or file, from where the command runs (specs)
 #   RECONCILE_PLAN      the plan file to write, or to apply (plan.rplan)
 #   RECONCILE_BASE      plan: a commit whose spec's guards hold too; the branch to be merged into
-#   RECONCILE_SEAL      plan: age recipients, with spaces between
+#   RECONCILE_SEAL      plan: age recipients, with spaces between; none: who has the file reads who is in it
 #   RECONCILE_COMMENT   plan: false to leave the pull request alone
 #   RECONCILE_APPROVAL  within: the approval file
 #   RECONCILE_ATTEMPTS  apply, within: how often a run that was ended before its plan is gone on with (10)
+#   RECONCILE_MINUTES   apply, within: after so many a run is asked to end, before its job is killed (no limit)
 #   RECONCILE_ISSUE     drift: false to open no issue
 #
-# Other variables of reconcile (RECONCILE_ENV, RECONCILE_MEMORY_LIMIT, RECONCILE_AGE_IDENTITY, ...) are read by it itself.
+# reconcile reads others itself: RECONCILE_ENV, RECONCILE_MEMORY_LIMIT, RECONCILE_AGE_IDENTITY, RECONCILE_WEBHOOK, ...
 set -euo pipefail
 
 spec=${RECONCILE_SPEC:-specs}
 plan=${RECONCILE_PLAN:-plan.rplan}
+base=.reconcile-base
+
+misused() {
+  echo "$1" >&2
+  exit 64
+}
+
+# This checkout, in the versions of its lock: a new version of anything comes in by a commit that people can look at.
+install() {
+  local root pinned
+  root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+  pinned=$(mktemp)
+  sed -E '/--hash/d; s/ *\\$//' "$root/requirements.lock" >"$pinned"
+  python3 -m pip install --quiet --constraint "$pinned" "$root${RECONCILE_EXTRAS:+[$RECONCILE_EXTRAS]}"
+}
 
 validate() {
   reconcile fmt "$spec" --check
@@ -24,23 +41,46 @@ validate() {
 }
 
 make_plan() {
-  local options=() recipient base=.reconcile-base
-  for recipient in ${RECONCILE_SEAL:-}; do options+=(--seal "$recipient"); done
-  if [ -n "${RECONCILE_BASE:-}" ]; then
-    git worktree add --quiet --force --detach "$base" "$RECONCILE_BASE"
-    # A spec that is new has no guards to hold yet.
-    if [ -e "$base/$spec" ]; then options+=(--base "$base/$spec"); fi
+  local options=() recipients=() recipient status=0
+  read -ra recipients <<<"${RECONCILE_SEAL:-}"
+  if [ -n "${CI:-}" ] && [ ${#recipients[@]} = 0 ]; then
+    misused "RECONCILE_SEAL is empty, and a plan names people: give an age recipient, or none to leave it open."
   fi
-  local status=0
+  if [ "${RECONCILE_SEAL:-}" != none ]; then
+    for recipient in ${recipients[@]+"${recipients[@]}"}; do options+=(--seal "$recipient"); done
+  fi
+  if [ -n "${RECONCILE_BASE:-}" ]; then take_base; fi
+  # What lies there, left or committed, must not pass for what this makes.
+  rm -f -- "$plan"
   reconcile plan "$spec" --out "$plan" --enforce ${options[@]+"${options[@]}"} || status=$?
-  if [ -n "${RECONCILE_BASE:-}" ]; then git worktree remove --force "$base"; fi
   # A blocked plan (3) is shown like any other: the people who read it decide.
-  if [ "$status" = 0 ] || [ "$status" = 3 ]; then
-    outputs
-    if [ "${RECONCILE_COMMENT:-true}" != false ]; then reconcile comment "$plan"; fi
-    if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then reconcile show "$plan" --format markdown >>"$GITHUB_STEP_SUMMARY"; fi
-  fi
+  if [ "$status" = 0 ] || [ "$status" = 3 ]; then tell; fi
   return "$status"
+}
+
+# Adds to the `options` of make_plan.
+take_base() {
+  local there
+  case $spec in /*) misused "With RECONCILE_BASE, RECONCILE_SPEC is a path in the repository, not $spec." ;; esac
+  there=$base/$(git rev-parse --show-prefix)$spec
+  trap 'git worktree remove --force "$base"' EXIT
+  git worktree remove --force "$base" 2>/dev/null || true
+  git worktree add --quiet --force --detach "$base" "$RECONCILE_BASE"
+  if [ -e "$there" ]; then
+    options+=(--base "$there")
+  else
+    echo "The base has no $spec: it is new, and there are no guards but its own." >&2
+  fi
+}
+
+# Changes the `status` of make_plan when the code host cannot be told: what is not shown is not reviewed.
+tell() {
+  local told=0
+  outputs
+  if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then reconcile show "$plan" --format markdown >>"$GITHUB_STEP_SUMMARY"; fi
+  if [ "${RECONCILE_COMMENT:-true}" = false ]; then return; fi
+  reconcile comment "$plan" || told=$?
+  if [ "$status" = 0 ]; then status=$told; fi
 }
 
 outputs() {
@@ -59,26 +99,47 @@ print("blocked=" + str(bool(face["blocked"])).lower())
 
 # 8: ended before its plan, by a signal or a limit of time; what was done is on record, and the next attempt goes on.
 to_the_end() {
-  local status attempt
+  local status attempt left limit=() asked=''
   for attempt in $(seq "${RECONCILE_ATTEMPTS:-10}"); do
+    if [ -n "${RECONCILE_MINUTES:-}" ]; then
+      left=$((RECONCILE_MINUTES * 60 - SECONDS))
+      if [ "$left" -le 0 ]; then break; fi
+      limit=(--max-duration "${left}s")
+    fi
     status=0
-    "$@" || status=$?
-    if [ "$status" != 8 ]; then return "$status"; fi
-    echo "Attempt $attempt ended before the plan did; going on." >&2
+    heeding "$@" ${limit[@]+"${limit[@]}"} || status=$?
+    if [ "$status" != 8 ] || [ -n "$asked" ]; then return "$status"; fi
+    echo "Attempt $attempt ended before the plan did." >&2
   done
+  echo "The plan is not at its end: run this job again, and it goes on." >&2
   return 8
 }
 
+# Runs a command that hears of the signals that this shell gets: hosts tell no other process that a job was cancelled.
+heeding() {
+  local pid status hit=yes
+  "$@" &
+  pid=$!
+  trap 'asked=yes hit=yes; kill -TERM "$pid" 2>/dev/null || true' INT TERM
+  while [ -n "$hit" ]; do # a signal ends the waiting, not the command
+    hit='' status=0
+    wait "$pid" || status=$?
+  done
+  trap - INT TERM
+  return "$status"
+}
+
 case "${1:-}" in
+install) install ;;
 validate) validate ;;
 plan) make_plan ;;
 apply) to_the_end reconcile apply "$plan" --spec "$spec" --lock-timeout 30m ;;
-within) to_the_end reconcile apply "$spec" --within "$RECONCILE_APPROVAL" --lock-timeout 30m ;;
+within)
+  if [ -z "${RECONCILE_APPROVAL:-}" ]; then misused "RECONCILE_APPROVAL is empty: within which approval?"; fi
+  to_the_end reconcile apply "$spec" --within "$RECONCILE_APPROVAL" --lock-timeout 30m
+  ;;
 drift)
   if [ "${RECONCILE_ISSUE:-true}" = false ]; then reconcile drift "$spec"; else reconcile drift "$spec" --issue; fi
   ;;
-*)
-  echo "steps.sh validate | plan | apply | within | drift" >&2
-  exit 64
-  ;;
+*) misused "steps.sh install | validate | plan | apply | within | drift" ;;
 esac

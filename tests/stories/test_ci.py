@@ -1,7 +1,8 @@
 """From a pull request to an account that has converged: the steps of our own CI files, on a bare repository.
 
 What runs are the lines of `action.yml`, with the inputs of the workflows in `ci/github`, as a runner would: expressions
-filled in, files of outputs and summaries set. Git, the API of the code host and Sailthru are real or played.
+filled in, files of outputs and summaries set. Git, the API of the code host and Sailthru are real or played; `gh`,
+which takes a plan from one job to another, is played by a few lines of shell.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ import asyncio
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +40,15 @@ SCHEMAS = {
     "ci/github/nightly.yml": "vendor.github-workflows",
     "ci/gitlab/reconcile.yml": "vendor.gitlab-ci",
 }
+STEPS = ROOT / "ci" / "steps.sh"
+GH = """#!/bin/sh
+case "$1 $2" in
+"api "*) echo 1234567 ;;
+"run list") echo 42 ;;
+"run download") cp "$KEPT" plan.rplan ;;
+esac
+"""
+"""What `gh` does for the workflow: a merged pull request's commit, the run of its plan, and what that run has kept."""
 GUARDED = SPEC.replace(WIDE, "{updates: 100%, removals: 10}")
 
 
@@ -61,6 +74,7 @@ def test_workflows_have_no_more_rights_than_they_need_and_end(path: str) -> None
         for step in job["steps"]:
             assert set(step.get("with", ())) <= inputs or "reconcile@" not in step.get("uses", "")
             assert "${{" not in step.get("run", ""), "what an expression holds could become a command"
+            assert re.search(r"@[0-9a-f]{40}$|^OWNER/|^$", step.get("uses", "")), "a tag may be moved"
     cancels = flow["concurrency"]["cancel-in-progress"]
     assert cancels is (path == "ci/github/plan.yml"), "an apply is never cancelled half-way"
 
@@ -77,6 +91,7 @@ class Runner:
     def __init__(self, clone: Path, environ: Mapping[str, str]) -> None:
         self.clone, self.environ = clone, dict(environ)
         self.action = read("action.yml")
+        self.kept, self.summary = clone.parent / "kept.rplan", clone.parent / "summary"
 
     def run(self, workflow: str, job: str, **github: str) -> tuple[int, dict[str, str], str]:
         """The job's step that uses the action: its status, outputs, and what it said."""
@@ -87,11 +102,11 @@ class Runner:
         base = known["inputs.base"] if inputs["command"] == "plan" else ""
         known["inputs.command == 'plan' && inputs.base || ''"] = base
         [main] = [one for one in self.action["runs"]["steps"] if one.get("id") == "run"]
-        out, summary = self.clone.parent / "output", self.clone.parent / "summary"
+        out = self.clone.parent / "output"
         out.write_text("")
         environ = {
             **os.environ, **self.environ, **{name: self._filled(value, known) for name, value in main["env"].items()},
-            "GITHUB_ACTION_PATH": str(ROOT), "GITHUB_OUTPUT": str(out), "GITHUB_STEP_SUMMARY": str(summary),
+            "GITHUB_ACTION_PATH": str(ROOT), "GITHUB_OUTPUT": str(out), "GITHUB_STEP_SUMMARY": str(self.summary),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }  # fmt: skip
         done = subprocess.run(
@@ -101,8 +116,30 @@ class Runner:
         outputs = dict(line.split("=", 1) for line in out.read_text().splitlines())
         return done.returncode, outputs, done.stdout + done.stderr
 
+    def keep(self) -> None:
+        """Take away what the job of the plan has made, and keep it as its artefact."""
+        shutil.move(self.clone / "plan.rplan", self.kept)
+
+    def fetch(self) -> tuple[int, str]:
+        """The step of the job that applies which has the artefact there again."""
+        [step] = [one for one in read("ci/github/apply.yml")["jobs"]["apply"]["steps"] if "name" in one]
+        gh = self.clone.parent / "gh" / "gh"
+        script(gh, GH)
+        environ = {**os.environ, "PATH": f"{gh.parent}:{os.environ['PATH']}", "KEPT": str(self.kept)}
+        environ |= {"GITHUB_REPOSITORY": "acme/shop", "GITHUB_SHA": "7654321"}
+        command = ["bash", "-eo", "pipefail", "-c", step["run"]]
+        done = subprocess.run(command, cwd=self.clone, env=environ, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout
+
     def _filled(self, text: str, known: Mapping[str, str]) -> str:
         return re.sub(r"\$\{\{ *(.+?) *\}\}", lambda found: known[found[1]], text)
+
+
+def script(path: Path, text: str) -> None:
+    """A file that can be run."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
 
 
 class Play:
@@ -115,7 +152,7 @@ class Play:
         self._git("init", "--quiet", "--bare", "--initial-branch=main", str(self.bare), at=folder)
         self._git("clone", "--quiet", str(self.bare), str(self.clone), at=folder)
         self.environ = {
-            **desk.environ, **host.environ("github"), "SHOP": f"sqlite:///{desk.folder / 'shop.db'}",
+            **desk.environ, **host.environ("github"), "CI": "true", "SHOP": f"sqlite:///{desk.folder / 'shop.db'}",
             "RECONCILE_AGE_IDENTITY": str(self.identity),
         }  # fmt: skip
         self.runner = Runner(self.clone, self.environ)
@@ -149,9 +186,9 @@ class Play:
         self._git("merge", "--quiet", "--no-ff", "--no-edit", branch)
         self._git("push", "--quiet", "origin", "main")
 
-    def plan(self) -> tuple[int, dict[str, str], str]:
+    def plan(self, token: str = codehosts.TOKEN) -> tuple[int, dict[str, str], str]:
         base = self._git("rev-parse", "main")
-        github = {"github.event.pull_request.base.sha": base, "github.token": codehosts.TOKEN}
+        github = {"github.event.pull_request.base.sha": base, "github.token": token}
         return self.runner.run("plan", "plan", **github, **{"vars.RECONCILE_RECIPIENT": str(self.identity.to_public())})
 
     def apply(self) -> tuple[int, dict[str, str], str]:
@@ -205,8 +242,14 @@ def test_a_pull_request_is_planned_commented_merged_and_applied(play: Play) -> N
     assert not any(word in comment + said for word in PLANTED)
     writes = play.desk.writes()
 
-    # Merged, exactly it is applied.
+    # Merged, exactly it is applied. What is not there any more is not.
+    play.runner.keep()
     play.merge("lower")
+    play.runner.kept.rename(play.folder / "expired")
+    status, told = play.runner.fetch()
+    assert (status, "Run its pull request's job plan again" in told) == (1, True), told
+    (play.folder / "expired").rename(play.runner.kept)
+    assert play.runner.fetch()[0] == 0
     sealed = (play.clone / "plan.rplan").read_bytes()
     status, _, said = play.apply()
     assert status == 0, said
@@ -228,7 +271,9 @@ def test_a_pull_request_is_planned_commented_merged_and_applied(play: Play) -> N
 
 
 def test_a_limit_is_not_loosened_by_the_change_that_trips_it(play: Play) -> None:
-    assert play.plan()[0] == 0
+    status, outputs, said = play.plan(token="expired")
+    assert (status, outputs["blocked"]) == (69, "false"), said
+    assert f"Plan {outputs['plan-id']}" in play.runner.summary.read_text(), "who cannot comment says it all the same"
     assert play.apply()[0] == 0
     loose = settled(play.desk, GUARDED.replace("removals: 10", "removals: 100%"))
     play.commit("loose", loose.replace('where: "spent >= 1000"', 'where: "spent >= 100000"'))
@@ -252,19 +297,52 @@ def test_a_fork_and_a_broken_spec_get_the_place_of_what_is_wrong(play: Play) -> 
     assert re.search(r"specs/shop\.yaml:\d+:\d+", said), said
 
 
+def steps(play: Play, reconcile: str, **environ: str) -> subprocess.Popen[str]:
+    """`steps.sh apply` with a `reconcile` of a few lines of shell."""
+    fake = play.folder / "bin" / "reconcile"
+    script(fake, f"#!/bin/sh\n{reconcile}\n")
+    given = {**os.environ, **play.environ, "PATH": f"{fake.parent}:{os.environ['PATH']}", **environ}
+    return subprocess.Popen([STEPS, "apply"], cwd=play.clone, env=given, stderr=subprocess.PIPE, text=True)
+
+
 def test_a_run_that_was_ended_is_gone_on_with(play: Play, tmp_path: Path) -> None:
     """Exit status 8 means that what was done is on record: the same plan again goes on."""
     assert play.plan()[0] == 0
-    fake = tmp_path / "bin" / "reconcile"
-    fake.parent.mkdir()
     tries = tmp_path / "tries"
     third = f'[ "$(wc -l <{tries})" -ge 3 ] || exit 8'
-    fake.write_text(f'#!/bin/sh\necho x >>{tries}\n{third}\nexec {sys.executable} -m reconcile.cli "$@"\n')
-    fake.chmod(0o755)
-    environ = {**os.environ, **play.environ, "PATH": f"{fake.parent}:{os.environ['PATH']}"}
-    done = subprocess.run(
-        [ROOT / "ci" / "steps.sh", "apply"], cwd=play.clone, env=environ, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("going on") == 2
+    job = steps(play, f'echo x >>{tries}\n{third}\nexec {sys.executable} -m reconcile.cli "$@"')
+    _, said = job.communicate()
+    assert job.returncode == 0, said
+    assert said.count("Attempt") == 2
     assert asyncio.run(rc.Reconciler(environ=play.environ).verify(rc.load(play.clone / "specs")))
+
+
+def test_a_job_that_is_to_end_ends_its_run_in_order(play: Play, tmp_path: Path) -> None:
+    """Hosts tell the shell alone that a job was cancelled; and kill it when its time is up: the run knows it before."""
+    said = tmp_path / "said"
+    job = steps(play, f'trap "exit 8" TERM\necho "$@" >>{said}\nwhile :; do sleep 0.1; done', RECONCILE_MINUTES="330")
+    while not said.exists():
+        time.sleep(0.05)
+    job.send_signal(signal.SIGINT)
+    job.communicate(timeout=20)
+    assert job.returncode == 8
+    [one] = said.read_text().splitlines()
+    assert re.search(r"--max-duration (19800|19799)s$", one), "and it is not begun again"
+
+
+def test_a_plan_that_names_people_is_not_left_open_unasked(play: Play) -> None:
+    """An artefact of CI is read by everybody who may read the repository."""
+    (play.clone / "plan.rplan").write_text("committed by somebody")
+    environ = {name: value for name, value in os.environ.items() if name != "RECONCILE_SEAL"} | {"CI": "true"}
+    done = subprocess.run([STEPS, "plan"], cwd=play.clone, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, "RECONCILE_SEAL is empty" in done.stderr) == (64, True), done.stderr
+
+
+def test_what_is_installed_is_this_checkout_in_the_versions_of_its_lock(tmp_path: Path) -> None:
+    script(tmp_path / "bin" / "python3", f'#!/bin/sh\necho "$@" >{tmp_path}/said\ncp "$6" {tmp_path}/pinned\n')
+    environ = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "RECONCILE_EXTRAS": "state,seal"}
+    subprocess.run([STEPS, "install"], env=environ, check=True)
+    assert (tmp_path / "said").read_text().endswith(f" {ROOT}[state,seal]\n")
+    pinned = (tmp_path / "pinned").read_text()
+    assert re.search(r"^obstore==[\d.]+$", pinned, re.MULTILINE)
+    assert "sha256" not in pinned, "pip takes no digests of what constrains a folder"
