@@ -34,6 +34,8 @@ Path: TypeAlias = tuple[str | int, ...]
 """Where in the merged spec: `("groups", "high_value", "where")`."""
 
 REGISTRY = "reconcile: managed"
+_AROUND = ("tests", "state", "engine")
+"""Sections that say nothing of what is wanted."""
 
 
 class Account(Part):
@@ -252,9 +254,9 @@ class Spec(Part):
     def digest(self) -> str:
         """SHA-256 (hex) of what the spec says: the same after reformatting, reordering, or moving between files.
 
-        What its tests say of it changes nothing, nor does where its state is kept.
+        What its tests say of it changes nothing, nor does where its state is kept, nor which engine works it out.
         """
-        said = {section: part for section, part in self.content().items() if section not in ("tests", "state")}
+        said = {section: part for section, part in self.content().items() if section not in _AROUND}
         text = json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

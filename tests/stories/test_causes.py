@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from world import REGISTRY, Customer, World, meddle, shop
+from spark_server import on_spark
+from world import EPOCH, REGISTRY, Customer, World, meddle, shop
 
 import reconcile as rc
 from reconcile.apply.model import Receipt, Unheard
@@ -93,6 +94,28 @@ def test_a_shop_lives_and_every_plan_says_why(world: World) -> None:
     face = world.plan().face
     assert face.kind is RunKind.DATA
     assert face.causes_by_op == {"create": {"drift": 1}}
+
+
+@on_spark
+@pytest.mark.usefixtures("spark_url")
+def test_spark_tells_the_same_causes(world: World) -> None:
+    world.settle()
+    world.text = world.text.replace("spent >= 1000", "spent >= 300").replace("Hi {{", "Hello {{")
+    world.change(1, city="Elsewhere")
+    world.customers[13] = Customer(13, "thirteen@example.com", city="New Town")
+    del world.customers[12]
+    meddle(world, {"id": "person4@example.com", "vars": {"city": "Hamlet"}, "lists": {"News": 1}})
+    spec, engine = world.text, "engine: {spark: 'local[2]'}\n"
+    told = {}
+    for world.text in (spec, spec + engine):
+        world.time.now = EPOCH + 3600
+        plan = world.plan()
+        person = asyncio.run(world.ours.explain(world.spec(), "person4@example.com"))
+        told[world.text] = (plan.face.model_dump(), [*archive.walk(plan)], person.foretold)
+    assert told[spec] == told[spec + engine]
+    face, _, foretold = told[spec]
+    assert {"new": 1, "data": 1, "spec": 11}.items() <= face["causes"].items()
+    assert foretold.steps
 
 
 class Stop(Unheard):
