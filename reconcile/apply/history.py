@@ -13,7 +13,6 @@ from reconcile.apply import journal, runs
 from reconcile.apply.journal import Past
 from reconcile.apply.store import Store
 from reconcile.errors import PlanUnusable, RunUnknown
-from reconcile.plan import archive
 from reconcile.plan.model import Face
 
 _FACTS = ("plan_id", "created_at", "environment", "kind", "spec_digest", "mode", "counts", "causes", "spec_changes")
@@ -103,6 +102,8 @@ def plan(store: Store, account: str, asked: str, folder: Path) -> Path:
         RunUnknown: there is none, or several.
         PlanUnusable: the run is known, and its plan is not kept, or what is kept is not its plan.
     """
+    from reconcile.plan import archive  # brings the engine, which nobody needs to list runs
+
     run = _asked(store, account, asked)
     to = folder / f"{run.name}.rplan"
     if not store.fetch(runs.key(account, "runs", run.name, runs.SEALED), to):
