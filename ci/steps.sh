@@ -6,7 +6,7 @@
 #   RECONCILE_SPEC      the spec's folder or file, from where the command runs (specs)
 #   RECONCILE_PLAN      the plan file to write, or to apply (plan.rplan)
 #   RECONCILE_BASE      plan: a commit whose spec's guards hold too; the branch to be merged into
-#   RECONCILE_SEAL      plan: age recipients, with spaces between; none: who has the file reads who is in it
+#   RECONCILE_SEAL      plan, within: age recipients, with spaces between; none: who has the file reads who is in it
 #   RECONCILE_COMMENT   plan: false to leave the pull request alone
 #   RECONCILE_APPROVAL  within: the approval file
 #   RECONCILE_ATTEMPTS  apply, within: how often a run that was ended before its plan is gone on with (10)
@@ -19,6 +19,11 @@ set -euo pipefail
 spec=${RECONCILE_SPEC:-specs}
 plan=${RECONCILE_PLAN:-plan.rplan}
 base=.reconcile-base
+seals=()
+read -ra recipients <<<"${RECONCILE_SEAL:-}"
+if [ "${RECONCILE_SEAL:-}" != none ]; then
+  for recipient in ${recipients[@]+"${recipients[@]}"}; do seals+=(--seal "$recipient"); done
+fi
 
 misused() {
   echo "$1" >&2
@@ -41,13 +46,9 @@ validate() {
 }
 
 make_plan() {
-  local options=() recipients=() recipient status=0
-  read -ra recipients <<<"${RECONCILE_SEAL:-}"
+  local options=(${seals[@]+"${seals[@]}"}) status=0
   if [ -n "${CI:-}" ] && [ ${#recipients[@]} = 0 ]; then
     misused "RECONCILE_SEAL is empty, and a plan names people: give an age recipient, or none to leave it open."
-  fi
-  if [ "${RECONCILE_SEAL:-}" != none ]; then
-    for recipient in ${recipients[@]+"${recipients[@]}"}; do options+=(--seal "$recipient"); done
   fi
   if [ -n "${RECONCILE_BASE:-}" ]; then take_base; fi
   # What lies there, left or committed, must not pass for what this makes.
@@ -136,7 +137,8 @@ plan) make_plan ;;
 apply) to_the_end reconcile apply "$plan" --spec "$spec" --lock-timeout 30m ;;
 within)
   if [ -z "${RECONCILE_APPROVAL:-}" ]; then misused "RECONCILE_APPROVAL is empty: within which approval?"; fi
-  to_the_end reconcile apply "$spec" --within "$RECONCILE_APPROVAL" --lock-timeout 30m
+  # Sealed, the plan is kept in the state: what nobody watched can be taken back.
+  to_the_end reconcile apply "$spec" --within "$RECONCILE_APPROVAL" --lock-timeout 30m ${seals[@]+"${seals[@]}"}
   ;;
 drift)
   if [ "${RECONCILE_ISSUE:-true}" = false ]; then reconcile drift "$spec"; else reconcile drift "$spec" --issue; fi

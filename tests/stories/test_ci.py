@@ -16,19 +16,23 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import codehosts
 import pyrage
 import pytest
+import warm
 from codehosts import CodeHosts
 from desk import PLANTED, Desk
 from ruamel.yaml import YAML
 from world import SPEC, WIDE
 
 import reconcile as rc
+from reconcile.plan import archive
 from reconcile.simulator import Faults, Simulator
 from reconcile.simulator.server import running
 
@@ -256,7 +260,7 @@ def test_a_pull_request_is_planned_commented_merged_and_applied(play: Play) -> N
     assert f"Of {outputs['changes']} actions: {outputs['changes']} verified" in said
     assert play.desk.writes() - writes == int(outputs["changes"])
 
-    # Replayed, edited, foreign: refused, with nothing written.
+    # Replayed, of another spec, for another identity, edited, foreign, expired: refused, with nothing written.
     writes = play.desk.writes()
     assert (play.clone / "plan.rplan").read_bytes() == sealed
     status, _, said = play.apply()
@@ -264,10 +268,27 @@ def test_a_pull_request_is_planned_commented_merged_and_applied(play: Play) -> N
     play.commit("main", lowered.replace("spent >= 400", "spent >= 300"))
     status, _, said = play.apply()
     assert (status, "says something else" in said) == (5, True), said
-    play.runner.environ["RECONCILE_AGE_IDENTITY"] = str(pyrage.x25519.Identity.generate())
-    status, _, said = play.apply()
-    assert (status, "not sealed to this identity" in said) == (5, True), said
+    edit(play.clone / "plan.rplan", play.clone / "edited.rplan", expires_at="2099-01-01T00:00:00+00:00")
+    late = rc.Reconciler(environ=play.environ, now=lambda: datetime.now(UTC) - timedelta(days=2))
+    asyncio.run(late.plan(rc.load(play.clone / "specs"), out=play.clone / "expired.rplan"))
+    another = str(pyrage.x25519.Identity.generate())
+    for plan, environ, told in (
+        ("plan.rplan", {"RECONCILE_AGE_IDENTITY": another}, "not sealed to this identity"),
+        ("edited.rplan", {}, "was changed after it was made"),
+        ("plan.rplan", {"KEY": "another-key"}, "with another API key"),
+        ("expired.rplan", {}, "expired at"),
+    ):
+        done = warm.run(["apply", plan], play.clone, {**os.environ, **play.environ, **environ})
+        assert (done.returncode, told in done.stderr) == (5, True), done.stderr
     assert play.desk.writes() == writes
+
+
+def edit(plan: Path, to: Path, **face: str) -> None:
+    """A plan whose face says something else than when it was made."""
+    with zipfile.ZipFile(plan) as parts, zipfile.ZipFile(to, "w") as made:
+        for name in parts.namelist():
+            content = parts.read(name)
+            made.writestr(name, json.dumps(json.loads(content) | face) if name == archive.FACE else content)
 
 
 def test_a_limit_is_not_loosened_by_the_change_that_trips_it(play: Play) -> None:
