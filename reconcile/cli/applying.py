@@ -101,12 +101,12 @@ def apply(
     with watching.watched("apply", env, metrics) as run:
         allowed, ours = allowances(allow), reconciler(state, memory_limit, workspace)
         approval = _approval(within)
-        planning.sealable(seal)
         with planning.scratch(workspace) as folder:
-            path = planning.draft(folder, out, seal)
             if what.is_dir() or what.suffix in {".yaml", ".yml"}:
                 loaded, other = load(what, env, var), load(base, env, var) if base else None
                 watching.about(run, ours, loaded)
+                seal = planning.recipients(seal, loaded)
+                path = planning.draft(folder, out, seal)
                 made = planning.planned(run, ours, loaded, path, allowed, base=other, as_json=as_json, profile=profile)
                 telling.show(made, Format.JSON if as_json else Format.TEXT, reveal=False)
                 made = planning.sealed(made, out or folder / "sealed.rplan", seal)
@@ -117,7 +117,7 @@ def apply(
                     _ask()
             else:
                 _only_with_a_spec(var, base, out, seal)
-                made = sealing.read(what, path, identity)
+                made = sealing.read(what, folder / "plan.rplan", identity)
                 watching.about(run, ours, made.face)
                 if spec is not None:
                     _of_spec(made.face, spec)

@@ -84,9 +84,10 @@ def plan(
     with watching.watched("plan", env, metrics, notify=enforce) as run:
         ours = reconciler(state, memory_limit, workspace)
         with scratch(workspace) as folder:
-            path = draft(folder, out, seal)
             loaded, allowed, other = load(spec, env, var), allowances(allow), load(base, env, var) if base else None
             watching.about(run, ours, loaded)
+            seal = recipients(seal, loaded) if out else None
+            path = draft(folder, out, seal)
             made = planned(
                 run,
                 ours,
@@ -106,18 +107,22 @@ def plan(
 
 
 def seal_with_out(seal: list[str] | None, out: Path | None) -> None:
-    """Make sure that there is a file to seal, and that it can be."""
+    """Make sure that there is a file to seal."""
     if seal and out is None:
         raise typer.BadParameter("--seal goes with --out: there is no file to seal.")
-    sealable(seal)
 
 
-def sealable(seal: list[str] | None) -> None:
-    """Make sure that a plan can be sealed, before it is made: that may take long."""
-    if seal:
+def recipients(seal: list[str] | None, spec: Spec) -> list[str] | None:
+    """Whom a plan is sealed to: whom the command names, else the spec.
+
+    Asked before the plan is made, which may take long: it must be possible.
+    """
+    found = seal or spec.seal
+    if found:
         from reconcile.plan import sealing
 
-        sealing.public_keys(seal)
+        sealing.public_keys(found)
+    return found
 
 
 def planned(

@@ -52,6 +52,7 @@ def rollback(
 
     planning.seal_with_out(seal, out)
     ours, loaded = reconciler(state, memory_limit, workspace), load(spec, env, var)
+    seal = planning.recipients(seal, loaded) if out else None
     with planning.scratch(workspace) as folder, telling.steps(as_json=as_json, profile=False) as steps:
         file = Path(plan) if _is_file(plan) else ours.kept(loaded, plan, folder)
         applied, path = sealing.read(file, folder / "applied.rplan", identity), planning.draft(folder, out, seal)

@@ -50,7 +50,7 @@ def sound(data: Mapping[str, Any], bad: Collection[Path]) -> dict[str, Any]:
     kept = {section: {**_STUBS.get(section, {}), **_kept(section, data.get(section), bad)} for section in sorted(known)}
     whole = {
         key: data[key]
-        for key in ("exclude_from_all", "state")
+        for key in ("exclude_from_all", "state", "seal")
         if key in data and (key,) not in {path[:1] for path in bad}
     }
     return kept | whole

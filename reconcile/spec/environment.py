@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field, StrictBool, StrictFloat, StrictInt, StringConstraints
 
-from reconcile.spec.model import Engine, PartName, Policy, Spec
+from reconcile.spec.model import Engine, PartName, Policy, Recipients, Spec
 from reconcile.spec.part import Part, Scalar
 from reconcile.spec.source import Contract
 
@@ -68,6 +68,8 @@ class Environment(Part):
     """Where the rows are worked on."""
     state: str | None = None
     """Where its runs leave what later ones have to know."""
+    seal: Recipients | None = None
+    """Public keys of age that its plans are sealed to."""
     list_prefix: ListPrefix | None = None
     """Goes before the name of every list, the registry's too: `"staging: "` makes `staging: Lapsed` of `Lapsed`."""
     variables: Mapping[PartName, str | StrictInt | StrictFloat | StrictBool] = Field(default_factory=dict)

@@ -71,12 +71,13 @@ class None_(Part):  # noqa: N801 -- `None` is Python's
     """Conditions, `in` and `not_in`, or further `all`, `any` and `none`."""
 
 
-def _several(short: Any) -> Any:
+def several(short: Any) -> Any:
+    """One, or several: a text alone is short for a list of it."""
     return [short] if isinstance(short, str) else short
 
 
 Names: TypeAlias = Annotated[
-    list[str], BeforeValidator(_several, json_schema_input_type=str | list[str]), Field(min_length=1)
+    list[str], BeforeValidator(several, json_schema_input_type=str | list[str]), Field(min_length=1)
 ]
 """One id, or several."""
 

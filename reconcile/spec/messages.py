@@ -107,6 +107,9 @@ def _misnamed(path: Path, places: Places) -> Problem:
     if path[-1] == "list_prefix":
         hint = "No $, no space at its start; at most 50 characters."
         return Problem(f"{called(path)} cannot begin the name of a list", places.value(*path), hint)
+    if "seal" in path[:3:2]:  # the spec's, or an environment's
+        hint = "It is age1 and 58 more characters, the public one of the two keys that age-keygen makes."
+        return Problem(f"{called(path)} is no key to seal plans to", places.value(*path), hint)
     return Problem(f"{called(path)} cannot be called so", places.key(*path), _NAMES.get(str(path[0]), _PLAIN_NAME))
 
 

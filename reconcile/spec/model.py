@@ -21,7 +21,7 @@ from pydantic import (
 from reconcile.errors import Where
 from reconcile.spec.case import Case
 from reconcile.spec.conduct import GiveUp
-from reconcile.spec.group import Group, Names
+from reconcile.spec.group import Group, Names, several
 from reconcile.spec.guards import Guards
 from reconcile.spec.part import Part
 from reconcile.spec.property import Property
@@ -34,7 +34,7 @@ Path: TypeAlias = tuple[str | int, ...]
 """Where in the merged spec: `("groups", "high_value", "where")`."""
 
 REGISTRY = "reconcile: managed"
-_AROUND = ("tests", "state", "engine")
+_AROUND = ("tests", "state", "seal", "engine")
 """Sections that say nothing of what is wanted."""
 
 
@@ -51,6 +51,13 @@ class Account(Part):
     """Where the API answers. Set it to the simulator's address to try things."""
     registry: str = REGISTRY
     """The natural list that holds every profile we manage, so that one export shows all of them."""
+
+
+Recipients: TypeAlias = Annotated[
+    list[Annotated[str, StringConstraints(pattern=r"^age1[02-9ac-hj-np-z]{58}$")]],
+    BeforeValidator(several, json_schema_input_type=str | list[str]),
+]
+"""One public key of age (32 bytes as Bech32), or several."""
 
 
 VarName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,31}$")]
@@ -214,6 +221,9 @@ class Spec(Part):
     state: str | None = None
     """Where runs leave what later ones have to know: a folder (`.reconcile` when absent), or `s3://bucket/prefix`,
     `gs://bucket/prefix`, `az://account/container/prefix`; may use `env()`. See [state.md](state.md)."""
+    seal: Recipients | None = None
+    """Public keys of age, `age1…`. Every plan that is kept with `--out` or made by `apply SPEC` is sealed to them,
+    unless `--seal` names others. See [approvals.md](approvals.md#sealed-plans)."""
     tests: Mapping[PartName, Case] = Field(default_factory=dict)
     """Tests of this spec, by id, which `reconcile test` runs offline."""
 
@@ -254,7 +264,8 @@ class Spec(Part):
     def digest(self) -> str:
         """SHA-256 (hex) of what the spec says: the same after reformatting, reordering, or moving between files.
 
-        What its tests say of it changes nothing, nor does where its state is kept, nor which engine works it out.
+        What its tests say of it changes nothing, nor does where its state is kept and who may read plans
+        there, nor which engine works it out.
         """
         said = {section: part for section, part in self.content().items() if section not in _AROUND}
         text = json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False)

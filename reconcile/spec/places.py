@@ -25,6 +25,7 @@ _SECRET_KEY = re.compile(
 )
 _SECRET_URL = re.compile(r"""(?P<key>://[^:/@\s'"]*:)(?P<value>.+)(?=@)""")
 _SECRET_WORD = re.compile(r"""(?i)(?P<key>(?:password|passwd|pwd|secret|token)=)(?P<value>[^&\s'"]+)""")
+_SECRET_AGE = re.compile(r"""(?i)(?P<key>AGE-SECRET-KEY-1)(?P<value>\w+)""")
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ class Page:
 
 def blot(line: str) -> str:
     """The line without literal secrets. A reference is no secret."""
-    for pattern in (_SECRET_KEY, _SECRET_URL, _SECRET_WORD):
+    for pattern in (_SECRET_KEY, _SECRET_URL, _SECRET_WORD, _SECRET_AGE):
         line = pattern.sub(_blotted, line)
     return line
 

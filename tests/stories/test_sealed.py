@@ -8,7 +8,7 @@ from pathlib import Path
 import pyrage
 import pytest
 from desk import PLANTED, Desk
-from world import World, shop
+from world import SPEC, World, shop
 
 import reconcile as rc
 from reconcile.errors import PlanUnusable
@@ -97,6 +97,7 @@ def test_by_hand(tmp_path: Path) -> None:
 
         before = people(simulator)
         desk.sql("update customers set city = 'Elsewhere' where id < 5")
+        desk.spec(f"{SPEC}seal: {THEIRS.to_public()}\n")
         for options, status in ((("shop.rplan", "--seal", RECIPIENT), 64), (("--seal", "age1nobody"), 5)):
             assert desk.run("apply", *options).returncode == status
         assert desk.run("apply", "--yes", "--seal", RECIPIENT).returncode == 0
@@ -106,7 +107,8 @@ def test_by_hand(tmp_path: Path) -> None:
         for plan, status in (("last", 5), ("gone.rplan", 5), ("nothing", 64)):
             assert desk.run("rollback", plan).returncode == status, plan
         assert desk.run("rollback", "last", "--identity", held, "--out", "back.rplan").returncode == 0
-        assert desk.run("apply", "back.rplan").returncode == 0
+        assert desk.run("apply", "back.rplan", "--identity", held).returncode == 5, "the spec seals it to others"
+        assert desk.run("apply", "back.rplan", "--identity", str(key(tmp_path, THEIRS))).returncode == 0
         assert people(simulator) == before
 
 

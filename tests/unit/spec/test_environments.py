@@ -10,6 +10,7 @@ from reconcile.errors import SpecInvalid
 from reconcile.spec import load
 from reconcile.spec.model import Mode, Spec
 
+RECIPIENT = "age1rl679tdv2548my4eqq6y7wxuav3lawqxke5mg9fmp554nlssvqhqgtwlxy"
 SPEC = """\
 version: 1
 account: {name: shop, api_key: "{{ env('KEY') }}", api_secret: "{{ env('SECRET') }}"}
@@ -24,6 +25,7 @@ groups:
 policy:
   mode: additive
   guards: {removals: {default: 3%, lists: {Big: 1, none: 2}}, opted_out_joins: 4, deletions: "{{ var('most', 0) }}"}
+seal: RECIPIENT
 environments:
   staging:
     account: {name: shop-staging}
@@ -31,8 +33,9 @@ environments:
     list_prefix: "staging: "
     policy: {guards: {removals: 50%, opted_out_joins: {lists: {big: 9}}}}
     variables: {big: 10, most: 500}
+    seal: []
   tighter: {sources: {customers: {parameters: {m: 2}}}, account: {registry: theirs}}
-"""
+""".replace("RECIPIENT", RECIPIENT)
 
 
 def loaded(folder: Path, env: str | None = None, **var: str | int) -> Spec:
@@ -46,13 +49,14 @@ def test_without_one_the_spec_is_what_it_says(tmp_path: Path) -> None:
     assert spec.account.name == "shop"
     assert spec.groups["big"].where == "spent >= 1000"
     assert spec.policy.guards.deletions == 0
+    assert spec.seal == [RECIPIENT]
 
 
 def test_an_environment_is_laid_over_it_key_by_key(tmp_path: Path) -> None:
     spec = loaded(tmp_path, "staging")
     assert (spec.environment, spec.variables) == ("staging", {"big": 10, "most": 500})
     assert (spec.account.name, spec.account.api_key) == ("shop-staging", "{{ env('KEY') }}")
-    assert (spec.policy.mode, spec.policy.guards.deletions) == (Mode.ADDITIVE, 500)
+    assert (spec.policy.mode, spec.policy.guards.deletions, spec.seal) == (Mode.ADDITIVE, 500, [])
     assert spec.groups["big"].where == "spent >= 10"
 
 
@@ -80,7 +84,7 @@ def test_places_point_to_where_it_is_said(tmp_path: Path) -> None:
     name, key = spec.where("account", "name"), spec.where("account", "api_key")
     assert name is not None
     assert key is not None
-    assert (name.line, key.line) == (16, 2)
+    assert (name.line, key.line) == (17, 2)
     assert "staging" in name.text
 
 

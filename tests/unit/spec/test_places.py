@@ -17,6 +17,7 @@ from reconcile.spec import places
         ("  connect: postgresql://me:pass@db/x", "  connect: postgresql://me:*** @db/x"),
         ("  connect: postgresql://me:{{ env('P') }}@db/x", "  connect: postgresql://me:{{ env('P') }}@db/x"),
         ("  connect: postgresql://db/x?password=pass&a=b", "  connect: postgresql://db/x?password=*** &a=b"),
+        ("seal: [AGE-SECRET-KEY-1QQQSYQ]", "seal: [AGE-SECRET-KEY-1***   ]"),
         ("  key: id", "  key: id"),
         ("  # the api key is in the vault", "  # the api key is in the vault"),
     ],
