@@ -45,10 +45,11 @@ def approve(
     try:
         found = approvals.of(made.face, tolerance=tolerance, lasts=span, now=datetime.now(UTC), any_spec=standing)
     except ValidationError:
-        raise typer.BadParameter(f"{tolerance!r} is no share: 10%.", param_hint="--tolerance") from None
+        raise typer.BadParameter(f"{tolerance!r} is no share, such as 10%.", param_hint="--tolerance") from None
     with disk.writing("the approval", out):
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(approval.text(found), encoding="utf-8")
     if made.face.breaches:
-        telling.say("A guard blocks this plan: an approval does not let it through.")
+        ways = " ".join(one.way_out for one in made.face.breaches)
+        telling.say(f"A guard blocks this plan, which no approval lets through: apply it with {ways} as well.")
     telling.say(f"Wrote {out}. Commit it; then: reconcile apply SPEC --within {out}")

@@ -113,7 +113,7 @@ def duration(text: str) -> float:
     try:
         return float(number) * units[unit]
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no span of time: 45s, 90m, 2h.") from None
+        raise typer.BadParameter(f"{text!r} is no span of time, such as 45s, 90m, 2h.") from None
 
 
 class Format(StrEnum):

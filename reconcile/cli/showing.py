@@ -41,7 +41,7 @@ def show(
     ] = None,
     op: Annotated[
         list[str] | None,
-        typer.Option("--op", help="Only this: create_list, create, update, move, unlist, make_room, delete."),
+        typer.Option("--op", help="Only this: delete, create_list, create, update, move, unlist, make_room."),
     ] = None,
     key: Annotated[
         list[str] | None, typer.Option("--key", help="Only this person: an address, a sid or a mask (u:7f3a91c2).")
@@ -67,7 +67,7 @@ def diff(
     format: Annotated[DiffFormat, typer.Option("--format", help="How to show it.")] = DiffFormat.TEXT,  # noqa: A002 -- the option's name
     identity: Identity = None,
 ) -> None:
-    """Show what the second plan does that the first does not, in counts."""
+    """Show what the second plan adds to the first, and what it drops, in counts."""
     from reconcile import screen
     from reconcile.plan import answers, comparing, explain, sealing
     from reconcile.state.engines.duckdb import DuckDB
@@ -90,11 +90,12 @@ def _wanted(
     keys: list[str] | None,
 ) -> Wanted:
     from reconcile.plan.picking import Op, Wanted
+    from reconcile.spec.places import meant
 
-    try:
-        kinds = tuple(Op(one) for one in ops or ())
-    except ValueError as error:
-        raise typer.BadParameter(f"{error}: there are {', '.join(Op)}.", param_hint="--op") from None
+    for one in ops or ():
+        if one not in (known := [op.value for op in Op]):
+            raise typer.BadParameter(f'there is no kind "{one}". {meant(one, known) or ""}'.strip(), param_hint="--op")
+    kinds = tuple(Op(one) for one in ops or ())
     return Wanted(tuple(lists or ()), tuple(fields or ()), tuple(causes or ()), kinds, tuple(keys or ()))
 
 

@@ -47,13 +47,18 @@ def lines(decided: Rows, shape: Shape) -> Rows:
         + _json(decided.email)
         + ',"sid":'
         + _json(decided.sid)
-        + ibis.ifelse(upsert, _details(decided, changed, was, shape), "")
+        + ibis.ifelse(upsert, _kind(decided), "")
+        + ',"cause":'
+        + _json(decided.cause)
+        + ibis.ifelse(upsert, ibis.literal(',"vars":') + _object(changed) + ',"was":' + _object(was), "")
+        + ',"lists":'
+        + _lists(decided, shape)
         + "}\n"
     )
     return decided.select("stage", "hash", line=text).order_by("stage", "hash").select("line")
 
 
-def _details(decided: Rows, changed: dict[str, Any], was: dict[str, Any], shape: Shape) -> Rows:
+def _kind(decided: Rows) -> Rows:
     return (
         ibis.literal(',"kind":"')
         + decided.kind
@@ -61,14 +66,6 @@ def _details(decided: Rows, changed: dict[str, Any], was: dict[str, Any], shape:
         + decided.moved.cast("string")
         + ibis.ifelse(decided["from"].isnull(), "", ibis.literal(',"from":') + _json(decided["from"]))
         + ibis.ifelse(decided.holder.isnull(), "", ibis.literal(',"holder":') + _json(decided.holder))
-        + ',"cause":'
-        + _json(decided.cause)
-        + ',"vars":'
-        + _object(changed)
-        + ',"was":'
-        + _object(was)
-        + ',"lists":'
-        + _lists(decided, shape)
     )
 
 
@@ -149,7 +146,7 @@ def of(found: Mapping[str, Any]) -> Action:
         case "make_room":
             return MakeRoom(found["hash"], found["sid"], found["to"])
         case "delete":
-            return Delete(found["hash"], found["email"], found["sid"])
+            return Delete(found["hash"], found["email"], found["sid"], found["lists"], _cause(found))
         case "upsert":
             return _upsert(found)
         case op:
@@ -168,9 +165,13 @@ def _upsert(found: Mapping[str, Any]) -> Upsert:
         vars=found["vars"],
         was=found["was"],
         lists=found["lists"],
-        cause=Cause(found["cause"]) if found["cause"] else None,
+        cause=_cause(found),
         holder=found.get("holder"),
     )
+
+
+def _cause(found: Mapping[str, Any]) -> Cause | None:
+    return Cause(found["cause"]) if found["cause"] else None
 
 
 def glyph(action: Action) -> str:

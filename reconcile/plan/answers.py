@@ -13,7 +13,7 @@ from reconcile.plan.comparing import Change, Difference
 from reconcile.plan.explain import Section, View
 from reconcile.plan.model import Face, Plan
 from reconcile.plan.people import Row
-from reconcile.plan.picking import Picked
+from reconcile.plan.picking import Op, Picked
 
 
 def asked(plan: Plan, picked: Picked, *, reveal: bool = False) -> View:
@@ -24,7 +24,7 @@ def asked(plan: Plan, picked: Picked, *, reveal: bool = False) -> View:
         rows.append(Row(" ", f"and {picked.count - len(rows):,} more", ""))
     causes = {cause or "not known": count for cause, count in picked.causes.items()}
     sections = (
-        Section("Actions", tuple(Row(" ", op.value, f"{count:,}") for op, count in picked.ops.items())),
+        Section("Actions", tuple(Row(" ", _named(op), f"{count:,}") for op, count in picked.ops.items())),
         Section("Causes", tuple(Row(" ", cause, f"{count:,}") for cause, count in causes.items())),
         Section("Lists", tuple(Row("~", name, explain.moving(*moves)) for name, moves in picked.lists.items())),
         Section("Vars", tuple(Row("~", name, f"changed for {count:,}") for name, count in picked.fields.items())),
@@ -55,7 +55,7 @@ def difference(found: Difference) -> View:
     first, second = found.first, found.second
     lists = ((f"{name}: {way}", change) for (name, way), change in found.lists.items())
     kinds = (
-        ("Actions", ((op.value, change) for op, change in found.ops.items())),
+        ("Actions", ((_named(op), change) for op, change in found.ops.items())),
         ("Lists", lists),
         ("Vars", found.fields.items()),
     )
@@ -65,14 +65,14 @@ def difference(found: Difference) -> View:
     guarded = [Row("!", str(one.guard), one.told) for one in found.breached]
     guarded += [Row(" ", str(one.guard), "is not breached any more") for one in found.mended]
     sections.append(Section("Guards", tuple(guarded)))
-    same = "the same plan" if first.plan_id == second.plan_id else "other ids"
-    told = "Both do the same." if found.none else f"{explain.counted(found.same, 'action')} are the same in both."
+    same = " (the same plan)" if first.plan_id == second.plan_id else ""
+    shared = f"{explain.counted(found.same, 'action')} {'is' if found.same == 1 else 'are'} the same in both."
     return View(
         blocked=(),
-        heading=f"Plan {second.plan_id} beside {first.plan_id} ({same}): what the second does, and the first does not",
+        heading=f"Plan {second.plan_id} beside {first.plan_id}{same}: what it adds, and what it drops",
         notes=tuple(_apart(first, second)),
         sections=tuple(section for section in sections if section.rows),
-        summary=told,
+        summary="Both do the same." if found.none else shared,
         details={
             "first": first.plan_id,
             "second": second.plan_id,
@@ -87,7 +87,12 @@ def difference(found: Difference) -> View:
 
 
 def _beside(change: Change) -> str:
-    return ", ".join(f"{count:,} {word}" for count, word in ((change.more, "more"), (change.less, "no more")) if count)
+    return ", ".join(f"{count:,} {word}" for count, word in ((change.more, "added"), (change.less, "dropped")) if count)
+
+
+def _named(op: Op) -> str:
+    """A kind of actions; what is counted in `update` too says so."""
+    return f"update: {op}" if op in (Op.MOVE, Op.UNLIST) else op.value
 
 
 def _by_list(found: Difference) -> dict[str, dict[str, dict[str, int]]]:

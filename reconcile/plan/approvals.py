@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from reconcile.errors import ApprovalExceeded
+from reconcile.plan import explain
 from reconcile.plan.model import Face
 from reconcile.spec.approval import Approval, Members, Profiles, Values
 
@@ -60,19 +61,19 @@ def misfits(face: Face, approval: Approval, *, now: datetime) -> Iterator[str]:
     for told, figure, most in _figures(face, approval):
         limit = int(most * (1 + Fraction(approval.tolerance.rstrip(" %")) / 100))
         if figure > limit:
-            may = f"at most {limit:,} may" if limit else "none may"
-            yield f"{figure:,} {told}; {may}"
+            yield f"{told}; {f'at most {limit:,}' if limit else 'none'} may"
 
 
 def _foreign(face: Face, approval: Approval, now: datetime) -> Iterator[str]:
     if approval.account != face.account.name:
-        yield f'it is for the account "{approval.account}", and the plan for "{face.account.name}"'
+        yield f'the approval is for the account "{approval.account}", and the plan for "{face.account.name}"'
     if approval.environment != face.environment:
-        yield f"it is for {_environment(approval.environment)}, and the plan for {_environment(face.environment)}"
+        there, here = (_environment(one) for one in (approval.environment, face.environment))
+        yield f"the approval is for {there}, and the plan for {here}"
     if approval.spec is not None and approval.spec != face.spec_digest:
-        yield "the spec has changed since"
+        yield "the spec has changed since it was approved"
     if approval.expires is not None and now > approval.expires:
-        yield f"it expired at {approval.expires.isoformat(timespec='seconds')}"
+        yield f"the approval expired at {approval.expires.isoformat(timespec='seconds')}"
 
 
 def _environment(name: str | None) -> str:
@@ -81,16 +82,20 @@ def _environment(name: str | None) -> str:
 
 def _figures(face: Face, approval: Approval) -> Iterator[tuple[str, int, int]]:
     """What would be done, to how many, and how many were approved."""
-    counts, profiles = face.counts, approval.profiles
-    yield "profiles would be deleted for good", counts.delete, profiles.delete
-    yield "profiles would be created", counts.create, profiles.create
-    yield "profiles would be changed", counts.update, profiles.update
-    yield "profiles would be taken off all our lists", counts.unlist, profiles.unlist
+    deeds = {
+        "delete": "deleted for good",
+        "create": "created",
+        "update": "changed",
+        "unlist": "taken off all our lists",
+    }
+    for name, deed in deeds.items():
+        figure = getattr(face.counts, name)
+        yield f"{explain.counted(figure, 'profile')} would be {deed}", figure, getattr(approval.profiles, name)
     for one in face.lists:
         members = approval.lists.get(one.name, Members())
-        yield f'would leave the list "{one.name}"', one.leave, members.leave
-        yield f'would join the list "{one.name}"', one.join, members.join
+        yield f'{one.leave:,} would leave the list "{one.name}"', one.leave, members.leave
+        yield f'{one.join:,} would join the list "{one.name}"', one.join, members.join
     for var in face.vars:
         values = approval.vars.get(var.name, Values())
-        yield f'would lose their value of the var "{var.name}"', var.cleared, values.cleared
-        yield f'would get another value of the var "{var.name}"', var.set, values.set
+        yield f'{var.cleared:,} would lose their value of the var "{var.name}"', var.cleared, values.cleared
+        yield f'{var.set:,} would get another value of the var "{var.name}"', var.set, values.set

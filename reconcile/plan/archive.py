@@ -25,6 +25,7 @@ from reconcile.state import disk
 
 FACE, BODY, SEALED = "face.json", "actions.ndjson.zst", "actions.ndjson.zst.age"
 """Members of a plan file; the body is one of the two, see `plan.sealing`."""
+_WRITES = "`reconcile plan --out FILE` writes one."
 _ROOM = "Free some, or keep the plan elsewhere: --out FILE."
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The oldest date a zip can hold: equal plans are equal files."""
@@ -95,10 +96,14 @@ def read(path: Path) -> Plan:
             body_digest = face.body_digest if sealed else _digest(archive)
     except FileNotFoundError:
         raise _gone(path) from None
+    except IsADirectoryError:
+        raise PlanUnusable(f"{path} is a folder, not a plan file.", hint=_WRITES) from None
     except ValidationError:
         raise _foreign(path) from None
     except (zipfile.BadZipFile, KeyError, OSError, pa.ArrowException) as error:
-        raise PlanUnusable(f"{path} is not a plan file, or is damaged ({type(error).__name__}).") from None
+        raise PlanUnusable(
+            f"{path} is not a plan file, or is damaged ({type(error).__name__}).", hint=_WRITES
+        ) from None
     if face.format != FORMAT:
         raise _foreign(path)
     if (face.body_digest, face.plan_id, face.seal) != (body_digest, identity(face), _seal(face)):
@@ -107,7 +112,7 @@ def read(path: Path) -> Plan:
 
 
 def _gone(path: Path) -> PlanUnusable:
-    return PlanUnusable(f"There is no plan file {path}.", hint="`reconcile plan --out FILE` writes one.")
+    return PlanUnusable(f"There is no plan file {path}.", hint=_WRITES)
 
 
 def _foreign(path: Path) -> PlanUnusable:

@@ -17,6 +17,12 @@ from reconcile.plan.people import Row
 from reconcile.spec.model import Mode
 from reconcile.state.identity import TAKEN
 
+RUNS = {
+    RunKind.CONFIG: "the spec is not the one that was last applied",
+    RunKind.DATA: "the spec is as last applied",
+}
+"""What a kind of run means."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -71,15 +77,11 @@ def _why(face: Face) -> Iterator[Row]:
     """What kind of run it is, and the causes; or why nobody knows them."""
     if face.empty:
         return
-    told = {
-        RunKind.CONFIG: "the spec is not the one that was last applied",
-        RunKind.DATA: "the spec is as last applied",
-    }
     if face.ledger is None:
         if face.no_ledger:
             yield Row(" ", "not known", f"{face.no_ledger}; the plan is right without")
         return
-    yield Row(" ", f"{face.kind} run", told[face.kind])
+    yield Row(" ", f"{face.kind} run", RUNS[face.kind])
     yield Row(" ", "causes", causes.sentence(face.causes, face.spec_changes))
     for one in face.spec_changes:
         yield Row("~", one.place, f"{one.what}: {_profiles(one.changes)}")
@@ -123,6 +125,10 @@ def as_json(view: View) -> dict[str, Any]:
 
 def _profiles(count: int) -> str:
     return counted(count, "profile")
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"
 
 
 def counted(count: int, noun: str) -> str:
@@ -230,13 +236,13 @@ def _hands(face: Face) -> Iterator[str]:
         yield f"Addresses change hands: {_profiles(counts.room)} will make room for other people first{told}."
     if counts.adopted:
         yield (
-            f"{counted(counts.adopted, 'new e-mail address')} had a profile of its own: that one is theirs from now "
-            "on, and the one they had is treated as one that left. Two profiles are never merged."
+            f"{_people(counts.adopted)} will have a new e-mail address that a profile has already: that one is theirs "
+            "from now on, and the one they had is treated as one that left. Two profiles are never merged."
         )
     taken = sum(one.count for one in face.invalid if one.reason == TAKEN)
     if taken:
         yield (
-            f"{'1 person' if taken == 1 else f'{taken:,} people'} cannot have their address: "
+            f"{_people(taken)} cannot have their address: "
             "it is that of a profile of somebody else, who stays. Nothing is done about them until it is gone."
         )
 
@@ -262,7 +268,7 @@ def _consent(face: Face) -> Iterator[str]:
 def _kinds(face: Face) -> Iterator[Row]:
     """Profiles by what is to be done with them; nothing where nothing is."""
     counts = face.counts
-    strangers = f" ({face.strangers:,} put there past us)" if face.strangers else ""
+    strangers = f" ({face.strangers:,} put there by somebody else)" if face.strangers else ""
     rows = (
         ("-", "delete", counts.delete, ", who left"),
         ("+", "create", counts.create, ""),

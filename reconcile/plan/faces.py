@@ -234,4 +234,5 @@ def _sample(row: Mapping[str, Any], shape: Shape, masks: Masks) -> Sample:
         joins=tuple(one.list for one in shape.lists if row[f"join:{one.list}"]),
         leaves=tuple(one.list for one in shape.memberships if row[f"leave:{one.list}"]),
         moved=row["moved"],
+        cause=row["cause"],
     )

@@ -114,11 +114,17 @@ class Upsert:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete one profile for good, and look that it is gone."""
+    """Delete one profile for good, and look that it is gone.
+
+    Args:
+        lists: name -> False: those of ours that it is on, and leaves by being deleted.
+    """
 
     hash: str
     email: str | None
     sid: str | None
+    lists: Mapping[str, bool] = field(default_factory=dict)
+    cause: Cause | None = None
 
 
 Action: TypeAlias = CreateList | MakeRoom | Upsert | Delete
@@ -240,7 +246,7 @@ class LedgerFace(_Face):
 
 
 class Sample(_Face):
-    """One action, without the person: the glyph, a mask, and which fields are touched."""
+    """One action, without the person: the glyph, a mask, which fields are touched, and why."""
 
     glyph: str
     who: str
@@ -248,6 +254,7 @@ class Sample(_Face):
     joins: tuple[str, ...] = ()
     leaves: tuple[str, ...] = ()
     moved: bool = False
+    cause: Cause | None = None
 
 
 class Allowance(_Face):

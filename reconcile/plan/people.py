@@ -8,7 +8,7 @@ from itertools import islice
 from typing import assert_never
 
 from reconcile.plan import actions, archive
-from reconcile.plan.model import Action, CreateList, Delete, Face, MakeRoom, Plan, Sample, Upsert
+from reconcile.plan.model import Action, Cause, CreateList, Delete, Face, MakeRoom, Plan, Sample, Upsert
 from reconcile.state.masks import Masks
 
 REVEALED = 50
@@ -32,7 +32,7 @@ def sampled(sample: Sample) -> Row:
     told += [f"leave {', '.join(sample.leaves)}"] if sample.leaves else []
     if sample.glyph == "-":
         told = ["delete profile"]
-    return Row(sample.glyph, sample.who, "; ".join(told))
+    return Row(sample.glyph, sample.who, "; ".join(told) + _because(sample.cause))
 
 
 def masked(action: Action, masks: Masks) -> Row:
@@ -43,13 +43,14 @@ def masked(action: Action, masks: Masks) -> Row:
         case MakeRoom():
             return Row("~", masks.person(action.sid), "make room: e-mail address")
         case Delete():
-            return Row("-", masks.person(action.email or str(action.sid)), "delete profile")
+            told = f"delete profile{_because(action.cause)}"
+            return Row("-", masks.person(action.email or str(action.sid)), told)
         case Upsert():
             who = masks.person(action.moves_to or action.email or str(action.sid))
-            told = ["new e-mail address"] if action.moves_to else []
-            told += [f"set {', '.join(action.vars)}"] if action.vars else []
-            cause = f" ({action.cause})" if action.cause else ""
-            return Row(actions.glyph(action), who, "; ".join([*told, *_moves(action.lists)]) + cause)
+            edits = ["new e-mail address"] if action.moves_to else []
+            edits += [f"set {', '.join(action.vars)}"] if action.vars else []
+            told = "; ".join([*edits, *_moves(action.lists)]) + _because(action.cause)
+            return Row(actions.glyph(action), who, told)
         case _:
             assert_never(action)
 
@@ -85,11 +86,16 @@ def as_is(action: Action, hidden: Collection[str]) -> Row:
         case MakeRoom():
             return Row(actions.glyph(action), f"sid {action.sid}", f"make room: e-mail address → {action.to}")
         case Delete():
-            return Row(actions.glyph(action), _who(action), "delete profile")
+            return Row(actions.glyph(action), _who(action), f"delete profile{_because(action.cause)}")
         case Upsert():
-            return Row(actions.glyph(action), _who(action), "; ".join(_edits(action, hidden)))
+            told = "; ".join(_edits(action, hidden)) + _because(action.cause)
+            return Row(actions.glyph(action), _who(action), told)
         case _:
             assert_never(action)
+
+
+def _because(cause: Cause | None) -> str:
+    return f" ({cause})" if cause else ""
 
 
 def _who(action: Upsert | Delete) -> str:

@@ -37,15 +37,18 @@ LINE = actions.LINE | {
 
 
 class Op(StrEnum):
-    """Kinds of actions, as `--op` knows them. Those of `update` that have a word of their own are in both."""
+    """Kinds of actions, as `--op` knows them, in the order they are told: deletions first.
 
+    Those of `update` that have a word of their own are in both.
+    """
+
+    DELETE = "delete"
     CREATE_LIST = "create_list"
     CREATE = "create"
     UPDATE = "update"
     MOVE = "move"
     UNLIST = "unlist"
     ROOM = "make_room"
-    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +185,7 @@ def _flags(rows: Rows, face: Face) -> dict[tuple[str, str], Rows]:
     flags: dict[tuple[str, str], Any] = {("all", ""): rows["op"].notnull()}
     flags |= {("op", op): flag for op, flag in ops(rows).items()}
     flags |= {("cause", cause): rows["cause"] == cause for cause in Cause}
-    flags["cause", ""] = rows["cause"].isnull() & (rows["op"] == "upsert")
+    flags["cause", ""] = rows["cause"].isnull() & rows["op"].isin(["upsert", "delete"])
     flags |= {("field", one.name): rows["vars"].contains(one.name) for one in face.vars}
     flags |= {("join", one.name): rows["lists"].get(one.name) for one in face.lists}
     return flags | {("leave", one.name): ~rows["lists"].get(one.name) for one in face.lists}

@@ -24,6 +24,9 @@ ROWS = 500
 LONGEST = 120
 """Characters of a name or value at most."""
 
+_ASKED = {"One by one": ("", "Who", "What")}
+"""Columns of a part that was asked for, where they are not counts."""
+
 
 def page(plan: Plan, *, reveal: bool = False) -> Page:
     """A whole plan; with the people and values in it if they are to be revealed, for the owner's eyes.
@@ -60,11 +63,14 @@ def asked(plan: Plan, view: View) -> Page:
         tone=Tone.LOOKS,
         about=face.about,
         headline="A part of the plan",
-        facts=(("Asked for", _short(view.summary, 600)),),
+        facts=(("Asked for", _short(view.summary.removeprefix("Asked for: "), 600)),),
         figures=(),
         blocks=tuple(Block(guards.reason(one), one.way_out) for one in face.breaches),
         notes=(),
-        parts=tuple(_part(one.title.lower(), one.title, ("", "", ""), map(_cells, one.rows)) for one in view.sections),
+        parts=tuple(
+            _part(one.title.lower(), one.title, _ASKED.get(one.title, ("", "Which", "How many")), map(_cells, one.rows))
+            for one in view.sections
+        ),
         foot=_foot(face),
     )
 
@@ -121,8 +127,8 @@ def _kind(face: Face) -> str:
     """What the mode and the policy let this plan do, and which way it goes."""
     leaving = {OnLeave.UNLIST: "taken off our lists", OnLeave.CLEAR: "cleared", OnLeave.DELETE: "deleted"}
     ways = {Route.USER: "one by one", Route.JOBS: "by bulk jobs"}
-    run = f"{face.kind} run; " if face.ledger else ""
-    return f"{run}mode {face.mode}; who leaves is {leaving[face.on_leave]}; {ways[face.route]}."
+    run = f"{face.kind} run: {explain.RUNS[face.kind]}; " if face.ledger else ""
+    return f"{run}mode {face.mode}; who leaves is {leaving[face.on_leave]}; sent {ways[face.route]}."
 
 
 def _why(face: Face) -> str:
@@ -193,8 +199,10 @@ def _changes(face: Face) -> Iterator[Part]:
 
 
 def _untold(face: Face) -> str:
-    """Why causes are not known, where they are not."""
-    return f"Not told apart: {face.no_ledger}. The plan is right without." if face.no_ledger else ""
+    """Why causes are not known, where they are not: somebody new is new without a memory."""
+    known = sum(count for cause, count in face.causes.items() if cause != UNKNOWN)
+    untold = face.no_ledger and known < _total(face)
+    return f"Not told apart: {face.no_ledger}. The plan is right without." if untold else ""
 
 
 def _touched(one: ListFace) -> bool:
@@ -227,7 +235,13 @@ def _transitions(face: Face) -> Part:
     found = [(var, one) for var in face.vars for one in var.transitions]
     totals = {var.name: var.set + var.cleared for var in face.vars}
     rows = (
-        (var.name, f"{one.small:,} others, each of < {SMALL}", "", _few(one.count), _share(one.count, totals[var.name]))
+        (
+            var.name,
+            f"{explain.counted(one.small, 'other')}, {'each ' if one.small > 1 else ''}of < {SMALL}",
+            "",
+            _few(one.count),
+            _share(one.count, totals[var.name]),
+        )
         if one.small
         else (var.name, _value(one.old), _value(one.new), f"{one.count:,}", _share(one.count, totals[var.name]))
         for var, one in found
@@ -253,7 +267,11 @@ def _around(face: Face) -> Iterator[Part]:
         one.source: [told.term for told in face.violations if told.source == one.source] for one in face.violations
     }
     rows = (
-        (one.name, f"{one.rows:,}", f"broken: {', '.join(broken[one.name])}" if one.name in broken else "kept or none")
+        (
+            one.name,
+            f"{one.rows:,}",
+            f"broken: {', '.join(broken[one.name])}" if one.name in broken else "nothing broken",
+        )
         for one in face.sources
     )
     yield _part("sources", "Sources", ("Source", "Rows#", "Contract"), rows, _age(face))

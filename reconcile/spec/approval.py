@@ -94,7 +94,7 @@ def read(path: Path) -> Approval:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise ApprovalUnreadable(f"The approval {path} is none: {where}: {first['msg']}.") from None
+        raise ApprovalUnreadable(f"{path} is no approval: {where}: {first['msg']}.") from None
     except (YAMLError, UnicodeDecodeError, ValueError):
         raise ApprovalUnreadable(f"The approval {path} is no YAML.") from None
 

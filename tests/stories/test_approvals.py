@@ -81,12 +81,12 @@ def test_an_approval_is_for_its_spec_its_account_and_its_time(world: World) -> N
     world.change(1, city="Rome")
     within = approved(world, world.plan())
     world.text = world.text.replace('spent >= 1000"}\nvars', 'spent >= 2000"}\nvars')
-    assert refused(world, within) == ("the spec has changed since",)
+    assert refused(world, within) == ("the spec has changed since it was approved",)
     assert go(world, approved(world, world.plan(), any_spec=True)).converged
     world.change(1, city="Oslo")
     within = approved(world, world.plan())
     world.time.now += 2 * DAY.total_seconds()
-    assert refused(world, within) == (f"it expired at {within.expires and within.expires.isoformat()}",)
+    assert refused(world, within) == (f"the approval expired at {within.expires and within.expires.isoformat()}",)
     other = within.model_copy(update={"account": "acme", "environment": "staging", "expires": None})
     assert len(refused(world, other)) == 2
 
@@ -97,7 +97,7 @@ def test_new_lists_and_deletions_are_named_first(world: World) -> None:
     del world.customers[5]
     told = refused(world, within.model_copy(update={"spec": None}))
     assert told[0] == 'the list "Fresh News" would be created, and may not'
-    assert told[1] == "1 profiles would be deleted for good; none may"
+    assert told[1] == "1 profile would be deleted for good; none may"
 
 
 def test_an_approval_is_what_was_read(world: World, tmp_path: Path) -> None:

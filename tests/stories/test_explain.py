@@ -98,7 +98,7 @@ def test_what_is_told_of_each_person_is_what_the_plan_says_of_them(tmp_path: Pat
     steps = {name: [row for row, _ in one.foretold.steps] for name, one in told.items() if one.foretold}
     assert {row for rows in steps.values() for row in rows} <= planned
     gone = planned - {row for rows in steps.values() for row in rows}
-    assert [(row.glyph, row.told) for row in gone] == [("-", "delete profile")]
+    assert [(row.glyph, row.told) for row in gone] == [("-", "delete profile (data)")]
     assert [row.told for row in steps["p1@example.com"]] == ["new e-mail address (data)"]
     assert [len(steps[name]) for name in names] == [1, 3, 3, 1, 1, 2, 0, 1]
     assert [name for name, one in told.items() if one.foretold and one.foretold.taken] == ["10"]  # six is held

@@ -215,7 +215,7 @@ def test_a_new_address_that_signed_up_by_itself_is_theirs_from_now_on(world: Wor
     world.change(3, email="fresh@example.com")
     told = hold(world, but=(3,))
     assert sids(world)[3] == fresh
-    assert any("1 new e-mail address had a profile of its own" in line for line in told)
+    assert any("1 person will have a new e-mail address that a profile has already" in line for line in told)
 
 
 def test_nobody_is_given_room_by_whoever_is_not_ours_to_judge(world: World) -> None:

@@ -59,7 +59,7 @@ def test_a_plan_is_commented_overtaken_and_compared(
     assert (told["event"], told["ops"], told["same"]) == ("diff", {"create": {"more": 3, "less": 1}}, 12)
     assert told["lists"]["Big Spenders"] == {"join": {"more": 3, "less": 0}}
     showing.diff(first, second)
-    assert re.search(r"Big Spenders: join +3 more\n", capsys.readouterr().out)
+    assert re.search(r"Big Spenders: join +3 added\n", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("form", [Format.TEXT, Format.MARKDOWN, Format.HTML, Format.JSON])
@@ -73,4 +73,5 @@ def test_a_part_is_shown_in_every_form(
     revealed = capsys.readouterr().out
     for told in (masked, revealed):
         assert "4 of 15 actions" in told.replace(pages.GAP, "")
+        assert told.count("Asked for") == 1
     assert revealed.count("secretmail") == 4

@@ -164,7 +164,7 @@ def test_a_damaged_plan_is_refused(plan: rc.Plan, tmp_path: Path, spoil: Callabl
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(rc.PlanUnusable, match="There is no plan file"):
         archive.read(tmp_path / "nowhere.rplan")
-    with pytest.raises(rc.PlanUnusable, match="not a plan file"):
+    with pytest.raises(rc.PlanUnusable, match="is a folder, not a plan file"):
         archive.read(tmp_path)
 
 

@@ -65,7 +65,7 @@ def test_it_is_told_without_anybody_in_it(pair: tuple[rc.Plan, rc.Plan], found: 
     view = answers.difference(found)
     told = "\n".join(explain.text(view))
     as_json = orjson.loads(orjson.dumps(explain.as_json(view)))
-    assert f"Plan {pair[1].id} beside {pair[0].id} (other ids)" in told
-    assert "create  1 more, 1 no more" in told
+    assert f"Plan {pair[1].id} beside {pair[0].id}: what it adds, and what it drops" in told
+    assert "create  1 added, 1 dropped" in told
     assert as_json["lists"]["Big Spenders"]["join"] == {"more": 1, "less": 1}
     assert not [word for word in ("example.com", "Graz", "Bern") if word in told + str(as_json)]

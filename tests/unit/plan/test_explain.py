@@ -35,7 +35,7 @@ def test_every_kind_is_counted(hidden: explain.View) -> None:
     assert told["create"] == ("+", "1")
     assert told["change"] == ("~", "1")
     assert told["new e-mail address"] == ("~", "1")
-    assert told["take off our lists"] == ("~", "1 (1 put there past us)")
+    assert told["take off our lists"] == ("~", "1 (1 put there by somebody else)")
     assert hidden.summary == "Plan: 1 profile to create, 3 to update, 1 to delete; 1 list to create."
 
 
@@ -66,7 +66,7 @@ def test_whoever_is_revealed_is_shown_field_by_field(revealed: explain.View) -> 
     assert "leave Big Spenders" in told["dan@example.com"][1]
     assert told["sid sid-02"] == ("~", "e-mail address → robert@example.com")
     assert told["gus@example.com"] == ("-", "delete profile")
-    assert told["stranger@example.com"] == ("~", "leave Big Spenders")
+    assert told["stranger@example.com"] == ("~", "leave Big Spenders (drift)")
 
 
 def test_nobody_can_be_revealed_from_a_face_alone(plan: rc.Plan) -> None:

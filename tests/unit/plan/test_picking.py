@@ -54,6 +54,8 @@ CYD, DAN, GUS, BOB, STRANGER = (
         ({"lists": ("A|B",)}, {"A|B", CYD}),
         ({"lists": ("Big Spenders",)}, {CYD, DAN, STRANGER}),
         ({"lists": ("Big Spenders",), "ops": (Op.UPDATE,)}, {DAN, STRANGER}),
+        ({"lists": (plans.REGISTRY,)}, {CYD, GUS}),
+        ({"lists": (plans.REGISTRY,), "ops": (Op.DELETE,)}, {GUS}),
         ({"fields": ("city",)}, {CYD, DAN}),
         ({"causes": ("new",)}, {CYD}),
         ({"causes": ("drift",)}, {STRANGER}),
@@ -79,7 +81,8 @@ def test_everything_is_counted(plan: rc.Plan, workspace: DuckDB) -> None:
     assert (picked.ops[Op.UPDATE], picked.ops[Op.CREATE], picked.ops[Op.DELETE]) == (3, 1, 1)
     assert picked.fields["city"] == 2
     assert picked.lists["Big Spenders"] == (1, 2)
-    assert picked.causes["new"] == picked.causes["drift"] == 1
+    assert picked.lists[plans.REGISTRY] == (1, 1)
+    assert picked.causes == {"": 3, "new": 1, "drift": 1}
 
 
 def test_nobody_is_shown_who_was_asked_for(plan: rc.Plan, workspace: DuckDB) -> None:

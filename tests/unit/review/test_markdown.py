@@ -108,7 +108,7 @@ def test_blocks_and_deletions_come_before_anything_else(face: Face) -> None:
     assert at == sorted(at)
     assert "    --allow removals:Newsletter=38412\n" in found, "to be copied as it is"
     assert "93 % spec: specs/groups.yaml:14; 7 % data; &#60; 1 % drift" in found
-    assert "config run; mode sync" in found
+    assert "config run: the spec is not the one that was last applied; mode sync" in found
     assert "| specs/groups.yaml:14 | groups.newsletter.where | 59,800 | Newsletter |" in found
 
 
