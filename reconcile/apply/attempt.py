@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import orjson
+
 from reconcile.apply import audit, history, journal, lease, ledgers, memory, reporting, runs
 from reconcile.apply.applier import Applier
 from reconcile.apply.brake import Brake
@@ -96,7 +98,7 @@ class Attempt:
                 runs.appended(self.run.events) as file,
             ):
                 if self._past.finished:
-                    self._carrier.deliver(*self._files)  # the store may not have heard of it
+                    self._catch_up()
                     raise PlanUnusable(
                         f"This plan was already applied at {self._past.finished}.",
                         hint="Plan again: if anything differs by now, the new plan says so.",
@@ -160,9 +162,19 @@ class Attempt:
                 memory.remember(self.store, face)
         except StoreUnavailable as error:
             told = f"{error.message} What was done is in {self.run.folder}; apply the same plan again from here to have"
-            report = replace(report, notes=(*report.notes, f"{told} it kept there too."))
+            report = replace(report, audit=self._audited, notes=(*report.notes, f"{told} it kept there too."))
             runs.replace(self.run.report, reporting.as_bytes(report))
         return report
+
+    def _catch_up(self) -> None:
+        """Tell the store of a run that is over, as it may have been away then: its files, and its end in the audit."""
+        if self.run.report.exists():  # on this machine
+            report = orjson.loads(self.run.report.read_bytes())
+            if len(report["audit"]) < len(audit.Step):
+                self._audit(audit.Step.ENDED, status=report["status"], outcomes=report["outcomes"])
+                report["audit"] |= {str(number): digest for number, digest in self._audited.items()}
+                runs.replace(self.run.report, orjson.dumps(report, option=orjson.OPT_INDENT_2))
+        self._carrier.deliver(*self._files)
 
     def _audit(self, step: audit.Step, **more: Any) -> None:
         face = self.plan.face

@@ -11,7 +11,7 @@ end of a run. It is no signature: who may write to the store may make a new chai
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -136,6 +136,12 @@ def verify(store: Store, account: str) -> tuple[list[Entry], list[Finding]]:
         before = one.digest
     found += [one for one in _cut(store, account, digests, number) if one not in found]
     return chain, sorted(found, key=lambda one: one.number)
+
+
+def unended(chain: Sequence[Entry]) -> list[Entry]:
+    """The last beginnings of runs that have no end after them: at work, killed, or not able to say so."""
+    last = {one.run: one for one in chain}
+    return [one for one in last.values() if one.step is Step.BEGUN]
 
 
 def _cut(store: Store, account: str, digests: Mapping[int, str], last: int) -> Iterator[Finding]:

@@ -57,6 +57,7 @@ def audit(
 ) -> None:
     """Show who applied what, from where, when, and with which limits raised."""
     from reconcile import screen
+    from reconcile.apply.audit import unended
     from reconcile.cli import telling
     from reconcile.errors import AuditBroken
 
@@ -66,6 +67,11 @@ def audit(
             screen.event("audit", entry=one.model_dump(mode="json"))
         else:
             screen.lines([screen.audited(one)])
+    for one in unended(entries):
+        telling.say(
+            f"Entry {one.number} has no end: the run {one.run} is at work, was killed, or could not reach the state at"
+            " its end. Apply its plan again from where it ran."
+        )
     if verify and findings:
         raise AuditBroken([str(one) for one in findings])
     if verify:

@@ -190,11 +190,14 @@ def test_the_commands_say_the_same(
     past.world.spec()
     monkeypatch.chdir(past.world.folder)
 
+    heard: list[str] = []
+
     def run(*words: str) -> tuple[int, str]:
         monkeypatch.setattr("sys.argv", ["reconcile", *words])
         with pytest.raises(SystemExit) as ended:
             cli.main()
         said = capsys.readouterr()
+        heard.append(said.err)
         return int(ended.value.code or 0), said.out
 
     status, out = run("runs", "spec.yaml", "--json", "--limit", "2")
@@ -203,7 +206,14 @@ def test_the_commands_say_the_same(
     status, out = run("status", "last", "spec.yaml", "--json")
     assert (status, json.loads(out)["outcome"]) == (0, "converged")
     assert run("audit", "spec.yaml", "--verify")[0] == 0
+    assert heard[-1] == "The chain is whole: 6 entries.\n"
     there = store(past)
+    last = there.get("shop/audit/00000006.json")
+    assert last is not None
+    there.discard("shop/audit/00000006.json")
+    run("audit", "spec.yaml")
+    there.replace("shop/audit/00000006.json", last.content)
+    assert f"Entry 5 has no end: the run {json.loads(last.content)['run']} is at work, was killed" in heard[-1]
     kept = there.get("shop/audit/00000003.json")
     assert kept is not None
     there.replace("shop/audit/00000003.json", edited(kept.content))

@@ -15,7 +15,7 @@ from world import SPEC, World, shop
 
 import reconcile as rc
 from reconcile import store as stores
-from reconcile.apply import carrying, lease, runs
+from reconcile.apply import audit, carrying, lease, runs
 from reconcile.apply.model import Receipt, Unheard
 from reconcile.errors import AccountBusy, StoreUnavailable
 from reconcile.plan import sealing
@@ -132,12 +132,19 @@ def test_a_store_that_dies_in_the_middle_loses_nothing(world: World, s3: S3) -> 
     assert any(f"The state store {s3.url} cannot be used" in note for note in report.notes)
     world.time.now += lease.DEAD + 1  # its lease could not be given back
     s3.start()
+    entries, _ = world.ours.audit(world.spec())
+    assert [one.number for one in audit.unended(entries)] == [1], "its end could not be told either"
     with pytest.raises(rc.PlanUnusable, match="already applied"):
         apply(world.ours, plan)
     run = runs.of(world.ours.local, plan.face)
     kept = stores.of(s3.url).get(run.key(run.journal))
     assert kept is not None
     assert kept.content == run.journal.read_bytes(), "the next attempt carried what could not be carried"
+    entries, findings = world.ours.audit(world.spec())
+    assert [(str(one.step), one.status) for one in entries] == [("begun", None), ("ended", 0)]
+    assert (audit.unended(entries), findings) == ([], [])
+    stores.of(s3.url).discard("shop/audit/00000002.json")
+    assert "chain was cut off" in str(world.ours.audit(world.spec())[1]), "the report knows the end that was caught up"
     world.check()
 
 
