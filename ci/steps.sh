@@ -6,7 +6,7 @@
 #   RECONCILE_SPEC      the spec's folder or file, from where the command runs (specs)
 #   RECONCILE_PLAN      the plan file to write, or to apply (plan.rplan)
 #   RECONCILE_BASE      plan: a commit whose spec's guards hold too; the branch to be merged into
-#   RECONCILE_SEAL      plan, within: age recipients, with spaces between; none: who has the file reads who is in it
+#   RECONCILE_SEAL      plan, within: age recipients, with spaces between, instead of the spec's; none: not insisted on
 #   RECONCILE_COMMENT   plan: false to leave the pull request alone
 #   RECONCILE_APPROVAL  within: the approval file
 #   RECONCILE_ATTEMPTS  apply, within: how often a run that was ended before its plan is gone on with (10)
@@ -47,16 +47,24 @@ validate() {
 
 make_plan() {
   local options=(${seals[@]+"${seals[@]}"}) status=0
-  if [ -n "${CI:-}" ] && [ ${#recipients[@]} = 0 ]; then
-    misused "RECONCILE_SEAL is empty, and a plan names people: give an age recipient, or none to leave it open."
-  fi
   if [ -n "${RECONCILE_BASE:-}" ]; then take_base; fi
   # What lies there, left or committed, must not pass for what this makes.
   rm -f -- "$plan"
   reconcile plan "$spec" --out "$plan" --enforce ${options[@]+"${options[@]}"} || status=$?
   # A blocked plan (3) is shown like any other: the people who read it decide.
-  if [ "$status" = 0 ] || [ "$status" = 3 ]; then tell; fi
+  if [ "$status" = 0 ] || [ "$status" = 3 ]; then
+    insist_on_a_seal
+    tell
+  fi
   return "$status"
+}
+
+# By RECONCILE_SEAL or by the spec: an artefact of CI is read by all who may read the repository.
+insist_on_a_seal() {
+  if [ -z "${CI:-}" ] || [ "${RECONCILE_SEAL:-}" = none ]; then return; fi
+  if python3 -m zipfile -l "$plan" | grep -F .zst.age >/dev/null; then return; fi
+  rm -f -- "$plan"
+  misused "The plan is not kept: it names people, and is not sealed. Set RECONCILE_SEAL to an age recipient, or to none."
 }
 
 # Adds to the `options` of make_plan.

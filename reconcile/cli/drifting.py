@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from reconcile.watch.model import Drift
 
 DRIFTED = 2
+_WAY_ON = (
+    "If it was not meant, nothing: the next apply undoes it. If it was, say so in the spec or in the source."
+    " Either way this issue is closed once nothing is left of it."
+)
 
 
 class Tracker(StrEnum):
@@ -109,6 +114,8 @@ def _kept(made: Plan, view: View, drift: Drift, provider: Tracker | None) -> str
     from reconcile.review import composing, issues, markdown
     from reconcile.review.network import Network
 
-    drifted = issues.Found(markdown.text(composing.asked(made, view)), drift.said) if drift.count else None
+    page = replace(composing.asked(made, view), headline=drift.told)
+    page = replace(page, facts=(*page.facts, ("What to do", _WAY_ON)))
+    drifted = issues.Found(markdown.text(page), drift.said) if drift.count else None
     tracker = issues.of(provider.value if provider else None, os.environ)
     return issues.keep(made.face.about, drifted, tracker, Network().call)

@@ -149,6 +149,8 @@ def test_drift_is_told_in_one_issue_and_quiet_when_nothing_is_new(tmp_path: Path
         [issue] = tracker.issues.values()
         assert (issue["title"], issue["state"]) == ("Drift at shop", "open")
         assert "city" in issue["body"]
+        assert "Somebody changed shop: 1 action would undo it." in issue["body"], "what a page about it begins with"
+        assert "the next apply undoes it" in issue["body"]
         assert not any(word in issue["body"] + told.stdout for word in (*PLANTED, "Elsewhere"))
         assert desk.writes() == writes
 

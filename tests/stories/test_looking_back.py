@@ -69,6 +69,9 @@ def test_a_run_is_told_by_the_beginning_of_its_plan(past: Past) -> None:
     told = "\n".join(screen.status(found))
     assert "Of 11 actions 11 are verified; 1 attempt." in told
     assert "Why: 100 % new." in told
+    facts = {"counts": {"create": 3, "update": 7}, "causes": {"new": 3}}
+    untold = replace(found, run=replace(found.run, plan={**found.run.plan, **facts}))
+    assert "Why: 70 % not known; 30 % new." in "\n".join(screen.status(untold)), "without a ledger"
     assert "example.com" not in told
     last = "\n".join(screen.status(past.world.ours.status(spec)))
     assert "% spec: " in last
