@@ -226,12 +226,15 @@ def _samples(decided: Rows, shape: Shape, workspace: Workspace, masks: Masks) ->
 
 
 def _sample(row: Mapping[str, Any], shape: Shape, masks: Masks) -> Sample:
+    sets = tuple(var.name for var in shape.vars if row[f"set:{var.name}"])
+    joins = tuple(one.list for one in shape.memberships if row[f"join:{one.list}"])
+    others = tuple(name for name in joins if name != shape.registry.list)
     return Sample(
         glyph="-" if row["op"] == "delete" else "+" if row["kind"] == "create" else "~",
         who=masks.person(row["email"] or row["sid"]),
-        sets=tuple(var.name for var in shape.vars if row[f"set:{var.name}"]),
-        # Everybody new joins the registry: said once, in the table of lists.
-        joins=tuple(one.list for one in shape.lists if row[f"join:{one.list}"]),
+        sets=sets,
+        # Everybody new joins the registry: said once, in the table of lists, and here of whom nothing else is to be said.
+        joins=others if sets or others else joins,
         leaves=tuple(one.list for one in shape.memberships if row[f"leave:{one.list}"]),
         moved=row["moved"],
         cause=row["cause"],
