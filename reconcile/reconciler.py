@@ -42,7 +42,7 @@ from reconcile.state.workspace import Workspace
 LOCAL = Path(".reconcile")
 """Where state is kept unless somebody says otherwise."""
 
-APPLYING = 512 * 2**20
+APPLYING = 416 * 2**20
 """Bytes of memory that are enough for an apply: a million upserts by job fit in."""
 
 TESTING = 512 * 2**20

@@ -121,7 +121,7 @@ def _rows(store: Store, head: Head, shape: Shape, workspace: Workspace) -> Rows 
     path = workspace.folder / "ledger.parquet"
     if not store.fetch(head.file, path) or _name(head.file) != _digest(path):
         return None
-    file = pq.ParquetFile(path)
+    file = pq.ParquetFile(path, pre_buffer=False)  # else it keeps what it has read, to its end: 200 MiB of 4 million
     wanted = ["key", *(name for name in ledger.columns(shape) if name in file.schema_arrow.names)]
     schema = pa.schema([file.schema_arrow.field(name) for name in wanted])
     batches = (batch.select(wanted) for batch in file.iter_batches(BATCH, columns=wanted))
@@ -170,7 +170,7 @@ def _sent(store: Store, face: Face, rows: Rows, workspace: Workspace) -> tuple[s
     ]
     schema = pa.schema(types)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in workspace.stream(rows.select(*schema.names), size=100_000):
+        for batch in workspace.stream(rows.select(*schema.names), size=20_000):
             writer.write_batch(batch.cast(schema))
             profiles += batch.num_rows
     key = runs.key(face.account.name, runs.named("ledger", face.environment, f"{_digest(path)}.parquet"))
