@@ -233,7 +233,7 @@ def _sample(row: Mapping[str, Any], shape: Shape, masks: Masks) -> Sample:
         glyph="-" if row["op"] == "delete" else "+" if row["kind"] == "create" else "~",
         who=masks.person(row["email"] or row["sid"]),
         sets=sets,
-        # Everybody new joins the registry: said once, in the table of lists, and here of whom nothing else is to be said.
+        # Everybody new joins the registry: said once, in the table of lists, and of whom there is nothing else to say.
         joins=others if sets or others else joins,
         leaves=tuple(one.list for one in shape.memberships if row[f"leave:{one.list}"]),
         moved=row["moved"],
