@@ -182,7 +182,7 @@ def notes(face: Face) -> Iterator[str]:
     yield from (f"{one.sentence[:1].upper()}{one.sentence[1:]}." for one in face.violations)
     if face.violations:
         removals, deletions = (face.held_by_contract.get(name, 0) for name in ("removals", "deletions"))
-        yield f"Held back until it holds: {_profiles(removals)} to take off lists, {deletions:,} to delete."
+        yield f"Held back until the contract holds: {_profiles(removals)} to take off lists, {deletions:,} to delete."
     if face.unlooked:
         yield (
             f"{_profiles(face.unlooked)} counted as new may exist already: more than policy.lookups allows to look up. "
@@ -257,10 +257,10 @@ def _consent(face: Face) -> Iterator[str]:
         )
     if consent.joining:
         told = ", ".join(f"{name} ({count:,})" for name, count in consent.joins.items())
-        yield f"{consent.joining:,} of them would join a list: {told}."
+        yield f"{_profiles(consent.joining)} that opted out would join a list: {told}."
     if consent.deleted:
         yield (
-            f"{consent.deleted:,} of them would be deleted: their opt-out history goes with them, "
+            f"{_profiles(consent.deleted)} that opted out would be deleted: their opt-out history goes with them, "
             "so whoever of them is added again is mailed again."
         )
 

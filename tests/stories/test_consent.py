@@ -113,7 +113,7 @@ def test_the_opted_out_are_counted_where_they_are_touched(world: World) -> None:
     assert plan.face.consent == Consent(touched=4, joining=3, joins={"Big Spenders": 1, "News": 3}, deleted=0)
     told = " ".join(explain.view(plan).notes)
     assert "4 profiles of this plan opted out, as far as can be known" in told
-    assert "3 of them would join a list: Big Spenders (1), News (3)." in told
+    assert "3 profiles that opted out would join a list: Big Spenders (1), News (3)." in told
 
 
 def test_a_newcomer_who_opted_out_before_is_known_by_looking(world: World) -> None:
@@ -159,5 +159,5 @@ def test_deleting_the_opted_out_is_called_out(tmp_path: Path) -> None:
     plan = world.plan()
     assert plan.face.consent == Consent(touched=2, deleted=2)
     told = " ".join(explain.view(plan).notes)
-    assert "2 of them would be deleted: their opt-out history goes with them, so whoever of them is added" in told
+    assert "2 profiles that opted out would be deleted: their opt-out history goes with them, so whoever" in told
     assert world.apply(plan).converged
