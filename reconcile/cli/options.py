@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reconcile.cli.lazily import settling
+
 if TYPE_CHECKING:
     from reconcile import Reconciler
     from reconcile.plan.model import Allowance
@@ -140,7 +142,8 @@ def load(path: Path, env: str | None = None, var: list[str] | None = None) -> Sp
 
 def reconciler(state: str | None, memory_limit: str | None, workspace: Path | None) -> Reconciler:
     """Who does it, with these means."""
-    from reconcile import Reconciler
+    with settling():
+        from reconcile import Reconciler
 
     return Reconciler(state=state, memory_limit=memory_limit, workspace=workspace)
 
