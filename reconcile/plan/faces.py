@@ -97,7 +97,7 @@ def of(desired: Desired, observed: Observed, settled: addresses.Settled, decided
         desired=desired.total,
         observed=observed.total,
         cost=costs.estimate(counts, lists, shape.registry.list, route, setting.quota),
-        samples=tuple(_samples(decided, shape, workspace, setting.masks)),
+        samples=tuple(_samples(decided, counts, shape, workspace, setting.masks)),
         observation=_observation(setting.observed_at, made_at),
         undoes=setting.undoes,
     )
@@ -211,16 +211,15 @@ def held_back(free: Rows, shape: Shape, workspace: Workspace) -> dict[str, int]:
     return {name: int(count) for name, count in sums.items() if count}
 
 
-def _samples(decided: Rows, shape: Shape, workspace: Workspace, masks: Masks) -> Iterator[Sample]:
+def _samples(decided: Rows, counts: Counts, shape: Shape, workspace: Workspace, masks: Masks) -> Iterator[Sample]:
     kinds = (
-        decided["op"] == "delete",
-        decided.kind == "create",
-        decided.moved,
-        (decided.kind == "update") & ~decided.moved,
-        (decided.kind == "leave") & (decided["op"] == "upsert"),
+        (counts.delete, decided["op"] == "delete"),
+        (counts.create, decided.kind == "create"),
+        (counts.moved, decided.moved),
+        (counts.update, (decided.kind == "update") & ~decided.moved),
+        (counts.unlist, (decided.kind == "leave") & (decided["op"] == "upsert")),
     )
-    for kind in kinds:
-        some = decided.filter(kind).order_by("hash")
+    for some in (decided.filter(kind).order_by("hash") for count, kind in kinds if count):
         for row in workspace.dicts(some, limit=SAMPLES):
             yield _sample(row, shape, masks)
 
