@@ -392,7 +392,13 @@ class Reconciler:
             if not traces and around.name:
                 traces = tracing.trace(gathering, found, known, around.name)
             last = ledgers.recall(
-                self.store_of(spec.state), spec.account.name, spec.environment, wanted.shape, masks, workspace
+                self.store_of(spec.state),
+                spec.account.name,
+                spec.environment,
+                wanted.shape,
+                masks,
+                workspace,
+                among=around.hashes,
             )
             foretold = foretelling.foretell(around, planner.hands(wanted, spec, workspace, masks), spec, last)
             return Explanation(masks, traces, around, observed is not None, foretold)

@@ -10,7 +10,7 @@ at goes in. The definitions of the spec go in when all of it was: else what is l
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import ibis
@@ -53,9 +53,19 @@ class Head(BaseModel):
 
 
 def recall(
-    store: Store, account: str, environment: str | None, shape: Shape, masks: Masks, workspace: Workspace
+    store: Store,
+    account: str,
+    environment: str | None,
+    shape: Shape,
+    masks: Masks,
+    workspace: Workspace,
+    *,
+    among: Rows | None = None,
 ) -> Memory:
     """The ledger as a plan uses it, or why there is none.
+
+    Args:
+        among: `hash` of the few profiles that matter, no others' rows are taken in; everybody's when None.
 
     Raises:
         StoreUnavailable: nobody can say whether there is one.
@@ -63,7 +73,7 @@ def recall(
     head, lacking = _head(store, account, environment, masks)
     if head is None:
         return Memory(lacking=lacking)
-    rows = _rows(store, head, shape, workspace)
+    rows = _rows(store, head, shape, workspace, None if among is None else _keys(among, masks, workspace))
     if rows is None:
         return Memory(lacking=_BROKEN)
     return Memory(ledger.Ledger(rows, head.definitions, head.spec_digest, head.run, head.at, head.profiles))
@@ -116,7 +126,15 @@ def _head(store: Store, account: str, environment: str | None, masks: Masks) -> 
     return (head, "") if head.salt == ledger.fingerprint(masks) else (None, _OTHER)
 
 
-def _rows(store: Store, head: Head, shape: Shape, workspace: Workspace) -> Rows | None:
+def _keys(among: Rows, masks: Masks, workspace: Workspace) -> pa.ChunkedArray:
+    rows = ledger.salted(among, workspace, masks)
+    found = workspace.stream(rows.select(key=ledger.key(rows, rows["hash"])))
+    return pa.chunked_array([batch.column(0) for batch in found], pa.string())
+
+
+def _rows(
+    store: Store, head: Head, shape: Shape, workspace: Workspace, only: pa.ChunkedArray | None = None
+) -> Rows | None:
     """The rows of a ledger, as far as the shape goes; None when they are gone or damaged."""
     path = workspace.folder / "ledger.parquet"
     if not store.fetch(head.file, path) or _name(head.file) != _digest(path):
@@ -124,9 +142,18 @@ def _rows(store: Store, head: Head, shape: Shape, workspace: Workspace) -> Rows 
     file = pq.ParquetFile(path, pre_buffer=False)  # else it keeps what it has read, to its end: 200 MiB of 4 million
     wanted = ["key", *(name for name in ledger.columns(shape) if name in file.schema_arrow.names)]
     schema = pa.schema([file.schema_arrow.field(name) for name in wanted])
-    batches = (batch.select(wanted) for batch in file.iter_batches(BATCH, columns=wanted))
-    stored = workspace.store("ledger", pa.RecordBatchReader.from_batches(schema, batches))
+    batches = file.iter_batches(BATCH, columns=wanted) if only is None else _some(file, wanted, only)
+    selected = (batch.select(wanted) for batch in batches)
+    stored = workspace.store("ledger", pa.RecordBatchReader.from_batches(schema, selected))
     return ledger.fitted(stored, shape)
+
+
+def _some(file: pq.ParquetFile, columns: list[str], keys: pa.ChunkedArray) -> Iterator[pa.RecordBatch]:
+    """The rows of these keys: all other columns are only read where one of them is."""
+    for group in range(file.num_row_groups):
+        found = pc.is_in(file.read_row_group(group, columns=["key"])["key"], value_set=keys)
+        if pc.any(found).as_py():
+            yield from file.read_row_group(group, columns=columns).filter(found).to_batches()
 
 
 def _written(plan: Plan, past: Past, before: Rows | None, workspace: DuckDB, masks: Masks) -> Rows:

@@ -38,6 +38,11 @@ class Circle:
     other: bool = False
 
     @property
+    def hashes(self) -> Rows:
+        """`hash` of everybody in either state."""
+        return self.desired.rows.select("hash").union(self.observed.select("hash"))
+
+    @property
     def name(self) -> str | None:
         """What the sources may know them by: the address, or the id that their profile keeps."""
         identity = self.desired.shape.identity
