@@ -84,8 +84,8 @@ class Attempt:
         Raises:
             AccountBusy: another apply is at work on the account, and was for `lock_timeout` seconds.
             Ended: the run is to end before it has begun.
-            PlanUnusable: the plan was applied already, or its journal is damaged.
-            StoreUnavailable: nobody can say whether either is so.
+            PlanUnusable: the plan was applied already, another one was since it was made, or its journal is damaged.
+            StoreUnavailable: nobody can say whether any of it is so.
         """
         self.run.make()
         key = runs.key(self.plan.face.account.name, lease.NAME)
@@ -93,6 +93,8 @@ class Attempt:
         alone = lease.held(self.store, key, patience=lock_timeout, lost=lost, clock=self.clock, sleep=self.brake.rest)
         async with alone:
             self._carrier.bring()
+            if not journal.read(self.run.journal)[0].finished:
+                ledgers.not_overtaken(self.store, self.plan.face)
             with (
                 journal.opened(self.run.journal, self.plan.id, self._total) as (self._journal, self._past),
                 runs.appended(self.run.events) as file,

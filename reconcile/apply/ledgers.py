@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import ibis
@@ -22,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from reconcile.apply import runs
 from reconcile.apply.journal import Past
 from reconcile.apply.store import Store
+from reconcile.errors import PlanUnusable
 from reconcile.plan import actions, archive
 from reconcile.plan.causes import Memory
 from reconcile.plan.model import Face, Plan, Stage
@@ -90,6 +92,8 @@ def record(store: Store, plan: Plan, past: Past, run: str, at: str, masks: Masks
     """
     face = plan.face
     head, _ = _head(store, face.account.name, face.environment, masks)
+    if head is not None and face.empty and head.spec_digest == face.spec_digest:
+        return  # there is nothing to say, and no other plan is overtaken by it
     before = _rows(store, head, face.shape, workspace) if head else None
     whole = _whole(past)
     if not face.counts.total and before is not None and head is not None:
@@ -113,15 +117,43 @@ def record(store: Store, plan: Plan, past: Past, run: str, at: str, masks: Masks
         store.discard(head.file)
 
 
-def _head(store: Store, account: str, environment: str | None, masks: Masks) -> tuple[Head | None, str]:
+def not_overtaken(store: Store, face: Face) -> None:
+    """Make sure that no other run was applied since a plan was made: what it writes may be older than what is there.
+
+    One of the same content is none, as applying it again changes nothing.
+
+    Raises:
+        PlanUnusable: one was.
+        StoreUnavailable: nobody can say.
+    """
+    last = _last(store, face.account.name, face.environment)
+    if last is None or last.run.endswith(face.plan_id):
+        return
+    made_after = datetime.fromisoformat(face.created_at) >= datetime.fromisoformat(last.at)
+    if last.run == face.ledger.run if face.ledger else made_after:
+        return
+    raise PlanUnusable(
+        f"This plan was overtaken: the run {last.run} was applied at {last.at}, and the plan knows nothing of it.",
+        hint="Plan again, and apply that. Where other runs come between review and apply, approve what may be done: "
+        "`apply --within` plans anew (docs/approvals.md).",
+    )
+
+
+def _last(store: Store, account: str, environment: str | None) -> Head | None:
+    """What the ledger says of itself, whosever secret it was made with; None where there is none to be read."""
     kept = store.get(_key(account, environment))
-    if kept is None:
-        return None, _FIRST
     try:
-        head = Head.model_validate_json(kept.content)
+        head = Head.model_validate_json(kept.content) if kept else None
     except ValidationError:
-        return None, _BROKEN
-    if head.format != FORMAT:
+        return None
+    return head if head and head.format == FORMAT else None
+
+
+def _head(store: Store, account: str, environment: str | None, masks: Masks) -> tuple[Head | None, str]:
+    if store.get(_key(account, environment)) is None:
+        return None, _FIRST
+    head = _last(store, account, environment)
+    if head is None:
         return None, _BROKEN
     return (head, "") if head.salt == ledger.fingerprint(masks) else (None, _OTHER)
 

@@ -90,6 +90,34 @@ def test_an_edited_face_is_refused(world: World, key: str, value: object) -> Non
         rc.read(plan.path)
 
 
+def test_a_plan_that_another_run_has_overtaken_is_refused(world: World) -> None:
+    unaware = world.plan("unaware.rplan")
+    world.time.now += 60
+    world.settle()
+    world.change(1, city="Old")
+    aware = world.plan("aware.rplan")
+    world.change(1, city="New")
+    newer = world.settle()
+    writes = world.writes()
+    for plan in (unaware, aware):
+        with pytest.raises(rc.PlanUnusable, match=f"overtaken: the run .*{newer.id} was applied at") as refused:
+            world.apply(plan)
+        assert "--within" in refused.value.hint
+        assert not runs.of(world.ours.state, plan.face).journal.exists(), "it is no run"
+    assert world.writes() == writes
+    world.check()
+
+
+def test_a_run_with_nothing_to_do_overtakes_no_plan(world: World) -> None:
+    world.settle()
+    idle = world.plan("idle.rplan")
+    world.change(1, city="New")
+    changed = world.plan("changed.rplan")
+    assert idle.face.empty
+    assert world.apply(idle).converged
+    assert world.apply(changed).converged
+
+
 def test_equal_content_planned_again_is_another_run(world: World) -> None:
     first = world.plan("first.rplan")
     world.time.now += 60
