@@ -29,7 +29,7 @@ def fmt(
     from reconcile.spec import files
     from reconcile.spec.formatting import canonical
 
-    load(spec, env, var)  # what is wrong is told first: it is not for a formatter to guess what was meant
+    load(_whole(spec), env, var)  # what is wrong is told first: it is not for a formatter to guess what was meant
     changed = [(file, text, made) for file in files.of(spec) if (made := canonical(text := _text(file))) != text]
     for file, text, made in changed:
         if diff:
@@ -39,6 +39,14 @@ def fmt(
     verb = "Would rewrite" if check or diff else "Rewrote"
     telling.say("\n".join(f"{verb} {file}" for file, _, _ in changed) or "All files are in canonical form.")
     raise typer.Exit(UNFORMATTED if check and changed else 0)
+
+
+def _whole(spec: Path) -> Path:
+    """The spec that a file is a part of: its folder, unless it names an account and is all of it."""
+    import re
+
+    part = spec.is_file() and not re.search("^account:", _text(spec), re.MULTILINE)
+    return spec.parent if part else spec
 
 
 def _text(file: Path) -> str:

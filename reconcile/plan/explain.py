@@ -189,8 +189,8 @@ def notes(face: Face) -> Iterator[str]:
             "They are brought to the same state either way; whether they opted out is not known."
         )
     if face.unconfirmed:
-        told = "that left were not looked up (policy.lookups). Apply looks before it deletes."
-        yield f"{_profiles(face.unconfirmed)} {told}"
+        told = "not looked up (policy.lookups). Apply looks before it deletes."
+        yield f"{_profiles(face.unconfirmed)} that left {_were(face.unconfirmed)} {told}"
 
 
 def _journeys(face: Face) -> Iterator[str]:
@@ -201,6 +201,10 @@ def _journeys(face: Face) -> Iterator[str]:
 def _age(seconds: int) -> str:
     minutes = seconds // 60
     return counted(minutes, "minute") if minutes < 120 else f"{minutes / 60:,.1f} hours"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _undoes(undoes: UndoFace) -> Iterator[str]:
@@ -225,7 +229,8 @@ def _undoes(undoes: UndoFace) -> Iterator[str]:
     if undoes.foreign:
         yield f"{counted(undoes.foreign, 'value')} of another type than its var cannot be put back."
     if undoes.unseen:
-        yield f"{_profiles(undoes.unseen)} were not looked at before the run: what they had then is not known."
+        told = "not looked at before the run: what was there then is not known."
+        yield f"{_profiles(undoes.unseen)} {_were(undoes.unseen)} {told}"
 
 
 def _hands(face: Face) -> Iterator[str]:

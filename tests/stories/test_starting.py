@@ -118,6 +118,7 @@ def test_a_database_without_a_terminal(desk: Desk) -> None:
     desk.environ["DATABASE_URL"] = url
     assert "9 properties, 2 vars, 0 groups" in desk.run("validate")
     desk.run("fmt", "--check")
+    desk.run("fmt", "specs/groups.yaml", "--check")
     planned = desk.run("plan")
     assert "(mode observe)" in planned
     assert "+ create" in planned
