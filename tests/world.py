@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import reconcile as rc
-from reconcile.simulator import Faults, Simulator
+from reconcile.simulator import Faults, Simulator, store
 
 EPOCH = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 REGISTRY = "reconcile: managed"
@@ -147,6 +148,15 @@ class World:
         assert report.converged, report
         self.check()
         return plan
+
+    def like(self, folder: Path) -> World:
+        """One of its own that begins where this one is: shop, account, time, and what runs have left."""
+        made = replace(self, folder=folder, customers=dict(self.customers))
+        made.time.now = self.time.now
+        store.save(self.account, folder / "account")
+        store.restore(made.account, folder / "account")
+        shutil.copytree(self.folder / ".reconcile", folder / ".reconcile")
+        return made
 
     # the account
 

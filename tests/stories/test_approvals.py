@@ -19,12 +19,17 @@ from reconcile.spec.approval import Approval
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    made = World(tmp_path)
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> World:
+    made = World(tmp_path_factory.mktemp("settled"))
     made.fill(shop(12))
     made.settle()
     return made
+
+
+@pytest.fixture
+def world(settled: World, tmp_path: Path) -> World:
+    return settled.like(tmp_path)
 
 
 def approved(world: World, plan: rc.Plan, tolerance: str = "0%", **more: bool) -> Approval:

@@ -27,9 +27,14 @@ def guarded(folder: Path, limits: str = "{}", **more: str) -> World:
     return made
 
 
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return guarded(tmp_path_factory.mktemp("settled"))
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return guarded(tmp_path)
+def world(settled: World, tmp_path: Path) -> World:
+    return settled.like(tmp_path)
 
 
 def breached(plan: rc.Plan) -> dict[str, tuple[int, int]]:

@@ -7,7 +7,6 @@ a further plan is empty, and everybody has the profile that they had (its sid), 
 from __future__ import annotations
 
 import os
-import shutil
 import zlib
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from reconcile.apply.upserts import Upserts
 from reconcile.plan import archive, explain
 from reconcile.plan.addresses import TEMPORARY
 from reconcile.plan.model import MakeRoom, Upsert
-from reconcile.simulator import store
 from reconcile.state.identity import TAKEN
 from reconcile.state.masks import Masks
 
@@ -37,7 +35,6 @@ def settled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     made.settle()
     for profile in list(made.account.profiles.values()):  # what only Sailthru knows of them
         made.account.put(profile._replace(vars={**profile.vars, "history": profile.sid}))
-    store.save(made.account, made.folder / "account")
     return made
 
 
@@ -46,11 +43,7 @@ def world(request: pytest.FixtureRequest, settled: World, tmp_path: Path) -> Wor
     one = ROUTES[zlib.crc32(request.function.__name__.encode()) % len(ROUTES)]
     if f"route: {one}" not in settled.text and not os.environ.get("RECONCILE_ALL_CASES"):
         pytest.skip(f"goes by {one} in an ordinary run; `make cases` plays both")
-    made = World(tmp_path, on_leave="delete", text=settled.text, customers=dict(settled.customers))
-    made.time.now = settled.time.now
-    store.restore(made.account, settled.folder / "account")
-    shutil.copytree(settled.folder / ".reconcile", tmp_path / ".reconcile")
-    return made
+    return settled.like(tmp_path)
 
 
 def sids(world: World) -> dict[int, str]:
