@@ -229,8 +229,8 @@ def _undoes(undoes: UndoFace) -> Iterator[str]:
     if undoes.foreign:
         yield f"{counted(undoes.foreign, 'value')} of another type than its var cannot be put back."
     if undoes.unseen:
-        told = "not looked at before the run: what was there then is not known."
-        yield f"{_profiles(undoes.unseen)} {_were(undoes.unseen)} {told}"
+        unknown = "not looked at before the run: what was there then is not known."
+        yield f"{_profiles(undoes.unseen)} {_were(undoes.unseen)} {unknown}"
 
 
 def _hands(face: Face) -> Iterator[str]:
