@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from reconcile.errors import PlanUnusable
 from reconcile.plan import archive
@@ -36,15 +37,8 @@ def seal(plan: Path, to: Path, recipients: Sequence[str]) -> None:
         PlanUnusable: see `public_keys`.
     """
     age, keys = _age(), public_keys(recipients)
-    with (
-        disk.writing("the plan", to),
-        disk.replacing(to) as file,
-        zipfile.ZipFile(plan) as plain,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as made,
-    ):
-        with plain.open(BODY) as body, made.open(zipfile.ZipInfo(SEALED, EPOCH), "w", force_zip64=True) as sealed:
-            age.encrypt_io(body, sealed, keys)
-        made.writestr(zipfile.ZipInfo(FACE, EPOCH), plain.read(FACE))
+    with _anew(plan, to, BODY, SEALED) as (plain, sealed):
+        age.encrypt_io(plain, sealed, keys)
 
 
 def public_keys(recipients: Sequence[str]) -> list[Any]:
@@ -82,22 +76,29 @@ def opened(plan: Path, to: Path, identities: Path | None) -> Path:
     if not is_sealed(plan):
         return plan
     age, keys = _age(), _identities(identities)
+    with _anew(plan, to, SEALED, BODY) as (sealed, plain):
+        try:
+            age.decrypt_io(sealed, plain, keys)
+        except age.DecryptError:
+            raise PlanUnusable(
+                f"{plan} was not sealed to this identity, or is damaged.",
+                hint="Use an identity of one of its recipients, or plan again.",
+            ) from None
+    return to
+
+
+@contextmanager
+def _anew(plan: Path, to: Path, was: str, will: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """A plan with the same face and its body under another name, all or nothing: the body to read, and to write."""
     with (
         disk.writing("the plan", to),
         disk.replacing(to) as file,
-        zipfile.ZipFile(plan) as sealed,
+        zipfile.ZipFile(plan) as there,
         zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as made,
     ):
-        with sealed.open(SEALED) as body, made.open(zipfile.ZipInfo(BODY, EPOCH), "w", force_zip64=True) as plain:
-            try:
-                age.decrypt_io(body, plain, keys)
-            except age.DecryptError:
-                raise PlanUnusable(
-                    f"{plan} was not sealed to this identity, or is damaged.",
-                    hint="Use an identity of one of its recipients, or plan again.",
-                ) from None
-        made.writestr(zipfile.ZipInfo(FACE, EPOCH), sealed.read(FACE))
-    return to
+        with there.open(was) as body, made.open(zipfile.ZipInfo(will, EPOCH), "w", force_zip64=True) as turned:
+            yield body, turned
+        made.writestr(zipfile.ZipInfo(FACE, EPOCH), there.read(FACE))
 
 
 def is_sealed(plan: Path) -> bool:
