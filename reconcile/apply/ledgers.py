@@ -126,11 +126,11 @@ def not_overtaken(store: Store, face: Face) -> None:
         PlanUnusable: one was.
         StoreUnavailable: nobody can say.
     """
-    last = _last(store, face.account.name, face.environment)
+    last, _ = _last(store, face.account.name, face.environment)
     if last is None or last.run.endswith(face.plan_id):
         return
-    made_after = datetime.fromisoformat(face.created_at) >= datetime.fromisoformat(last.at)
-    if last.run == face.ledger.run if face.ledger else made_after:
+    made, ended = datetime.fromisoformat(face.created_at), datetime.fromisoformat(last.at)
+    if last.run == face.ledger.run if face.ledger else made >= ended:
         return
     raise PlanUnusable(
         f"This plan was overtaken: the run {last.run} was applied at {last.at}, and the plan knows nothing of it.",
@@ -139,23 +139,24 @@ def not_overtaken(store: Store, face: Face) -> None:
     )
 
 
-def _last(store: Store, account: str, environment: str | None) -> Head | None:
-    """What the ledger says of itself, whosever secret it was made with; None where there is none to be read."""
+def _last(store: Store, account: str, environment: str | None) -> tuple[Head | None, str]:
+    """What the ledger says of itself, whosever secret it was made with; or why it says nothing."""
     kept = store.get(_key(account, environment))
+    if kept is None:
+        return None, _FIRST
     try:
-        head = Head.model_validate_json(kept.content) if kept else None
+        head = Head.model_validate_json(kept.content)
     except ValidationError:
-        return None
-    return head if head and head.format == FORMAT else None
+        return None, _BROKEN
+    return (head, "") if head.format == FORMAT else (None, _BROKEN)
 
 
 def _head(store: Store, account: str, environment: str | None, masks: Masks) -> tuple[Head | None, str]:
-    if store.get(_key(account, environment)) is None:
-        return None, _FIRST
-    head = _last(store, account, environment)
-    if head is None:
-        return None, _BROKEN
-    return (head, "") if head.salt == ledger.fingerprint(masks) else (None, _OTHER)
+    """The same, where it was made with our secret."""
+    head, lacking = _last(store, account, environment)
+    if head is None or head.salt == ledger.fingerprint(masks):
+        return head, lacking
+    return None, _OTHER
 
 
 def _keys(among: Rows, masks: Masks, workspace: Workspace) -> pa.ChunkedArray:
