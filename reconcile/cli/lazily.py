@@ -1,4 +1,4 @@
-"""A group of commands, each of them made when it is asked for: to show their names takes none of them.
+"""A group of commands, each imported when it is asked for: to show their names takes none of them.
 
 What a command then imports is a good part of its time, and a third of that the collector's, which looks for garbage
 among modules that stay to the end.
@@ -7,50 +7,61 @@ among modules that stay to the end.
 from __future__ import annotations
 
 import gc
-import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
 
 
+class Command(NamedTuple):
+    """A command that is not imported yet."""
+
+    home: str
+    """Its function, `module:function`, below this package. The docstring is its own help, plain and whole."""
+    short: str
+    """What it does, in as few words as fit a line of the overview."""
+
+
 class Commands(TyperGroup):
-    """The commands of these functions, in this order; a docstring is the help, plain and whole."""
+    """These commands, by the title of their section and their name, in this order."""
 
-    def __init__(self, help: str, functions: Sequence[Callable[..., None]]) -> None:  # noqa: A002 -- Typer's name
-        self._functions = {one.__name__.strip("_").replace("_", "-"): one for one in functions}
-        made: Any = _Made(self._functions)
-        super().__init__(name="reconcile", help=help, commands=made, no_args_is_help=True, rich_markup_mode=None)
-
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- Typer's signature
-        """In the order of the help."""
-        return [*self._functions]
+    def __init__(self, help: str, sections: Mapping[str, Mapping[str, Command]]) -> None:  # noqa: A002 -- Typer's name
+        self._sections = sections
+        made: Any = _Made({name: one for section in sections.values() for name, one in section.items()})
+        more = "reconcile COMMAND --help tells all about one of them."
+        super().__init__(
+            name="reconcile", help=help, commands=made, epilog=more, no_args_is_help=True, rich_markup_mode=None
+        )
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- Typer's signature
-        """A line or two each, made of nothing but the functions."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, _first(function)) for name, function in self._functions.items()])
+        """A line each, made of nothing but the table."""
+        width = max(len(name) for name in self.commands)
+        for title, section in self._sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), one.short) for name, one in section.items()])
 
 
 class _Made(Mapping[str, Any]):
-    """Name -> command, made now."""
+    """Name -> command, imported and made now."""
 
-    def __init__(self, functions: Mapping[str, Callable[..., None]]) -> None:
-        self._functions = functions
+    def __init__(self, commands: Mapping[str, Command]) -> None:
+        self._commands = commands
 
     def __getitem__(self, name: str) -> Any:
+        module, _, function = self._commands[name].home.partition(":")
         # Plain help: Typer's rich one takes longer to import than all else that --help needs.
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-        alone.command(name)(self._functions[name])
+        alone.command(name)(getattr(import_module(f"reconcile.cli.{module}"), function))
         return typer.main.get_command(alone)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._functions)
+        return iter(self._commands)
 
     def __len__(self) -> int:
-        return len(self._functions)
+        return len(self._commands)
 
 
 @contextmanager
@@ -62,8 +73,3 @@ def settling() -> Iterator[None]:
     finally:
         gc.enable()
         gc.freeze()
-
-
-def _first(function: Callable[..., None]) -> str:
-    """The first paragraph of a docstring, on one line."""
-    return " ".join(inspect.cleandoc(function.__doc__ or "").partition("\n\n")[0].split())

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from reconcile.cli.options import Format
-
 if TYPE_CHECKING:
+    from reconcile.cli.options import Format
     from reconcile.plan.model import Plan
     from reconcile.plan.picking import Picked
     from reconcile.screen import Steps
@@ -48,6 +47,7 @@ def show(
 ) -> None:
     """A plan, or the part of it that was picked, in the form that was asked for; as JSON it is an event."""
     from reconcile import screen
+    from reconcile.cli.options import Format
     from reconcile.plan import answers, explain
 
     view = answers.asked(plan, picked, reveal=reveal) if picked else explain.view(plan, reveal=reveal)

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from reconcile.cli import app
+
 HEAVY = {"ibis", "duckdb", "pyarrow", "httpx", "pydantic", "sqlglot", "jinja2", "ruamel", "orjson", "starlette",
          "asyncio", "rich.markdown", "rich.progress", "deepdiff", "uvicorn", "sqlite3",
          "opentelemetry", "prometheus_client"}  # fmt: skip
@@ -31,8 +33,21 @@ def imported(*words: str) -> set[str]:
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 
-def test_help_imports_nothing_heavy() -> None:
-    assert not imported("--help") & HEAVY
+def test_help_imports_nothing_heavy_and_no_command() -> None:
+    found = imported("--help")
+    assert not found & HEAVY
+    assert {name for name in found if name.startswith("reconcile.")} == {
+        "reconcile.cli", "reconcile.cli.ending", "reconcile.cli.lazily", "reconcile.cli.telling"
+    }  # fmt: skip
+
+
+def test_help_gives_each_command_a_line_and_each_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    app(["--help"], standalone_mode=False, terminal_width=80)
+    overview, _, _ = capsys.readouterr().out.partition("Begin:\n")[2].rpartition("\n\n")
+    rows = [line for line in overview.splitlines() if line.startswith("  ")]
+    assert [row.split()[0] for row in rows] == list(app.commands), "none goes on in a second line"
+    assert max(map(len, rows)) <= 80
+    assert all(command.help for command in app.commands.values())
 
 
 @pytest.mark.parametrize("command", ["plan", "apply"])
