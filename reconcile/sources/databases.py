@@ -9,20 +9,20 @@ from typing import Any
 from reconcile.sources import columns, queries, streams
 from reconcile.sources.columns import Kind
 from reconcile.sources.origin import Origin
-from reconcile.state.model import Batches, Demand
+from reconcile.state.model import Batches, Demand, Loan
 
 
-def embedded() -> Any:
+def embedded(loan: Loan | None) -> Any:
     """A DuckDB of our own, in memory, to read files with; all times in UTC."""
     import ibis
 
-    return _in_utc(ibis.duckdb.connect())
+    return _in_utc(ibis.duckdb.connect(**_within(loan)))
 
 
 def read_duckdb(origin: Origin, demand: Demand) -> AbstractContextManager[Batches]:
     """The rows of a table or query of a DuckDB file."""
     with streams.told(origin):
-        database = _opened(origin)
+        database = _opened(origin, demand.loan)
         try:
             return streamed(origin, demand, database, _duckdb_rows(origin, database))
         except BaseException:
@@ -81,13 +81,20 @@ def spellings(found: Iterable[tuple[str, str]], default: str, dialect: str = "po
     return tables
 
 
-def _opened(origin: Origin) -> Any:
+def _opened(origin: Origin, loan: Loan | None) -> Any:
     import ibis
 
     path = origin.database_file
     if not path.is_file():
         raise origin.failed(f"there is no database file {path}", hint="Check the path in `connect`.")
-    return _in_utc(ibis.duckdb.connect(path, read_only=True))
+    return _in_utc(ibis.duckdb.connect(path, read_only=True, **_within(loan)))
+
+
+def _within(loan: Loan | None) -> dict[str, Any]:
+    """The settings of a DuckDB that takes no more than it may, and leaves nobody's rows beside the file it reads."""
+    if loan is None:
+        return {}
+    return {"memory_limit": f"{loan.memory}B", "threads": loan.threads, "temp_directory": str(loan.folder)}
 
 
 def _in_utc(database: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from reconcile.errors import SourceUnavailable
+from reconcile.errors import MemoryShort, SourceUnavailable
 from reconcile.sources.origin import Origin
 
 _HINTS = (
@@ -17,9 +17,12 @@ _HINTS = (
     (r"database .* does not exist|unknown database", "Check the name of the database at the end of the URL."),
     (r"permission denied", "Give the database user the right to read it."),
     (r"not a database|not a valid duckdb", "Check that `connect` names the database and not another file."),
+    (r"max_temp_directory_size|no space left", "Make room, or name a folder that has some (--workspace DIR)."),
     (r"lock", "Another program has the file open for writing; close it and try again."),
 )  # fmt: skip
 
+
+_MORE = "Give it more (--memory-limit SIZE): a third of what is for tables is there to read a source with."
 _PREFIX = re.compile(r"^(?:[A-Z_]+: )?\[libpq\] (?:Failed to connect: |Execution error \[\w+\]: (?:ERROR|FATAL): +)?")
 """What ADBC puts before PostgreSQL's own words."""
 
@@ -27,9 +30,11 @@ _MYSQL_VALUES = frozenset({1264, 1292, 1366, 1406, 1411, 1690, 3141, 3156})
 """MySQL's numbers of errors that quote a value: out of range, cannot be read as."""
 
 
-def of(origin: Origin, error: Exception) -> SourceUnavailable:
+def of(origin: Origin, error: Exception) -> SourceUnavailable | MemoryShort:
     """Our error for a foreign one."""
     reason = _words(error)
+    if "Out of Memory Error" in reason and "max_temp_directory_size" not in reason:  # of our own DuckDB, no server's
+        return MemoryShort(origin.failed(reason).message, hint=_MORE)
     hint = next((hint for pattern, hint in _HINTS if re.search(pattern, reason, re.IGNORECASE)), None)
     return origin.failed(reason, hint=hint)
 

@@ -33,7 +33,7 @@ _FALLBACKS: Mapping[Kind, tuple[Kind, ...]] = {
 def read(origin: Origin, demand: Demand) -> AbstractContextManager[Batches]:
     """The rows of one file, or of all files that a pattern matches (in the order of their names)."""
     with streams.told(origin):
-        database = databases.embedded()
+        database = databases.embedded(demand.loan)
         try:
             return databases.streamed(origin, demand, database, _rows(origin, demand, database))
         except BaseException:

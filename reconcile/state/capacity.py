@@ -27,6 +27,9 @@ SHARE = 0.5
 PER_THREAD = 128 * MIB
 """Memory of the engine for each of its threads: every one of them holds buffers of its own."""
 
+LENT = 3
+"""A source's engine sorts and joins for a query of its own, while ours only takes in what comes: the third part."""
+
 _UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12, "MIB": MIB, "GIB": 2**30, "TIB": 2**40}
 _LIMIT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([MGT]I?B|%)", re.IGNORECASE)
 _SYSTEM = Path("/")
@@ -48,6 +51,12 @@ class Capacity:
     def engine(self) -> int:
         """Bytes for the engine: what is left beside ourselves."""
         return max(self.memory - OURS, LEAST - OURS)
+
+    @property
+    def lent(self) -> tuple[int, int]:
+        """Bytes of these, and threads, for the engine that a source is read with, as long as it is read."""
+        memory = self.engine // LENT
+        return memory, max(1, min(memory // PER_THREAD, self.threads))
 
 
 def of(limit: str | None = None, *, most: int | None = None) -> Capacity:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from reconcile.errors import ReconcileError
@@ -71,16 +72,33 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class Loan:
+    """What an engine that a source is read with may use, while it is read.
+
+    Args:
+        memory: bytes of its tables.
+        threads: of the engine.
+        folder: where it puts what is larger; gone when the run ends.
+    """
+
+    memory: int
+    threads: int
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """What is asked of a source: rows with these columns.
 
     Args:
         columns: names of columns, each once; an empty tuple asks for all.
         required_by: column -> where in the spec it is named, for the error that says it is not there.
+        loan: what it may take to read them; whatever the machine has when None.
     """
 
     columns: tuple[str, ...]
     required_by: Mapping[str, str] = field(default_factory=dict)
+    loan: Loan | None = None
 
 
 class Source(Protocol):

@@ -10,7 +10,8 @@ import shutil
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -19,7 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reconcile.state import disk
-from reconcile.state.model import Batches, Demand, Export, Rows, Source
+from reconcile.state.capacity import Capacity
+from reconcile.state.model import Batches, Demand, Export, Loan, Rows, Source
 
 BATCH = 10_000
 """Rows on their way at once, unless a caller says otherwise."""
@@ -37,6 +39,7 @@ class Workspace(ABC):
     folder: Path
     within: Path | None = None
     """Below which the folder is made; the system's folder for such things when None."""
+    _means: Capacity
 
     def __enter__(self) -> Self:
         with disk.writing("the tables of this run", self.within or Path(tempfile.gettempdir())):
@@ -86,8 +89,13 @@ class Workspace(ABC):
         Raises:
             SourceUnavailable, SpecInvalid: see `Source.read`.
         """
-        with source.read(demand) as batches:
+        with self._lending() as loan, source.read(replace(demand, loan=loan)) as batches:
             return self.store(f"source:{source.name}", counted(batches))
+
+    @contextmanager
+    def _lending(self) -> Iterator[Loan]:
+        """A block in which a source is read by an engine of its own, with a part of the memory that is ours."""
+        yield Loan(*self._means.lent, self.folder / "lent")
 
     @abstractmethod
     def append(self, name: str, batches: Batches) -> None:

@@ -17,7 +17,7 @@ from reconcile.state import capacity, disk
 from reconcile.state.capacity import MIB, Capacity
 from reconcile.state.engines import records
 from reconcile.state.engines.scans import Scans
-from reconcile.state.model import Batches, Demand, Export, Rows, Scannable, Source
+from reconcile.state.model import Batches, Demand, Export, Loan, Rows, Scannable, Source
 from reconcile.state.workspace import BATCH, Asker, FormulaRefused, Workspace
 
 LONGEST_LINE = 4 * 2**20
@@ -106,6 +106,20 @@ class DuckDB(Workspace):
         name = f"source:{source.name}"
         self._engine.con.execute(f"CREATE OR REPLACE VIEW {_quoted(name)} AS {self._engine.compile(found)}")
         return self._engine.table(name)
+
+    @contextmanager
+    def _lending(self) -> Iterator[Loan]:
+        """What is lent is not ours meanwhile: both engines together stay within the limit."""
+        with super()._lending() as loan:
+            self._limit(self._means.engine - loan.memory)
+            try:
+                yield loan
+            finally:
+                self._limit(self._means.engine)
+
+    def _limit(self, memory: int) -> None:
+        with self._told():
+            self._engine.con.execute(f"SET GLOBAL memory_limit = '{memory}B'")
 
     def _parquet(self, source: Scannable, paths: Sequence[str]) -> Rows | None:
         if any("://" in path for path in paths):

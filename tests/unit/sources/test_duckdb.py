@@ -8,8 +8,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from reconcile.errors import SourceUnavailable
+from reconcile.errors import MemoryShort, SourceUnavailable
+from reconcile.state.capacity import LEAST, MIB, Capacity
+from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.model import Demand
+
+SMALL = Capacity(LEAST, threads=1)
 
 
 @pytest.fixture
@@ -48,3 +52,32 @@ def test_a_missing_database_is_said_and_not_made(tmp_path: Path, open_source: An
 def test_a_missing_table_is_said_with_what_was_meant(path: Path, open_source: Any) -> None:
     with pytest.raises(SourceUnavailable, match=r"no table `people`; did you mean `crm\.people`"):
         open_source(connect="shop.duckdb", table="people").read(Demand(())).__enter__()
+
+
+def test_a_query_takes_a_part_of_the_memory_that_a_run_may_take_and_spills_into_its_folder(
+    path: Path, open_source: Any, tmp_path: Path
+) -> None:
+    sorts = "SELECT n, row_number() OVER (ORDER BY hash(n)) AS place FROM range(2_000_000) AS numbers(n)"
+    settings = "current_setting('memory_limit') AS memory, current_setting('temp_directory') AS folder"
+    source = open_source(connect="shop.duckdb", query=f"SELECT *, {settings} FROM ({sorts})")
+    with DuckDB(SMALL, within=tmp_path) as workspace:
+        rows = workspace.take(source, Demand(()), lambda batches: batches)
+        found = workspace.one(rows.aggregate(**{name: rows[name].max() for name in rows.columns}))
+        assert found["place"] == found["n"] + 1 == 2_000_000
+        assert found["memory"] == "21.3 MiB", "a third of the engine's 64 MiB"
+        assert Path(found["folder"]).is_relative_to(workspace.folder), "and nobody's rows beside the file"
+        assert workspace.dicts(workspace._engine.sql("SELECT current_setting('memory_limit') AS m"), limit=1) == [
+            {"m": f"{(LEAST - 320 * MIB) // MIB}.0 MiB"}
+        ], "all of it is the run's again"
+
+
+def test_a_query_that_needs_more_memory_than_there_is_names_its_source_and_the_way_out(
+    path: Path, open_source: Any, tmp_path: Path
+) -> None:
+    whole = open_source(connect="shop.duckdb", query="SELECT list(hash(n)) AS id FROM range(9_000_000) AS numbers(n)")
+    with (
+        pytest.raises(MemoryShort, match=r"Source `shop` .*Out of Memory") as short,
+        DuckDB(SMALL, within=tmp_path) as workspace,
+    ):
+        workspace.take(whole, Demand(()), lambda batches: batches)
+    assert "--memory-limit" in str(short.value.hint)
