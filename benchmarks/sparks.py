@@ -25,13 +25,14 @@ MEMORY = "4GiB"
 
 
 def ours(folder: Path) -> int:
-    """Our diff through a workspace, its changes kept."""
-    from reconcile.state import capacity, diff
+    """Our diff through a workspace, as a plan takes it: by numbers, then in full for those who may differ; kept."""
+    from reconcile.state import capacity, sieve
     from reconcile.state.engines.spark import Spark
 
     with Spark("local[*]", capacity.of(MEMORY)) as workspace:
         both = [workspace._parquet([str(folder / "states" / f"{name}.parquet")]) for name in steps.SIDES]
-        return workspace.count(workspace.keep("changes", diff.between(*both, steps.shape_of(folder))))
+        changes = sieve.changes(*both, steps.shape_of(folder), workspace)
+        return workspace.count(workspace.keep("changes", changes))
 
 
 def direct(folder: Path) -> int:
