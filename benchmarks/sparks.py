@@ -31,7 +31,7 @@ def ours(folder: Path) -> int:
 
     with Spark("local[*]", capacity.of(MEMORY)) as workspace:
         both = [workspace._parquet([str(folder / "states" / f"{name}.parquet")]) for name in steps.SIDES]
-        changes = sieve.changes(*both, steps.shape_of(folder), workspace)
+        changes = sieve.changes(*both, steps.shape_of(both[0].columns), workspace)
         return workspace.count(workspace.keep("changes", changes))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +25,19 @@ def diff(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
 
     with DuckDB(capacity.of(asked.memory_limit)) as workspace:
         sides = [workspace._engine.read_parquet(folder / "states" / f"{name}.parquet") for name in SIDES]
-        changes = workspace.keep("changes", sieve.changes(*sides, shape_of(folder), workspace))
+        changes = workspace.keep("changes", sieve.changes(*sides, shape_of(sides[0].columns), workspace))
         return {"changes": workspace.count(changes)}
 
 
-def shape_of(folder: Path) -> Any:
-    """The shape of the prepared states."""
-    from reconcile.spec import load
+def shape_of(columns: Sequence[str]) -> Any:
+    """The shape of the prepared states, whose values are canonical texts whatever their type."""
     from reconcile.spec.property import ValueType
     from reconcile.state.model import Membership, Shape, Var
 
-    spec = load.load(folder / "spec.yaml")
-    types = {"orders": "integer", "spent": "float", "vip": "boolean", "birthday": "date", "lastOrder": "datetime"}
-    types |= {"customerId": "integer"}
+    vars, lists = ([name.removeprefix(kind) for name in columns if name.startswith(kind)] for kind in ("var:", "list:"))
     return Shape(
-        vars=tuple(Var(name, ValueType(types.get(name, "string"))) for name in sorted([*spec.vars, "customerId"])),
-        lists=tuple(Membership(name) for name in sorted(shops.GROUPS)),
+        vars=tuple(Var(name, ValueType.STRING) for name in vars),
+        lists=tuple(Membership(name) for name in lists if name != shops.REGISTRY),
         registry=Membership(shops.REGISTRY),
         identity="customerId",
     )
