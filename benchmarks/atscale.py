@@ -138,9 +138,9 @@ def _of_spark(size: int) -> str:
     rows = [[f"{size:,}", name, f"{one.wall:.1f}", f"{one.wall / base.wall:.2f}"] for name, one in found.items()]
     told = (
         "Which profiles differ between two prepared states, on a Spark in one machine; the reference is a full outer"
-        f" join of the same Parquet in PySpark that writes the rows that differ. Target: at most 1.5 times. Whole"
-        f" processes, medians of {scale.RUNS}, the start of Java included. We compare numbers that stand for rows first,"
-        " and rows in full for those whose numbers differ, as a plan does; people are matched by their id as well."
+        " join of the same Parquet in PySpark that writes the rows that differ. Target: at most 1.5 times. Whole"
+        f" processes, medians of {scale.RUNS}, the start of Java included. We compare numbers that stand for rows, and"
+        " in full the rows whose numbers differ, as a plan does; people are matched by their id as well."
     )
     return told + "\n\n" + table("profiles | who | wall s | wall, ratio", rows)
 

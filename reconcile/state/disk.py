@@ -63,16 +63,17 @@ def refused(what: str, path: Path, error: OSError, *, hint: str = ELSEWHERE) -> 
     return Unwritten(f"Cannot write {what} to {path}: {reason}.", hint="Check the folder, and who may write to it.")
 
 
-def full(what: str, path: Path, *, hint: str = ELSEWHERE, limited: bool = False) -> DiskFull:
+def full(what: str, path: Path, *, hint: str = ELSEWHERE, limited: bool = False, gone: bool = False) -> DiskFull:
     """The error for a disk without room.
 
     Args:
         limited: it is not the disk, but the size that this process may give a file.
+        gone: what had been written is there no more, so that what is free now was not enough.
     """
     if limited:
         told = f"Cannot write {what} to {path}: files of this process may not grow larger (ulimit -f)."
         return DiskFull(told, hint="Raise the limit on the size of files.")
-    return DiskFull(f"No room left for {what} in {path}: {_free(path)}.", hint=hint)
+    return DiskFull(f"No room left for {what} in {path}: {_free(path)}{' without them' if gone else ''}.", hint=hint)
 
 
 def _free(path: Path) -> str:

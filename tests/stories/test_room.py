@@ -133,7 +133,7 @@ def test_what_does_not_fit_into_memory_spills_and_comes_back_whole() -> None:
 
 
 def test_a_disk_too_small_for_what_spills_is_told_and_leaves_nothing(disk: Path) -> None:
-    told = rf"No room left for the tables of this run in {disk}/reconcile-.* are free"
+    told = rf"No room left for the tables of this run in {disk}/reconcile-.* are free without them"
     with pytest.raises(DiskFull, match=told), DuckDB(SMALL, within=disk) as workspace:
         workspace.store("much", much(4_000_000))
     assert list(disk.iterdir()) == []

@@ -81,7 +81,7 @@ class DuckDB(Workspace):
     def _lacking(self, words: str) -> ReconcileError | None:
         """Which of memory and disk it is that the engine has not enough of; None when it is neither."""
         if any(word in words for word in _FULL):
-            return disk.full(_TABLES, self.folder)
+            return disk.full(_TABLES, self.folder, gone=True)  # the engine lets go of what it spilled
         if "File too large" in words:
             return disk.full(_TABLES, self.folder, limited=True)
         if "Out of Memory" in words:
