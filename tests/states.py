@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconcile.spec.property import ValueType
-from reconcile.state import values
+from reconcile.state import arrows, values
 from reconcile.state.model import Membership, Rows, Shape, Var
-from reconcile.state.workspace import Workspace, arrow
+from reconcile.state.workspace import Workspace
 
 SHAPE = Shape(
     vars=(Var("city", ValueType.STRING), Var("spent", ValueType.FLOAT), Var("tier", ValueType.STRING, skip_nulls=True)),
@@ -42,4 +42,4 @@ def table(workspace: Workspace, name: str, people: Iterable[Person], shape: Shap
         columns[var.column], types[var.column] = [one.vars.get(var.name) for one in rows], "string"
     for member in shape.memberships:
         columns[member.column], types[member.column] = [member.list in one.lists for one in rows], "bool"
-    return workspace.store(name, arrow(columns, types))
+    return workspace.store(name, arrows.table(columns, types))

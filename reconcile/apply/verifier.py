@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from reconcile.plan.model import Upsert
-from reconcile.state import diff, values
+from reconcile.state import arrows, diff, values
 from reconcile.state.model import Rows, Shape, Sighting
-from reconcile.state.workspace import Workspace, arrow
+from reconcile.state.workspace import Workspace
 
 _Row: TypeAlias = tuple[str, Mapping[str, str | None], Mapping[str, bool]]
 """One side of a profile: its hash, the text of its vars, its lists."""
@@ -72,7 +72,7 @@ class Verifier:
         for name in self._lists:
             columns[f"list:{name}"] = [members.get(name, False) for _, _, members in rows]
             types[f"list:{name}"] = "bool"
-        return arrow(columns, types)
+        return arrows.table(columns, types)
 
     def _told(self, row: Mapping[str, object]) -> str:
         if row["kind"] == "create":

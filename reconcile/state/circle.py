@@ -10,11 +10,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reconcile.state import exported, identity, observed, people, sightings, values
+from reconcile.state import arrows, exported, identity, observed, people, sightings, values
 from reconcile.state.desired import Desired
 from reconcile.state.model import Export, Observable, Ref, Rows, Sighting
 from reconcile.state.people import People
-from reconcile.state.workspace import Workspace, arrow
+from reconcile.state.workspace import Workspace
 
 MOST = 20
 """Profiles that are looked at: a longer chain of addresses is not followed to its end."""
@@ -123,7 +123,7 @@ def _circle(
     workspace: Workspace,
 ) -> Circle:
     """Both states of all of these, and who of them the person is."""
-    hashes = arrow({"hash": [values.hash_of(one) for one in addresses]}, {"hash": "string"})
+    hashes = arrows.table({"hash": [values.hash_of(one) for one in addresses]}, {"hash": "string"})
     among = workspace.store("among", hashes)
     few = desired.among(among.select(**values.keys(among["hash"])))
     ours = workspace.keep("ours", observed.hands_off(rows, few, workspace))

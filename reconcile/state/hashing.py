@@ -14,9 +14,9 @@ import ibis
 from reconcile.spec import templates
 from reconcile.spec.model import Spec
 from reconcile.spec.property import TEXTS, Property, ValueType
-from reconcile.state import values
+from reconcile.state import arrows, values
 from reconcile.state.model import Rows
-from reconcile.state.workspace import Workspace, arrow
+from reconcile.state.workspace import Workspace
 
 _SALT = "salt"
 
@@ -53,5 +53,5 @@ class Salts:
     def _salt(self, name: str, prop: Property) -> Rows:
         if name not in self._kept:
             salt = templates.resolve(prop.salt or "", self.environ, where=self.spec.where("properties", name, _SALT))
-            self._kept[name] = self.workspace.store(f"salt of {name}", arrow({_SALT: [salt]}, {_SALT: "string"}))
+            self._kept[name] = self.workspace.store(f"salt of {name}", arrows.table({_SALT: [salt]}, {_SALT: "string"}))
         return self._kept[name]

@@ -20,10 +20,11 @@ from dataclasses import dataclass
 
 import ibis
 
+from reconcile.state import arrows
 from reconcile.state.hashing import sha256
 from reconcile.state.masks import Masks
 from reconcile.state.model import Rows, Shape
-from reconcile.state.workspace import Workspace, arrow
+from reconcile.state.workspace import Workspace
 
 LENGTH = 16
 """Hex digits of a digest: enough to tell values apart, in a third of the room."""
@@ -61,7 +62,7 @@ def fingerprint(masks: Masks) -> str:
 
 def salted(rows: Rows, workspace: Workspace, masks: Masks) -> Rows:
     """The rows with the salt beside each: from a table, so that it is in no statement and in no error."""
-    return rows.cross_join(workspace.store(_SALT, arrow({_SALT: [salt(masks)]}, {_SALT: "string"})))
+    return rows.cross_join(workspace.store(_SALT, arrows.table({_SALT: [salt(masks)]}, {_SALT: "string"})))
 
 
 def key(rows: Rows, hashes: Rows) -> Rows:
@@ -87,7 +88,7 @@ def empty(workspace: Workspace, shape: Shape) -> Rows:
     """A ledger without rows."""
     types = {name: "bool" if name.startswith("l:") else "string" for name in columns(shape)}
     types = {"key": "string"} | types
-    return workspace.store("ledger", arrow(dict.fromkeys(types, ()), types))
+    return workspace.store("ledger", arrows.table(dict.fromkeys(types, ()), types))
 
 
 def fitted(rows: Rows, shape: Shape) -> Rows:

@@ -19,7 +19,18 @@ from reconcile.spec.model import Spec
 from reconcile.spec.part import Scalar
 from reconcile.spec.places import Places
 from reconcile.spec.property import TEXTS, Property, ValueType
-from reconcile.state import aggregates, conversions, groups, hashing, nested, people, strictness, values, wording
+from reconcile.state import (
+    aggregates,
+    arrows,
+    conversions,
+    groups,
+    hashing,
+    nested,
+    people,
+    strictness,
+    values,
+    wording,
+)
 from reconcile.state.model import Invalid, Rows
 from reconcile.state.workspace import FormulaRefused, Workspace
 
@@ -273,7 +284,7 @@ class _Desk:
 
     def _made(self, distinct: Rows, name: str, work: Work) -> Iterator[pa.RecordBatch]:
         for batch in self.workspace.stream(distinct):
-            made = pa.array(work(batch.to_pydict()), pa.string())
+            made = arrows.texts(work(batch.to_pydict()))
             yield batch.append_column(pa.field(name, pa.string()), made)
 
     def _batch(self, name: str, text: str, columns: Mapping[str, list[object]]) -> list[str | None]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reconcile.state import abreast, values
+from reconcile.state import abreast, arrows, values
 from reconcile.state.model import Observable, Progress, Ref, Rows, Shape, Sighting
-from reconcile.state.workspace import Workspace, arrow
+from reconcile.state.workspace import Workspace
 
 PAGE = 1_000
 """Profiles that are read one by one before their rows are put away."""
@@ -90,7 +90,7 @@ def as_arrow(sightings: Sequence[Sighting], shape: Shape) -> object:
     for membership in shape.memberships:
         cells[membership.column] = [membership.list in one.lists for one in sightings]
     lists = {one.column for one in shape.memberships}
-    return arrow(cells, {name: "bool" if name in lists else "string" for name in columns(shape)})
+    return arrows.table(cells, {name: "bool" if name in lists else "string" for name in columns(shape)})
 
 
 def canonical(rows: Rows, shape: Shape) -> Rows:

@@ -17,9 +17,8 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from reconcile.state import disk
+from reconcile.state import arrows, disk
 from reconcile.state.capacity import Capacity
 from reconcile.state.model import Batches, Demand, Export, Loan, Rows, Source
 
@@ -132,13 +131,15 @@ class Workspace(ABC):
     def text(self, lines: Rows, *, size: int = BATCH) -> Iterator[memoryview]:
         """The bytes of a table's only column of text, `size` rows at a time: no line becomes a Python object."""
         for batch in self.stream(lines, size=size):
-            whole = pa.ListArray.from_arrays(pa.array([0, len(batch)], pa.int32()), batch.column(0))
-            yield memoryview(pc.binary_join(whole, "")[0].as_buffer())
+            yield arrows.joined(batch.column(0))
+
+    @abstractmethod
+    def _fetched(self, rows: Rows) -> pa.Table:
+        """All of a few rows."""
 
     def dicts(self, rows: Rows, *, limit: int) -> list[dict[str, Any]]:
         """At most `limit` rows as dicts: for heads and samples, never for data on its way."""
-        with self._told():
-            found: list[dict[str, Any]] = rows.limit(limit).to_pyarrow().to_pylist()
+        found: list[dict[str, Any]] = self._fetched(rows.limit(limit)).to_pylist()
         return found
 
     def asker(self, about: Callable[..., Rows]) -> Asker:
@@ -156,12 +157,12 @@ class Workspace(ABC):
 
     def one(self, rows: Rows) -> dict[str, Any]:
         """The only row of an aggregate."""
-        return self.dicts(rows, limit=1)[0]
+        found: dict[str, Any] = self._fetched(rows).to_pylist()[0]
+        return found
 
     def count(self, rows: Rows) -> int:
         """How many rows."""
-        with self._told():
-            return int(rows.count().to_pyarrow().as_py())
+        return int(self.one(rows.aggregate(rows=rows.count()))["rows"])
 
 
 def stacked(parts: Sequence[Rows]) -> Rows:
@@ -179,8 +180,3 @@ class FormulaRefused(Exception):
         super().__init__(f"{name}: {reason}")
         self.name = name
         self.reason = reason
-
-
-def arrow(columns: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> pa.Table:
-    """A small Arrow table from columns of Python values; `types` are `string` or `bool` by column."""
-    return pa.table({name: pa.array(columns[name], pa.type_for_alias(kind)) for name, kind in types.items()})

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from plans import SPEC
 
 from reconcile.cli import app
 
@@ -23,6 +26,28 @@ try:
     main()
 finally:
     print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+
+_RUN = """
+import asyncio, sys
+from pathlib import Path
+from world import Time
+import reconcile as rc
+from reconcile.simulator import Simulator
+
+async def run(folder, time):
+    there = Simulator(keys={"demo-key": "demo-secret"}, clock=time.clock).transport()
+    environ = {"KEY": "demo-key", "SECRET": "demo-secret"}
+    ours = rc.Reconciler(environ, folder / "state", transport=there, sleep=time.sleep, clock=time.clock)
+    spec = rc.load(folder / "spec.yaml")
+    for left in (2, 0):
+        plan = await ours.plan(spec, out=folder / f"{left}.rplan")
+        assert plan.face.counts.total == left
+        if left:
+            assert (await ours.apply(plan)).converged
+    print("pandas" in sys.modules)
+
+asyncio.run(run(Path(sys.argv[1]), Time()))
 """
 
 
@@ -59,3 +84,16 @@ def test_validate_imports_no_engine() -> None:
     found = imported("validate", "specs")
     assert "ruamel" in found, "the look itself works"
     assert not found & {"ibis", "duckdb", "pyarrow", "httpx", "starlette", "uvicorn", "deepdiff"}
+
+
+def test_plan_and_apply_leave_pandas_alone(tmp_path: Path) -> None:
+    greeting = 'properties:\n  greeting: {template: "Hi {{ city | reverse }}"}'
+    text = SPEC.replace("properties:", greeting).replace("{city: city}", "{city: city, greeting: greeting}")
+    (tmp_path / "spec.yaml").write_text(text)
+    (tmp_path / "customers.csv").write_text(
+        "id,email,city,spent\n1,ada@example.com,London,1000\n2,bob@example.com,,0\n"
+    )
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    words = [sys.executable, "-c", _RUN, str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environ)
+    assert done.stdout.strip() == "False", done.stderr

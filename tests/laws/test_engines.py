@@ -18,11 +18,11 @@ from spark_server import on_spark
 
 import reconcile as rc
 from reconcile.spec.property import ValueType
-from reconcile.state import capacity, engines, values
+from reconcile.state import arrows, capacity, engines, values
 from reconcile.state.capacity import Capacity
 from reconcile.state.engines import spark_formulas
 from reconcile.state.engines.duckdb import DuckDB
-from reconcile.state.workspace import FormulaRefused, Workspace, arrow
+from reconcile.state.workspace import FormulaRefused, Workspace
 
 BOUNDED = settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -90,7 +90,7 @@ BATCH = st.lists(LIKELY, min_size=1, max_size=200)
 
 def canonical(workspace: Workspace, kind: ValueType, texts: list[str | None]) -> list[str | None]:
     columns = {"at": list(map(str, range(len(texts)))), "text": texts}
-    rows = workspace.store("texts", arrow(columns, {"at": "string", "text": "string"}))
+    rows = workspace.store("texts", arrows.table(columns, {"at": "string", "text": "string"}))
     made = rows.mutate(text=values.canonical(rows.text, kind), at=rows["at"].cast("int64")).order_by("at")
     return [row["text"] for row in workspace.dicts(made, limit=1000)]
 

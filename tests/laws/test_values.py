@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from reconcile.spec.property import ValueType
-from reconcile.state import nested, values
+from reconcile.state import arrows, nested, values
 from reconcile.state.engines.duckdb import DuckDB
-from reconcile.state.workspace import Workspace, arrow
+from reconcile.state.workspace import Workspace
 
 BOUNDED = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SHORT = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
@@ -45,7 +45,7 @@ def workspace() -> Iterator[Workspace]:
 
 def canonical(workspace: Workspace, kind: ValueType, texts: list[str | None]) -> list[str | None]:
     columns = {"at": list(map(str, range(len(texts)))), "text": texts}
-    rows = workspace.store("texts", arrow(columns, {"at": "string", "text": "string"}))
+    rows = workspace.store("texts", arrows.table(columns, {"at": "string", "text": "string"}))
     made = rows.mutate(text=values.canonical(rows.text, kind), at=rows["at"].cast("int64")).order_by("at")
     return [row["text"] for row in workspace.dicts(made, limit=1000)]
 
@@ -92,7 +92,7 @@ HUGE = [2.0**81, 2.0**91, -(2.0**91), 8.535058474086213e242, 2.0**63, 1e300, 5e-
 @example(HUGE)
 def test_a_number_is_sent_as_itself(workspace: Workspace, numbers: list[float]) -> None:
     columns = {"at": list(map(str, range(len(numbers)))), "number": numbers}
-    rows = workspace.store("numbers", arrow(columns, {"at": "string", "number": "float64"}))
+    rows = workspace.store("numbers", arrows.table(columns, {"at": "string", "number": "float64"}))
     made = rows.mutate(
         of=values.of(rows.number, ValueType.FLOAT), text=values.text_of(rows.number), at=rows["at"].cast("int64")
     )

@@ -141,7 +141,7 @@ class DuckDB(Workspace):
 
     def _take(self, statement: str, batches: Batches) -> None:
         raw, carried = self._engine.con, _Carried(batches)
-        raw.register("incoming", carried.reader)
+        raw.register("incoming", carried.reader.__arrow_c_stream__())  # for an object of Arrow it imports pandas
         try:
             with self._told():
                 raw.execute(statement)
@@ -221,6 +221,12 @@ class DuckDB(Workspace):
         finally:
             cursor.close()
 
+    def _fetched(self, rows: Rows) -> pa.Table:
+        """Not by Ibis's own `to_pyarrow`, for which it imports pandas."""
+        with self._told():
+            found = self._engine.con.execute(self._engine.compile(rows)).to_arrow_table()
+        return found.cast(rows.schema().to_pyarrow())  # a sum comes as a decimal
+
     def asker(self, about: Callable[..., Rows]) -> Asker:
         """Compiled once, which takes longer than to answer it; the tables are not taken in."""
         statement = ""
@@ -230,7 +236,8 @@ class DuckDB(Workspace):
             statement = statement or self._compiled(about, tables)
             with self._told(), closing(self._engine.con.cursor()) as cursor:  # what it registers is nobody else's
                 for name, table in tables.items():
-                    cursor.register(name, table)
+                    cursor.register("incoming", table.__arrow_c_stream__())  # see `_take`; it can be read once
+                    cursor.execute(f"CREATE TEMP TABLE {_quoted(name)} AS FROM incoming")
                 found: list[dict[str, Any]] = cursor.execute(statement).to_arrow_table().to_pylist()
                 return found
 

@@ -177,14 +177,9 @@ class Spark(Workspace):
         for batch in _streamed(frame) if self._remote else self._read_back(frame, size):
             yield from pa.Table.from_batches([batch]).to_batches(max_chunksize=size)
 
-    def dicts(self, rows: Rows, *, limit: int) -> list[dict[str, Any]]:
+    def _fetched(self, rows: Rows) -> pa.Table:
         """By Arrow, without pandas' ideas of null."""
-        found: list[dict[str, Any]] = self._frame(rows.limit(limit)).toArrow().to_pylist()
-        return found
-
-    def count(self, rows: Rows) -> int:
-        """By an aggregate."""
-        return int(self.one(rows.aggregate(rows=rows.count()))["rows"])
+        return self._frame(rows).toArrow()
 
     def _frame(self, rows: Rows) -> Any:
         return self._session.sql(self._engine.compile(rows))

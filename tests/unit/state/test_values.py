@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from reconcile.spec.property import ValueType as V
-from reconcile.state import values
+from reconcile.state import arrows, values
 from reconcile.state.engines.duckdb import DuckDB
-from reconcile.state.workspace import Workspace, arrow
+from reconcile.state.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def workspace() -> Iterator[Workspace]:
 
 
 def canonical(workspace: Workspace, kind: V, *texts: str | None) -> list[str | None]:
-    rows = workspace.store("texts", arrow({"text": list(texts)}, {"text": "string"}))
+    rows = workspace.store("texts", arrows.table({"text": list(texts)}, {"text": "string"}))
     found = workspace.dicts(rows.mutate(text=values.canonical(rows.text, kind)), limit=1000)
     return [row["text"] for row in found]
 
@@ -130,7 +130,7 @@ def test_what_is_sent(text: str | None, kind: V, sent: object) -> None:
 
 
 def test_addresses_are_keyed_as_sailthru_keys_them(workspace: Workspace) -> None:
-    rows = workspace.store("texts", arrow({"text": ["  Ada@Example.COM ", "", None]}, {"text": "string"}))
+    rows = workspace.store("texts", arrows.table({"text": ["  Ada@Example.COM ", "", None]}, {"text": "string"}))
     keyed = rows.mutate(key=values.address(rows.text))
     keyed = keyed.mutate(hash=values.md5(keyed.key))
     assert [row["key"] for row in workspace.dicts(keyed, limit=9)] == ["ada@example.com", None, None]

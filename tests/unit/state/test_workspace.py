@@ -15,9 +15,9 @@ import pyarrow as pa
 import pytest
 from account import Export
 
-from reconcile.state import capacity
+from reconcile.state import arrows, capacity
 from reconcile.state.engines.duckdb import DuckDB
-from reconcile.state.workspace import FormulaRefused, Workspace, arrow
+from reconcile.state.workspace import FormulaRefused, Workspace
 
 
 @pytest.fixture(scope="module")
@@ -156,9 +156,9 @@ def test_rows_stream_in_batches_while_others_are_written(workspace: Workspace) -
 
 def test_text_is_the_lines_end_to_end(workspace: Workspace) -> None:
     lines = [f"line {n} – ü\n" for n in range(25_000)]
-    rows = workspace.store("lines", arrow({"line": lines}, {"line": "string"}))
+    rows = workspace.store("lines", arrows.table({"line": lines}, {"line": "string"}))
     assert b"".join(workspace.text(rows)).decode() == "".join(lines)
-    nothing = workspace.store("nothing", arrow({"line": []}, {"line": "string"}))
+    nothing = workspace.store("nothing", arrows.table({"line": []}, {"line": "string"}))
     assert b"".join(workspace.text(nothing)) == b""
 
 
@@ -169,13 +169,12 @@ def test_naive_times_are_utc(workspace: Workspace, monkeypatch: pytest.MonkeyPat
 
 ELSEWHERE = """
 from reconcile.spec.property import ValueType
-from reconcile.state import values
+from reconcile.state import arrows, values
 from reconcile.state.engines.duckdb import DuckDB
-from reconcile.state.workspace import arrow
 
 with DuckDB() as workspace:
     texts = ["2026-07-01 12:00:00", "2026-07-01T14:00:00+02:00"]
-    rows = workspace.store("texts", arrow({"text": texts}, {"text": "string"}))
+    rows = workspace.store("texts", arrows.table({"text": texts}, {"text": "string"}))
     [batch] = workspace.stream(rows.select(text=values.canonical(rows.text, ValueType.DATETIME)))
     print(batch.to_pylist())
 """
@@ -193,7 +192,7 @@ def test_a_question_is_asked_again_of_other_rows(workspace: Workspace, ask: Any)
         return left.anti_join(right, "name").order_by("name")
 
     def table(*names: str | None) -> pa.Table:
-        return arrow({"name": names}, {"name": "string"})
+        return arrows.table({"name": names}, {"name": "string"})
 
     asked = ask(workspace, about)
     assert asked(left=table("a", "b", "c"), right=table("b")) == [{"name": "a"}, {"name": "c"}]
