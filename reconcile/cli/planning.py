@@ -186,11 +186,7 @@ def offer(
 @contextmanager
 def scratch(workspace: Path | None) -> Iterator[Path]:
     """A folder for a plan that nobody asked to keep, gone when the command ends."""
-    import tempfile
+    from reconcile.state import scratch
 
-    from reconcile.state import disk
-
-    with disk.writing("a plan", Path(workspace or tempfile.gettempdir())):
-        folder = tempfile.TemporaryDirectory(prefix="reconcile-", dir=workspace)
-    with folder as name:
-        yield Path(name)
+    with scratch.folder("a plan", workspace) as folder:
+        yield folder

@@ -6,11 +6,9 @@ speaks Ibis, in words that all engines know, and asks the workspace for what Ibi
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +16,7 @@ from typing import Any, Self, TypeAlias
 
 import pyarrow as pa
 
-from reconcile.state import arrows, disk
+from reconcile.state import arrows, scratch
 from reconcile.state.capacity import Capacity
 from reconcile.state.model import Batches, Demand, Export, Loan, Rows, Source
 
@@ -32,32 +30,27 @@ Asker: TypeAlias = Callable[..., list[dict[str, Any]]]
 class Workspace(ABC):
     """Tables for one run, as a context manager.
 
-    `folder` is a folder of this run that its owner alone can read and that is gone when the run ends.
+    `folder` is a folder of this run, see `scratch`.
     """
 
     folder: Path
     within: Path | None = None
     """Below which the folder is made; the system's folder for such things when None."""
     _means: Capacity
+    _ends: ExitStack
 
     def __enter__(self) -> Self:
-        with disk.writing("the tables of this run", self.within or Path(tempfile.gettempdir())):
-            # mkdtemp makes it 0700: these are people
-            self.folder = Path(tempfile.mkdtemp(prefix="reconcile-", dir=self.within))
-        try:
+        with ExitStack() as ends:
+            self.folder = ends.enter_context(scratch.folder("the tables of this run", self.within))
             self._open()
-        except BaseException:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            raise
+            ends.callback(self._close)
+            self._ends = ends.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self._close()
-        finally:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        self._ends.close()
 
     @abstractmethod
     def _open(self) -> None:

@@ -100,6 +100,8 @@ class Spark(Workspace):
         for name, value in QUIET.items():
             builder = builder.config(name, value)
         builder = builder.config("spark.driver.memory", f"{self._means.engine // MIB}m")
+        if self.within is not None:  # what it shuffles and spills are people's rows too
+            builder = builder.config("spark.local.dir", str(self.within.absolute()))
         # Views and settings of our own; the engine beneath may be another's, and stays when we go.
         return builder.getOrCreate().newSession()
 
