@@ -96,7 +96,9 @@ def apply(
     import asyncio
 
     from reconcile import screen
+    from reconcile.apply import reporting
     from reconcile.plan import guards, sealing
+    from reconcile.screen import reports
 
     with watching.watched("apply", env, metrics) as run:
         allowed, ours = allowances(allow), reconciler(state, memory_limit, workspace)
@@ -128,9 +130,9 @@ def apply(
                 )
                 steps.end()
         if as_json:
-            screen.report_event(report)
+            screen.event("report", **reporting.as_json(report))
         else:
-            screen.lines(screen.report(report))
+            screen.lines(reports.report(report))
         raise typer.Exit(report.exit_status)
 
 

@@ -19,12 +19,13 @@ def runs(
 ) -> None:
     """List the last runs: when, of which kind, what came of each. Asks nothing but the state."""
     from reconcile import screen
+    from reconcile.screen import history
 
     for one in reconciler(state, None, None).runs(load(spec, env, var), limit=limit):
         if as_json:
             screen.event("run", **one.as_json())
         else:
-            screen.lines([screen.run(one)])
+            screen.lines([history.run(one)])
 
 
 def status(
@@ -37,12 +38,13 @@ def status(
 ) -> None:
     """Show one run: its stages, its receipts, and what did not converge, masked."""
     from reconcile import screen
+    from reconcile.screen import history
 
     found = reconciler(state, None, None).status(load(spec, env, var), run)
     if as_json:
         screen.event("status", **found.as_json())
     else:
-        screen.lines(screen.status(found))
+        screen.lines(history.status(found))
 
 
 def audit(
@@ -60,13 +62,14 @@ def audit(
     from reconcile.apply.audit import unended
     from reconcile.cli import telling
     from reconcile.errors import AuditBroken
+    from reconcile.screen import history
 
     entries, findings = reconciler(state, None, None).audit(load(spec, env, var))
     for one in entries:
         if as_json:
             screen.event("audit", entry=one.model_dump(mode="json"))
         else:
-            screen.lines([screen.audited(one)])
+            screen.lines([history.audited(one)])
     for one in unended(entries):
         telling.say(
             f"Entry {one.number} has no end: the run {one.run} is at work, was killed, or could not reach the state at"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reconcile.cli.options import Format
     from reconcile.plan.model import Plan
     from reconcile.plan.picking import Picked
-    from reconcile.screen import Steps
+    from reconcile.screen.steps import Steps
     from reconcile.watch.model import Watched
 
 
@@ -31,7 +31,7 @@ def counted(count: int, name: str) -> str:
 @contextmanager
 def steps(*, as_json: bool, profile: bool, run: Watched | None = None) -> Iterator[Steps]:
     """Steps of a plan or an apply, shown while they last, and what each took if `profile`; `run` is who is watched."""
-    from reconcile.screen import Steps
+    from reconcile.screen.steps import Steps
 
     through = {} if run is None else {"through": run.through}
     with Steps.shown(as_json=as_json, profile=profile, **through) as steps:

@@ -15,13 +15,14 @@ FAILED = 1
 def test(spec: SpecPath = SPECS, env: Env = None, var: Var = None, as_json: AsJson = False) -> None:
     """Run the specs' own tests on the rows that they give. Touches no database and no account."""
     from reconcile import screen
+    from reconcile.screen import verdicts
 
     passed = failed = 0
     for one in reconciler(None, None, None).test(load(spec, env, var)):
         if as_json:
-            screen.event("test", **screen.verdict_json(one))
+            screen.event("test", **verdicts.verdict_json(one))
         else:
-            screen.lines(screen.verdict(one))
+            screen.lines(verdicts.verdict(one))
         passed, failed = passed + one.passed, failed + (not one.passed)
     if as_json:
         screen.event("tests", passed=passed, failed=failed)

@@ -34,14 +34,15 @@ def groups(
 ) -> None:
     """Show how large each group is and how far they overlap. Touches no account."""
     from reconcile import screen
+    from reconcile.screen import audience
 
     loaded, ours = load(spec, env, var), reconciler(None, memory_limit, workspace)
     with telling.steps(as_json=as_json, profile=False) as steps:
         found = ours.groups(loaded, as_of=as_of, progress=steps)
     if as_json:
-        screen.event("groups", **screen.groups_json(found))
+        screen.event("groups", **audience.groups_json(found))
     else:
-        screen.lines(screen.groups(loaded, found))
+        screen.lines(audience.groups(loaded, found))
 
 
 def preview(
@@ -58,14 +59,15 @@ def preview(
 ) -> None:
     """Show what a group or a property comes to: how many, why, and a few people. Touches no account."""
     from reconcile import screen
+    from reconcile.screen import preview
 
     loaded, ours = load(spec, env, var), reconciler(None, memory_limit, workspace)
     with telling.steps(as_json=as_json, profile=False) as steps:
         found = ours.preview(loaded, name, limit=limit, as_of=as_of, reveal=reveal, progress=steps)
     if as_json:
-        screen.event("preview", **screen.preview_json(found, reveal=reveal))
+        screen.event("preview", **preview.preview_json(found, reveal=reveal))
     else:
-        screen.lines(screen.preview(found, reveal=reveal))
+        screen.lines(preview.preview(found, reveal=reveal))
 
 
 def explain(
@@ -88,6 +90,7 @@ def explain(
     import asyncio
 
     from reconcile import screen
+    from reconcile.screen import tracing
 
     loaded, ours = load(spec, env, var), reconciler(None, memory_limit, workspace)
     with telling.steps(as_json=as_json, profile=False) as steps:
@@ -97,7 +100,7 @@ def explain(
             )
         )
     if as_json:
-        screen.event("explanation", **screen.explained_json(loaded, told))
+        screen.event("explanation", **tracing.explained_json(loaded, told))
     else:
-        screen.lines(screen.explained(loaded, told))
+        screen.lines(tracing.explained(loaded, told))
     raise typer.Exit(0 if told.traces or told.seen else 1)

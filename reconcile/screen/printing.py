@@ -1,4 +1,4 @@
-"""Results and errors, printed: coloured lines for people, an event a line for programs."""
+"""What is printed: coloured lines and errors for people, an event a line for programs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from reconcile.apply import reporting
-from reconcile.apply.model import BAD, Outcome, Report
 from reconcile.errors import ApprovalExceeded, GuardBreached, ReconcileError, SpecInvalid
-from reconcile.screen.tally import span
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -62,50 +59,3 @@ def _told(error: ReconcileError) -> Iterator[str]:
             yield from several
         case _:
             yield error.message
-
-
-def report(report: Report) -> Iterator[str]:
-    """A report as lines for a person."""
-    for receipt in report.examples:
-        yield f"  ! {receipt.what} {receipt.who}: {receipt.outcome}, {receipt.why}"
-    yield outcomes(report)
-    yield from report.notes
-    yield from _spent(report)
-    if report.stopped:
-        yield f"Stopped: {report.stopped}"
-    if report.converged:
-        yield f"Applied and verified in {report.seconds:,.1f} s. The account is as planned."
-    else:
-        yield f"Not converged after {report.seconds:,.1f} s. Apply the same plan again to go on, or plan again."
-
-
-def outcomes(report: Report) -> str:
-    """What came of the actions, in one sentence."""
-    done = report.outcomes
-    told = [f"{done.get(outcome, 0):,} {outcome}" for outcome in (Outcome.VERIFIED, *BAD)]
-    if report.earlier:
-        told.insert(0, f"{report.earlier:,} verified by an earlier attempt")
-    if report.unattempted:
-        told.append(f"{report.unattempted:,} not attempted")
-    return f"Of {report.total:,} actions: {', '.join(told)}."
-
-
-def _spent(report: Report) -> Iterator[str]:
-    """What it took."""
-    if report.calls:
-        yield "Calls: " + ", ".join(f"{count:,} {name}" for name, count in sorted(report.calls.items())) + "."
-    if report.retries:
-        yield (
-            "Retried: " + ", ".join(f"{count:,} for {cause}" for cause, count in sorted(report.retries.items())) + "."
-        )
-    if report.allowed:
-        yield f"Allowed for this run: {', '.join(report.allowed)}."
-    if held := [f"{span(seconds)} for {cause}" for cause, seconds in report.waited.items() if seconds >= 1]:
-        yield f"Held back: {', '.join(held)}."
-    if report.paused:
-        yield f"Sailthru was down for {span(report.paused)}."
-
-
-def report_event(report: Report) -> None:
-    """A report as the last JSON event."""
-    event("report", **reporting.as_json(report))

@@ -15,7 +15,7 @@ from reconcile.apply import audit, reporting
 from reconcile.errors import CommentFailed, ReconcileError
 from reconcile.review.hosts import Request
 from reconcile.review.network import Unsure
-from reconcile.screen import printing
+from reconcile.screen import reports
 from reconcile.watch import memory
 from reconcile.watch.model import BLOCKED, LEFT_OFF, WELL, Event, Watched, named
 
@@ -119,7 +119,7 @@ def _headline(run: Watched, event: Event) -> str:
     if run.error:
         return run.error
     if run.report is not None:
-        return " ".join(filter(None, (printing.outcomes(run.report), run.report.stopped)))
+        return " ".join(filter(None, (reports.outcomes(run.report), run.report.stopped)))
     return run.drift.told if run.drift is not None else f"{run.command} ended with {run.status}."
 
 

@@ -11,9 +11,10 @@ import pytest
 from world import World, shop
 
 import reconcile as rc
-from reconcile import cli, screen
+from reconcile import cli
 from reconcile.apply import audit, history
 from reconcile.errors import RunUnknown
+from reconcile.screen import history as shown
 from reconcile.store.folder import Folder
 
 
@@ -57,7 +58,7 @@ def test_runs_are_listed_the_latest_first_with_their_kind(past: Past) -> None:
     assert [one.plan["kind"] for one in runs] == ["config", "data", "config"]
     assert [one.outcome for one in runs] == ["converged"] * 3
     assert len(past.world.ours.runs(past.world.spec(), limit=1)) == 1
-    told = screen.run(runs[0])
+    told = shown.run(runs[0])
     assert "config run" in told
     assert "to update" in told
 
@@ -66,14 +67,14 @@ def test_a_run_is_told_by_the_beginning_of_its_plan(past: Past) -> None:
     spec = past.world.spec()
     found = past.world.ours.status(spec, past.plans[0].id[:8])
     assert (found.settled, found.total, found.attempts) == (11, 11, 1)
-    told = "\n".join(screen.status(found))
+    told = "\n".join(shown.status(found))
     assert "Of 11 actions 11 are verified; 1 attempt." in told
     assert "Why: 100 % new." in told
     facts = {"counts": {"create": 3, "update": 7}, "causes": {"new": 3}}
     untold = replace(found, run=replace(found.run, plan={**found.run.plan, **facts}))
-    assert "Why: 70 % not known; 30 % new." in "\n".join(screen.status(untold)), "without a ledger"
+    assert "Why: 70 % not known; 30 % new." in "\n".join(shown.status(untold)), "without a ledger"
     assert "example.com" not in told
-    last = "\n".join(screen.status(past.world.ours.status(spec)))
+    last = "\n".join(shown.status(past.world.ours.status(spec)))
     assert "% spec: " in last
     assert "spec.yaml:15" in last
     with pytest.raises(RunUnknown, match="No run is called 'nothing'"):
@@ -96,7 +97,7 @@ def test_a_run_that_was_killed_says_how_far_it_is(past: Past) -> None:
     try:
         found = history.status(there, "shop", "last")
         assert (found.run.outcome, found.settled, found.doubtful, found.total) == ("not ended", 2, 4, 6)
-        assert "Apply the same plan again" in "\n".join(screen.status(found))
+        assert "Apply the same plan again" in "\n".join(shown.status(found))
     finally:
         there.discard(key)
 
@@ -111,7 +112,7 @@ def test_the_audit_says_who_where_when_and_what(past: Past) -> None:
     assert (ended.plan_id, ended.status, ended.outcomes) == (past.plans[0].id, 0, {"verified": 11})
     assert (ended.actor, ended.job) == ("ada", "https://github.example/acme/crm/actions/runs/7")
     assert ended.spec_digest == past.plans[0].face.spec_digest
-    assert "for ada at https://github.example/acme/crm/actions/runs/7" in screen.audited(ended)
+    assert "for ada at https://github.example/acme/crm/actions/runs/7" in shown.audited(ended)
 
 
 def test_nobody_is_in_the_state(past: Past) -> None:

@@ -12,7 +12,7 @@ from desk import PLANTED, Desk
 from world import shop
 
 import reconcile as rc
-from reconcile import screen
+from reconcile.screen import preview
 from reconcile.simulator import Simulator
 from reconcile.state.previews import Preview
 
@@ -164,7 +164,7 @@ def test_properties_may_be_called_as_our_own_columns(look: Look) -> None:
 
 
 def test_nobody_is_told_only_where_there_is_nobody(look: Look) -> None:
-    told = {name: list(screen.preview(look(name, limit=0), reveal=False)) for name in ("spenders", "nobody", "phone")}
+    told = {name: list(preview.preview(look(name, limit=0), reveal=False)) for name in ("spenders", "nobody", "phone")}
     assert {name: ("Nobody is in it." in lines, lines[-1]) for name, lines in told.items()} == {
         "spenders": (False, "  ! 1 in people: malformed e-mail address"),
         "nobody": (True, "  ! 1 in people: malformed e-mail address"),

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from world import World, meddle, shop
 
 import reconcile as rc
-from reconcile import screen
 from reconcile.apply import runs
 from reconcile.errors import PlanUnusable, RunUnknown
 from reconcile.plan import archive, explain, sealing
 from reconcile.plan.model import Upsert
+from reconcile.screen import history
 
 IDENTITY = pyrage.x25519.Identity.generate()
 
@@ -149,8 +149,8 @@ def the_state_keeps_a_sealed_plan_and_no_other(world: World, first: rc.Plan) -> 
     assert not [path for path in state.rglob("*") if path.is_file() and b"example.com" in path.read_bytes()]
 
     assert [one.kept for one in ours.runs(spec)] == [True, False]
-    assert f"reconcile rollback {kept.stem} plans" in "\n".join(screen.status(ours.status(spec)))
-    assert "only its file" in "\n".join(screen.status(ours.status(spec, first.id)))
+    assert f"reconcile rollback {kept.stem} plans" in "\n".join(history.status(ours.status(spec)))
+    assert "only its file" in "\n".join(history.status(ours.status(spec, first.id)))
     with pytest.raises(PlanUnusable, match=rf"The plan {first.id} \(made at 2026-03-01T12:00:00.* was not sealed"):
         ours.kept(spec, first.id, world.folder)
     with pytest.raises(RunUnknown, match="No run is called 'nothing'"):

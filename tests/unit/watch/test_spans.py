@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from reconcile.plan.model import Stage
-from reconcile.screen import Steps
+from reconcile.screen.steps import Steps
 from reconcile.watch.model import Watched
 from reconcile.watch.spans import Counting, Trace
 
