@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from reconcile.errors import Problem
-from reconcile.spec import conduct, environment, group, guards, model
+from reconcile.spec import conduct, docstrings, environment, group, guards, model
 from reconcile.spec.case import Case, Expected
 from reconcile.spec.model import Path
 from reconcile.spec.places import Places, called, meant
@@ -247,8 +247,9 @@ def _known(path: Path, data: Mapping[str, Any]) -> Iterator[str]:
 
 def _meaning(path: Path, key: str) -> str | None:
     """What a key is for: the first sentence of its description."""
-    fields = _part(path, {}).model_fields
-    said = next((field.description for name, field in fields.items() if (field.alias or name) == key), None)
+    part = _part(path, {})
+    field = next((name for name, field in part.model_fields.items() if (field.alias or name) == key), "")
+    said = docstrings.of(part).get(field)
     return f"{said.partition('. ')[0].rstrip('.')}." if said else None
 
 
