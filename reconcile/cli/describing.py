@@ -10,13 +10,14 @@ from reconcile.cli.telling import counted
 
 def validate(spec: SpecPath = SPECS, env: Env = None, var: Var = None) -> None:
     """Read the specs and report every problem, and what may not be meant; touches no database and no account."""
+    loaded = load(spec, env, var)
+
     from dataclasses import replace
 
     from reconcile import screen, sources
     from reconcile.errors import SpecInvalid
     from reconcile.spec import notes, problems
 
-    loaded = load(spec, env, var)
     if wrong := sources.check(loaded):
         raise SpecInvalid(wrong)
 

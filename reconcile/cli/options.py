@@ -129,15 +129,16 @@ class Format(StrEnum):
 
 def load(path: Path, env: str | None = None, var: list[str] | None = None) -> Spec:
     """The specs at a path, in an environment; see `spec.load`."""
-    from reconcile.spec.load import load, typed
+    with settling():
+        from reconcile.spec.load import load, typed
 
-    given = {}
-    for one in var or ():
-        name, equals, text = one.partition("=")
-        if not name or not equals:
-            raise typer.BadParameter(f"{one!r} is no variable: --var NAME=VALUE.")
-        given[name.strip()] = typed(text)
-    return load(path, env=env, var=given)
+        given = {}
+        for one in var or ():
+            name, equals, text = one.partition("=")
+            if not name or not equals:
+                raise typer.BadParameter(f"{one!r} is no variable: --var NAME=VALUE.")
+            given[name.strip()] = typed(text)
+        return load(path, env=env, var=given)
 
 
 def reconciler(state: str | None, memory_limit: str | None, workspace: Path | None) -> Reconciler:

@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from reconcile.errors import Problem, ReconcileError, Where
-from reconcile.sources import dbt, failures, queries
+from reconcile.sources import failures, queries
 from reconcile.sources.origin import Origin
 from reconcile.spec import parameters, templates
 from reconcile.spec.model import Spec
 from reconcile.spec.source import WAYS
-from reconcile.state.model import Batches, Demand, Rows
+
+if TYPE_CHECKING:
+    from reconcile.state.model import Batches, Demand, Rows
 
 KINDS = (
     "sqlite:///shop.db, duckdb:///shop.duckdb, postgresql://user@host/shop, mysql://user@host/shop, the URL of another"
@@ -40,7 +42,11 @@ class OpenSource:
 
     def read(self, demand: Demand) -> AbstractContextManager[Batches]:
         """Open the rows as a stream of Arrow batches; errors as `state.model.Source.read` says."""
-        origin = dbt.located(self.origin) if self.origin.spec.dbt is not None else self.origin
+        origin = self.origin
+        if origin.spec.dbt is not None:
+            from reconcile.sources import dbt
+
+            origin = dbt.located(origin)
         return _reader_of(origin)(origin, demand)
 
     def scan(self, demand: Demand, parquet: Callable[[Sequence[str]], Rows | None]) -> Rows | None:

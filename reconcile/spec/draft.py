@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from reconcile.errors import Problem, SpecInvalid
-from reconcile.spec import check, messages, overlay, variables
+from reconcile.spec import check, overlay, variables
 from reconcile.spec.model import Path, Spec
 from reconcile.spec.places import Places
 
@@ -107,6 +107,8 @@ class Draft:
         try:
             return Spec.model_validate({"version": 1} | data), []
         except ValidationError as error:
+            from reconcile.spec import messages  # not needed for as long as nothing is wrong
+
             return None, messages.translate(error, data, self.places)
 
     def _excused(self, path: Path) -> bool:

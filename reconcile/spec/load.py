@@ -15,7 +15,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.representer import SafeRepresenter
 
 from reconcile.errors import Problem, Where
-from reconcile.spec import check, files, messages, scalars, templates, variables
+from reconcile.spec import check, files, scalars, templates, variables
 from reconcile.spec.draft import Draft
 from reconcile.spec.model import Path, Spec
 from reconcile.spec.places import Page, Places, called
@@ -366,5 +366,7 @@ def _syntax(error: MarkedYAMLError, page: Page) -> Problem:
     if mark and not page.at(mark.line, mark.column).text.strip():
         # What is missing at the end was opened somewhere.
         mark = error.context_mark or mark
+    from reconcile.spec import messages  # not needed for as long as nothing is wrong
+
     message, hint = messages.misread(str(error.problem))
     return Problem(message, page.at(mark.line, mark.column) if mark else None, hint)

@@ -8,8 +8,7 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from reconcile.errors import Problem
-from reconcile.spec import check, messages
-from reconcile.spec.environment import Environments
+from reconcile.spec import check
 from reconcile.spec.model import REGISTRY, Path
 from reconcile.spec.places import Places, called, meant
 from reconcile.spec.source import WAYS
@@ -38,6 +37,9 @@ def findings(declared: Any, data: Data, places: Places, *, chosen: str | None) -
     found: list[tuple[Path, Problem]] = []
     if declared is None:
         return found
+    from reconcile.spec import messages
+    from reconcile.spec.environment import Environments
+
     try:
         Environments.model_validate({"environments": declared})
     except ValidationError as error:

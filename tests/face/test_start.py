@@ -84,6 +84,9 @@ def test_validate_imports_no_engine() -> None:
     found = imported("validate", "specs")
     assert "ruamel" in found, "the look itself works"
     assert not found & {"ibis", "duckdb", "pyarrow", "httpx", "starlette", "uvicorn", "deepdiff"}
+    ours = {".".join(name.split(".")[:2]) for name in found if name.startswith("reconcile.")}
+    assert ours == {"reconcile.cli", "reconcile.errors", "reconcile.screen", "reconcile.sources", "reconcile.spec"}
+    assert not found & {"reconcile.spec.messages", "reconcile.spec.environment", "rich.progress"}, "all is well"
 
 
 def test_plan_and_apply_leave_pandas_alone(tmp_path: Path) -> None:
