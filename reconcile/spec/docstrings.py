@@ -27,7 +27,10 @@ def _written(module: str) -> Mapping[str, Mapping[str, str]]:
     """Class -> field -> docstring of one of our modules; of others nothing."""
     if not module.startswith("reconcile."):
         return {}
-    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
+    except OSError:  # installed without sources: then there are no hints
+        return {}
     return {node.name: dict(_fields(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
