@@ -177,8 +177,8 @@ def of_startup() -> str:
     ]
     told = (
         f"Medians of {startup.RUNS}, in turns. Target: the help takes at most 1.3 times the reference; it is"
-        f" {ours.wall / base.wall:.2f}. `SPEC` is that of the shop of {scale.START:,}: ten properties, one by a template,"
-        " and five groups by SQL."
+        f" {ours.wall / base.wall:.2f}. `SPEC` is that of the shop of {scale.START:,}: ten properties, one by a"
+        " template, and five groups by SQL."
     )
     return told + "\n\n" + table("command | wall s | ratio | CPU s", rows)
 
