@@ -136,7 +136,7 @@ def _guarded(face: Face, observed: Observed, decided: Rows, setting: Setting) ->
     known = workspace.keep("known", weighing.known(decided, observed.rows, face.shape))
     face = face.model_copy(update={"consent": weighing.consent(known, face.shape, workspace)})
     face = details.add(face, known, decided, setting.masks, workspace)
-    heads = weighing.heads(face, known, spec, workspace, setting.last_good)
+    heads = weighing.heads(face, known, setting)
     found = guards.breaches(heads, spec.policy.guards, setting.allowed, spec.where)
     if (base := setting.base) is not None:
         found = guards.stricter(found, guards.breaches(heads, base.policy.guards, setting.allowed, base.where))

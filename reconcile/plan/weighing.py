@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconcile.plan.guards import Heads, Part
 from reconcile.plan.model import Consent, Face
+from reconcile.plan.setting import Setting
+from reconcile.spec.guards import Guard, Guards, bound
 from reconcile.spec.model import Spec
 from reconcile.state import diff
 from reconcile.state.model import Rows, Shape
@@ -36,23 +38,32 @@ def consent(known: Rows, shape: Shape, workspace: Workspace) -> Consent:
     )
 
 
-def heads(face: Face, known: Rows, spec: Spec, workspace: Workspace, last_good: Mapping[str, int] | None) -> Heads:
+def heads(face: Face, known: Rows, setting: Setting) -> Heads:
     """All that guards weigh; `face` already tells of consent."""
+    spec, workspace = setting.spec, setting.workspace
     members, joins = {one.name: one.before for one in face.lists}, {one.name: one.join for one in face.lists}
+    limits = [one.policy.guards for one in (spec, setting.base) if one is not None]
+    emptied = [one.name for one in face.vars if _much(one.cleared, Guard.NULLED, members, limits)]
+    filled = [one.name for one in face.vars if _much(one.set, Guard.SAME_VALUE, members, limits)]
     return Heads(
         counts=face.counts,
         lists=face.lists,
         observed=face.observed,
         managed=members[face.registry],
-        nulled=_nulled(known, [one.name for one in face.vars if one.cleared], members, workspace),
-        same_value={one.name: _same(known, one.name, members, workspace) for one in face.vars if one.set},
+        nulled=_nulled(known, emptied, members, workspace),
+        same_value={name: _same(known, name, members, workspace) for name in filled},
         sources={one.name: one.rows for one in face.sources},
-        last_good=last_good,
+        last_good=setting.last_good,
         invalid=_invalid(face, spec),
         opted_out={name: Part(count, joins[name]) for name, count in face.consent.joins.items()},
         groups=spec.lists,
         observation_hours=face.observation.hours if face.observation else None,
     )
+
+
+def _much(figure: int, guard: Guard, members: Mapping[str, int], limits: Iterable[Guards]) -> bool:
+    """Whether so many would be too many for some list, if all were on it; else nobody has to look who is on which."""
+    return any(figure > bound(getattr(one, guard), whole, one.at_least) for one in limits for whole in members.values())
 
 
 def _nulled(
