@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Any
 import duckdb
 import ibis
 import pyarrow as pa
+from ibis.backends.duckdb import Backend  # as `ibis.duckdb` it would only be imported once a plan is under way
 
 from reconcile.errors import MemoryShort, ReconcileError
 from reconcile.state import capacity, disk
@@ -47,11 +49,12 @@ class DuckDB(Workspace):
         self._means = means or capacity.of()
         self._exports: dict[str, str] = {}
         self._scans = Scans()
+        self._numbers = itertools.count()
 
     def _open(self) -> None:
         # In memory, although tables may spill: a database file would pay for durability that nobody needs here, and
         # be four times as slow. Rows come in no order that matters, so none has to be kept.
-        self._engine = ibis.duckdb.connect(
+        self._engine = Backend().connect(
             temp_directory=str(self.folder / "spill"),
             memory_limit=f"{self._means.engine // MIB}MiB",
             threads=self._means.threads,
@@ -103,9 +106,7 @@ class DuckDB(Workspace):
         found = source.scan(demand, partial(self._parquet, source)) if isinstance(source, Scannable) else None
         if found is None:
             return super().take(source, demand, counted)
-        name = f"source:{source.name}"
-        self._engine.con.execute(f"CREATE OR REPLACE VIEW {_quoted(name)} AS {self._engine.compile(found)}")
-        return self._engine.table(name)
+        return self._view(f"source:{source.name}", self._engine.compile(found))
 
     @contextmanager
     def _lending(self) -> Iterator[Loan]:
@@ -209,7 +210,12 @@ class DuckDB(Workspace):
     def _derived(self, rows: Rows, formulas: Mapping[str, str]) -> Rows:
         columns = ", ".join(f"({sql}) AS {_quoted(name)}" for name, sql in formulas.items())
         wanted = f"SELECT *, {columns} FROM ({self._engine.compile(rows)})"  # noqa: S608 -- parsed by `spec.rules`
-        return self._engine.sql(wanted, dialect="duckdb")
+        return self._view(f"derived {next(self._numbers)}", wanted)
+
+    def _view(self, name: str, statement: str) -> Rows:
+        """A statement under a name: as a text, Ibis would parse it for everything that is made of it."""
+        self._engine.con.execute(f"CREATE OR REPLACE VIEW {_quoted(name)} AS {statement}")
+        return self._engine.table(name)
 
     def stream(self, rows: Rows, *, size: int = BATCH) -> Iterator[pa.RecordBatch]:
         """From a cursor of its own."""
