@@ -212,14 +212,15 @@ def held_back(free: Rows, shape: Shape, workspace: Workspace) -> dict[str, int]:
 
 
 def _samples(decided: Rows, counts: Counts, shape: Shape, workspace: Workspace, masks: Masks) -> Iterator[Sample]:
+    rows = decided.select("op", "kind", "moved", "hash", "email", "sid", "cause", *diff.differences(shape))
     kinds = (
-        (counts.delete, decided["op"] == "delete"),
-        (counts.create, decided.kind == "create"),
-        (counts.moved, decided.moved),
-        (counts.update, (decided.kind == "update") & ~decided.moved),
-        (counts.unlist, (decided.kind == "leave") & (decided["op"] == "upsert")),
+        (counts.delete, rows["op"] == "delete"),
+        (counts.create, rows.kind == "create"),
+        (counts.moved, rows.moved),
+        (counts.update, (rows.kind == "update") & ~rows.moved),
+        (counts.unlist, (rows.kind == "leave") & (rows["op"] == "upsert")),
     )
-    for some in (decided.filter(kind).order_by("hash") for count, kind in kinds if count):
+    for some in (rows.filter(kind).order_by("hash") for count, kind in kinds if count):
         for row in workspace.dicts(some, limit=SAMPLES):
             yield _sample(row, shape, masks)
 

@@ -242,16 +242,20 @@ def _everybody(exports: Sequence[Export], candidates: Rows, shape: Shape, worksp
     ours = [export for export in exports if export.list == shape.registry.list]
     groups = [_records(ours, there, shape, workspace, "registered")] if ours else []
     strangers = there.filter(~there[shape.registry.column])
-    others = [export for export in exports if export not in ours and _any(strangers, export.list, workspace)]
-    if others:
+    if others := _with_any(strangers, [export for export in exports if export not in ours], workspace):
         groups.append(_records(others, strangers, shape, workspace, "strangers"))
     if not groups:
         return _nobody(shape, workspace)
     return workspace.keep("exported", stacked(groups).select(*sightings.columns(shape)))
 
 
-def _any(rows: Rows, name: str, workspace: Workspace) -> bool:
-    return workspace.count(rows.filter(rows[Membership(name).column]).limit(1)) > 0
+def _with_any(rows: Rows, exports: Sequence[Export], workspace: Workspace) -> list[Export]:
+    """The exports of lists that any of these people is on."""
+    if not exports:
+        return []
+    on = [rows[Membership(export.list).column].any() for export in exports]
+    found = workspace.one(rows.aggregate(**{str(at): any_ for at, any_ in enumerate(on)}))
+    return [export for export, any_ in zip(exports, found.values(), strict=True) if any_]
 
 
 def _records(exports: Sequence[Export], among: Rows, shape: Shape, workspace: Workspace, table: str) -> Rows:

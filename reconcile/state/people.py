@@ -263,7 +263,9 @@ def _repeated(rows: Rows, name: str, workspace: Workspace, table: str) -> Rows:
     known = rows.filter(rows[name].notnull()).select(name, number=values.number(rows[name]))
     groups = known.group_by("number").aggregate(times=known.count())
     suspects = workspace.keep("suspects", groups.filter(groups.times > 1).select("number"))
-    exact = known.semi_join(suspects, "number") if workspace.count(suspects) else known.limit(0)
+    if not workspace.count(suspects):
+        return workspace.keep(table, suspects.select(**{name: ibis.null(known[name].type())}))
+    exact = known.semi_join(suspects, "number")
     found = exact.group_by(name).aggregate(times=exact.count())
     return workspace.keep(table, found.filter(found.times > 1).select(name))
 

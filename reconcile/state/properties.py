@@ -108,8 +108,13 @@ class _Desk:
 
     def over(self, rows: Rows) -> Rows:
         """These people with all their properties and groups, and the columns of `checks`."""
+        given = {name: one for name, one in self.spec.properties.items() if one.template is None and one.sql is None}
+        # All at once: a step over many columns takes Ibis its time, for whatever it has to say that is made of it.
+        rows = rows.mutate(**{name: self._given(rows, name, prop) for name, prop in given.items()})
+        rows = self._finish(rows, given)
         for name in TopologicalSorter(links.links(self.spec)).static_order():
-            rows = self.add(rows, name, self.spec.properties[name])
+            if name not in given:
+                rows = self._finish(self._made(rows, name), [name])
         return self.decide(rows)
 
     def over_some(self, rows: Rows) -> Rows:
@@ -121,19 +126,20 @@ class _Desk:
         strict = (strictness.raw_column(name) for name in self.checks if self.spec.properties[name].strict)
         return rows.drop(*self.checks.values(), *(name for name in strict if name in rows.columns))
 
-    def add(self, rows: Rows, name: str, prop: Property) -> Rows:
+    def _given(self, rows: Rows, name: str, prop: Property) -> Rows:
+        """The column of a property that needs no other."""
+        if prop.aggregate is not None:
+            return aggregates.value(rows, name, prop)
+        if prop.column is not None:
+            return rows[people.column(prop.source or self.spec.profiles.from_, prop.column)]
+        return ibis.literal(prop.value)
+
+    def _made(self, rows: Rows, name: str) -> Rows:
+        """The rows with a property that is made of others."""
+        prop = self.spec.properties[name]
         if prop.template is not None:
-            rows = self._render(rows, name, prop.template)
-        elif prop.sql is not None:
-            rows = self._derive(rows, {name: self._expression(name, prop.sql, rows)})
-        elif prop.aggregate is not None:
-            rows = rows.mutate(**{name: aggregates.value(rows, name, prop)})
-        elif prop.column is not None:
-            source = prop.source or self.spec.profiles.from_
-            rows = rows.mutate(**{name: rows[people.column(source, prop.column)]})
-        else:
-            rows = rows.mutate(**{name: ibis.literal(prop.value)})
-        return self._finish(rows, name, prop)
+            return self._render(rows, name, prop.template)
+        return self._derive(rows, {name: self._expression(name, prop.sql or "", rows)})
 
     def _expression(self, name: str, text: str, rows: Rows) -> _Formula:
         formula, path = rules.parse(text), ("properties", name, "sql")
@@ -207,23 +213,34 @@ class _Desk:
                 hint = "Some value does not fit. TRY_CAST gives null instead of failing."
                 raise _refused(f"{name} fails on the data: {refused.reason}", where, hint) from None
 
-    def _finish(self, rows: Rows, name: str, prop: Property) -> Rows:
-        """The column in its type, then with its default."""
-        if prop.type in _READ:
-            rows = self._read(rows, name, prop, _READ[prop.type])
-        elif prop.type is not None or aggregates.misfits(name) in rows.columns:
-            rows = self._converted(rows, name, prop)
-        if prop.default is not None:
-            rows = rows.mutate(**{name: rows[name].fill_null(self._default(name, rows[name], prop.default))})
-        return rows if prop.hash is None else self.salts.hashed(rows, name, prop)
+    def _finish(self, rows: Rows, names: Iterable[str]) -> Rows:
+        """The columns in their types, then with their defaults, then hashed."""
+        props = {name: self.spec.properties[name] for name in names}
+        for name, prop in props.items():
+            if prop.type in _READ:
+                rows = self._read(rows, name, prop, _READ[prop.type])
+        rows = _with(rows, (self._converted(rows, name, prop) for name, prop in props.items()))
+        rows = _with(rows, (self._filled(rows, name, prop) for name, prop in props.items()))
+        for name, prop in props.items():
+            if prop.hash is not None:
+                rows = self.salts.hashed(rows, name, prop)
+        return rows
 
-    def _converted(self, rows: Rows, name: str, prop: Property) -> Rows:
+    def _filled(self, rows: Rows, name: str, prop: Property) -> dict[str, Rows]:
+        if prop.default is None:
+            return {}
+        return {name: rows[name].fill_null(self._default(name, rows[name], prop.default))}
+
+    def _converted(self, rows: Rows, name: str, prop: Property) -> dict[str, Rows]:
+        summed = aggregates.misfits(name) in rows.columns  # they were converted before they were aggregated
+        if prop.type in _READ or (prop.type is None and not summed):
+            return {}
         raw = rows[name]
         typed = raw if prop.type is None else conversions.converted(raw, prop.type)
-        if aggregates.misfits(name) in rows.columns:  # they were converted before they were aggregated
+        if summed:
             return self._checked(rows, name, typed, rows[aggregates.misfits(name)])
         if typed.type() == raw.type() and prop.type not in TEXTS:
-            return rows
+            return {}
         return self._checked(rows, name, typed, conversions.misfits(raw, typed))
 
     def _read(self, rows: Rows, name: str, prop: Property, read: Reader) -> Rows:
@@ -236,15 +253,15 @@ class _Desk:
         made = f"made:{name}"
         joined = texts.left_join(found, texts[given] == found[given]).select(*texts.columns, **{made: found[name]})
         wrong = conversions.misfits(joined[given], joined[made])
-        return self._checked(joined, name, joined[made], wrong).drop(given, made)
+        return joined.mutate(**self._checked(joined, name, joined[made], wrong)).drop(given, made)
 
-    def _checked(self, rows: Rows, name: str, typed: Rows, wrong: Rows) -> Rows:
-        """The rows with the typed column, and what is to be counted as wrong with it."""
+    def _checked(self, rows: Rows, name: str, typed: Rows, wrong: Rows) -> dict[str, Rows]:
+        """The typed column, and what is to be counted as wrong with it."""
         self.checks[name] = f"x:{name}"
         made = {name: typed, self.checks[name]: wrong}
         if self.spec.properties[name].strict and aggregates.misfits(name) not in rows.columns:
             made[strictness.raw_column(name)] = ibis.ifelse(wrong, values.text_of(rows[name]), ibis.null("string"))
-        return rows.mutate(**made)
+        return made
 
     def _default(self, name: str, column: Rows, default: Scalar | list[str]) -> Rows:
         """The default as a value of the column's own type, which only now is known."""
@@ -279,10 +296,10 @@ class _Desk:
         """What a property comes to that takes Python, by its distinct inputs."""
         distinct = self.settle(f"inputs of {name}", rows.select(inputs).distinct())
         schema = pa.schema([*distinct.schema().to_pyarrow(), pa.field(name, pa.string())])
-        stream = pa.RecordBatchReader.from_batches(schema, self._made(distinct, name, work))
+        stream = pa.RecordBatchReader.from_batches(schema, self._batches(distinct, name, work))
         return self.workspace.store(f"rendered {name}", stream)
 
-    def _made(self, distinct: Rows, name: str, work: Work) -> Iterator[pa.RecordBatch]:
+    def _batches(self, distinct: Rows, name: str, work: Work) -> Iterator[pa.RecordBatch]:
         for batch in self.workspace.stream(distinct):
             made = arrows.texts(work(batch.to_pydict()))
             yield batch.append_column(pa.field(name, pa.string()), made)
@@ -296,6 +313,12 @@ class _Desk:
 
     def _at(self, *path: str) -> Where | None:
         return self.spec.where(*path)
+
+
+def _with(rows: Rows, made: Iterable[Mapping[str, Rows]]) -> Rows:
+    """The rows with these columns, all in one step."""
+    columns = {name: column for some in made for name, column in some.items()}
+    return rows.mutate(**columns) if columns else rows
 
 
 def _kinds(names: Iterable[str], rows: Rows) -> Kinds:
