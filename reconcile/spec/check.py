@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from reconcile.errors import Problem, SpecInvalid, Where
-from reconcile.spec import cases, conditions, kinds, links, origins, properties, templates
+from reconcile.spec import cases, conditions, fitting, kinds, links, origins, properties, templates
 from reconcile.spec.desk import STUB, Desk
 from reconcile.spec.group import Group
 from reconcile.spec.model import Path, Spec
@@ -209,8 +209,6 @@ def _kin(desk: Desk) -> Iterator[Problem]:
 
 
 def _fits(name: str, group: Group, desk: Desk) -> Iterator[Problem]:
-    from reconcile.spec import fitting
-
     yield from fitting.group(name, group, kinds.declared(desk.spec), desk.places)
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlglot import exp
-
-from reconcile.errors import Problem
-from reconcile.spec import conditions, rules
+from reconcile.errors import Problem, Where
+from reconcile.spec import conditions
 from reconcile.spec.group import Condition, Group, None_, Op, Rule
 from reconcile.spec.model import Path, Spec
 from reconcile.spec.places import Places, called, spot
-from reconcile.spec.rules import Tree
 
 Denied = dict[str, Problem]
 """Properties that something is denied of, by their ids, with what to say about the first time."""
@@ -43,10 +40,10 @@ def _may_be_null(name: str, spec: Spec) -> bool:
     return not (prop.column in sure and prop.source in {None, spec.profiles.from_})
 
 
-def _note(path: Path, places: Places, prop: str, word: str, remedy: str) -> Problem:
+def _note(where: Where | None, path: Path, prop: str, word: str, remedy: str) -> Problem:
     told = f'{called(path[:2])}: whoever has no "{prop}" is left out: null fits neither {word} nor its opposite'
     hint = f"To have them too: {remedy}; or give the property a default."
-    return Problem(told, places.value(*path), hint)
+    return Problem(told, where, hint)
 
 
 def _in_rules(name: str, group: Group, places: Places) -> Denied:
@@ -59,7 +56,7 @@ def _in_rules(name: str, group: Group, places: Places) -> Denied:
         if prop not in asked:
             path = ("groups", name, "rules", *inner, "op")
             remedy = f"any: [..., {{property: {prop}, op: exists, value: false}}]"
-            found.setdefault(prop, _note(path, places, prop, word, remedy))
+            found.setdefault(prop, _note(places.value(*path), path, prop, word, remedy))
     return found
 
 
@@ -81,27 +78,13 @@ def _in_where(name: str, group: Group, places: Places) -> Denied:
     found: Denied = {}
     if group.where is None:
         return found
+    from reconcile.spec import denials, rules
+
     path, formula = ("groups", name, "where"), rules.parse(group.where)
-    for column, word in _columns(formula.tree):
-        at = places.inside(path, formula.text, spot(formula.text, column.this.meta.get("start", 0)))
-        note = _note(path, places, column.name, word, f"or {column.name} is null")
-        found.setdefault(column.name, Problem(note.message, at, note.hint))
-    return {prop: note for prop, note in found.items() if prop.casefold() not in _cared_for(formula.tree)}
-
-
-def _columns(tree: Tree) -> Iterator[tuple[Tree, str]]:
-    """The columns under something that denies, and its word."""
-    for node in tree.find_all(exp.NEQ, exp.Not, exp.Like, exp.ILike):
-        if isinstance(node, (exp.Like, exp.ILike)) and not node.args.get("negate"):
-            continue
-        word = '"<>"' if isinstance(node, exp.NEQ) else '"not"'
-        yield from ((column, word) for column in node.find_all(exp.Column))
-
-
-def _cared_for(tree: Tree) -> set[str]:
-    """The columns whose nulls somebody thought of."""
-    nodes = tree.find_all(exp.Is, exp.Coalesce, exp.NullSafeEQ, exp.NullSafeNEQ)
-    return {column.name.casefold() for node in nodes for column in node.find_all(exp.Column)}
+    for prop, word, start in denials.of(formula):
+        at = places.inside(path, formula.text, spot(formula.text, start))
+        found.setdefault(prop, _note(at, path, prop, word, f"or {prop} is null"))
+    return found
 
 
 # Groups that do nothing

@@ -107,7 +107,7 @@ def _template(path: Path, text: str, desk: Desk) -> Iterator[Problem]:
 
 def formula(path: Path, text: str, desk: Desk) -> Iterator[Problem]:
     """What is wrong with an expression over properties."""
-    from reconcile.spec import fitting, rules
+    from reconcile.spec import expressions, rules
 
     try:
         formula = rules.parse(text)
@@ -118,7 +118,7 @@ def formula(path: Path, text: str, desk: Desk) -> Iterator[Problem]:
         return
     yield from _exist(formula.properties, path, text, desk)
     if path[0] == "properties":
-        yield from fitting.expression(path, formula, kinds.declared(desk.spec), desk.places)
+        yield from expressions.misfits(path, formula, kinds.declared(desk.spec), desk.places)
 
 
 def _exist(names: Iterable[str], path: Path, text: str, desk: Desk) -> Iterator[Problem]:

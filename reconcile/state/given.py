@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from reconcile.errors import Problem
-from reconcile.spec import fitting, kinds, rules
+from reconcile.spec import expressions, fitting, kinds, rules
 from reconcile.spec.case import Case, Row
 from reconcile.spec.kinds import Kinds
 from reconcile.spec.model import Spec
@@ -95,7 +95,7 @@ def _objections(spec: Spec, known: Kinds) -> Iterator[Problem]:
         yield from fitting.group(name, group, known, places)
     for name, prop in spec.properties.items():
         if prop.sql is not None:
-            yield from fitting.expression(("properties", name, "sql"), rules.parse(prop.sql), known, places)
+            yield from expressions.misfits(("properties", name, "sql"), rules.parse(prop.sql), known, places)
 
 
 def sources(spec: Spec, case: Case) -> Mapping[str, Given]:

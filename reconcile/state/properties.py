@@ -13,7 +13,7 @@ import ibis
 import pyarrow as pa
 
 from reconcile.errors import Problem, SpecInvalid, TemplateFailed, Where
-from reconcile.spec import conditions, fitting, kinds, links, phones, rules, templates
+from reconcile.spec import conditions, expressions, fitting, kinds, links, phones, rules, templates
 from reconcile.spec.kinds import Kind, Kinds
 from reconcile.spec.model import Spec
 from reconcile.spec.part import Scalar
@@ -144,7 +144,7 @@ class _Desk:
     def _expression(self, name: str, text: str, rows: Rows) -> _Formula:
         formula, path = rules.parse(text), ("properties", name, "sql")
         known = _kinds(formula.properties & self.spec.properties.keys(), rows)
-        if misfits := list(fitting.expression(path, formula, known, self.places)):
+        if misfits := list(expressions.misfits(path, formula, known, self.places)):
             raise SpecInvalid(misfits)
         return _Formula(formula.sql(self.as_of), path)
 

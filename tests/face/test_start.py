@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,14 @@ def test_validate_imports_no_engine() -> None:
     ours = {".".join(name.split(".")[:2]) for name in found if name.startswith("reconcile.")}
     assert ours == {"reconcile.cli", "reconcile.errors", "reconcile.screen", "reconcile.sources", "reconcile.spec"}
     assert not found & {"reconcile.spec.messages", "reconcile.spec.environment", "rich.progress"}, "all is well"
+
+
+def test_validate_imports_no_sql_and_no_templates_where_there_are_none(tmp_path: Path) -> None:
+    rule = "rules: {property: spent, op: gte, value: 1000}"
+    text = re.sub("where: .*?}", f"{rule}}}", SPEC)
+    assert rule in text
+    (tmp_path / "spec.yaml").write_text(text)
+    assert not imported("validate", str(tmp_path)) & {"sqlglot", "jinja2"}
 
 
 def test_plan_and_apply_leave_pandas_alone(tmp_path: Path) -> None:
