@@ -47,7 +47,7 @@ class DuckDB(Workspace):
     def __init__(self, means: Capacity | None = None, *, within: Path | None = None) -> None:
         self.within = within
         self._means = means or capacity.of()
-        self._exports: dict[str, str] = {}
+        self._exports: dict[str, Export] = {}
         self._scans = Scans()
         self._numbers = itertools.count()
 
@@ -163,30 +163,34 @@ class DuckDB(Workspace):
             # The engine's words name the value, which is a person's: only the kind of failure is told.
             raise FormulaRefused(name, type(error).__name__.removesuffix("Exception").lower() + " error") from None
         except duckdb.Error as error:
-            if not records.reads(statement, self._exports):
+            read = records.read_by(statement, self._exports.values())
+            if not read:
                 raise
-            self._read_in_order(statement, str(error))
+            self._read_in_order(statement, read, str(error))
         self._scans.check()
         return self._engine.table(name)
 
-    def _read_in_order(self, statement: str, said: str) -> None:
+    def _read_in_order(self, statement: str, read: Sequence[Export], said: str) -> None:
         """What came to grief over an export once more, from its first record to its last.
 
         Parts of a file are read side by side, and one that begins inside a value full of lines may be misread. Read in
         order, a file may end inside quotes without a word of the engine: that is looked for here.
         """
-        if not all(records.balanced(path) for path in records.reads(statement, self._exports)):
-            raise records.broken(statement, said, self._exports) from None
+        if not all(records.balanced(export.path) for export in read):
+            raise records.broken(read, said) from None
+        for export in read:
+            self._engine.con.execute(records.view(export, in_order=True))
         try:
             with self._told():
-                self._engine.con.execute(records.in_order(statement))
+                self._engine.con.execute(statement)
         except duckdb.Error as error:
-            raise records.broken(statement, str(error), self._exports) from None
+            raise records.broken(read, str(error)) from None
 
     def records(self, export: Export) -> Rows:
         """As a view: nothing is read before it is asked for."""
-        self._exports[export.path] = export.list
-        return self._engine.sql(records.query(export), dialect="duckdb")
+        self._exports[export.path] = export
+        self._engine.con.execute(records.view(export))
+        return ibis.table(dict.fromkeys(export.columns, "string"), records.name(export))
 
     def json_lines(self, path: Path, types: Mapping[str, str]) -> Rows:
         """A file of JSON lines, zstd, as a view: nothing is read before it is asked for."""

@@ -7,16 +7,16 @@ record it stumbles over, which is a person's, so of its words only the number an
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from reconcile.errors import ExportBroken
 from reconcile.state.model import Export
 
-_OPTIONS = """auto_detect = FALSE, header = TRUE, delim = ',', quote = '"', escape = '"', buffer_size = 4_000_000"""
+_OPTIONS = """auto_detect = FALSE, header = TRUE, delim = ',', quote = '"', escape = '"', buffer_size = 4_000_000,
+    strict_mode = TRUE"""
 """Buffers of the engine's own size, 32 MB and several a thread, are what a plan of ten million had no memory for; one
 is also the longest record."""
-_ABREAST, _IN_ORDER = "strict_mode = TRUE, parallel = TRUE)", "strict_mode = TRUE, parallel = FALSE)"
 _PIECE = 2**20
 _NUMBER = re.compile(r"CSV Error on Line: (\d+)")
 _NO_SID, _NO_HASH = "a record has no profile id", "a record has an e-mail hash of a wrong length"
@@ -32,29 +32,34 @@ _HASHES = "{0} IS NULL OR length({0}) IN (0, 32)"
 _OTHERWISE = "it cannot be read as CSV"
 
 
-def query(export: Export) -> str:
-    """All records of an export, all of it text. A hash is empty where somebody has no address; a sid never is."""
+def name(export: Export) -> str:
+    """Of the view of an export's records."""
+    return f"export:{export.path}"
+
+
+def view(export: Export, *, in_order: bool = False) -> str:
+    """Makes the view of an export's records, all of it text.
+
+    A hash is empty where somebody has no address; a sid never is.
+
+    Args:
+        in_order: one thread reads the file, from its first record to its last.
+    """
     columns = ", ".join(f"{_quoted(column)}: 'VARCHAR'" for column in export.columns)
     looked_at = (_or_error(export.sid_column, "{0} <> ''", _NO_SID), _or_error(export.hash_column, _HASHES, _NO_HASH))
-    return (
-        f"SELECT * REPLACE ({', '.join(looked_at)})"  # noqa: S608 -- made-up names and a path of ours
-        f" FROM read_csv({_text(export.path)}, columns = {{{columns}}}, {_OPTIONS}, {_ABREAST}"
-    )
+    way = f"columns = {{{columns}}}, {_OPTIONS}, parallel = {not in_order}"
+    query = f"SELECT * REPLACE ({', '.join(looked_at)}) FROM read_csv({_text(export.path)}, {way})"  # noqa: S608 -- ours
+    return f"CREATE OR REPLACE VIEW {_quoted(name(export))} AS {query}"
 
 
 def _or_error(column: str, condition: str, words: str) -> str:
-    name = _quoted(column)
-    return f"CASE WHEN {condition.format(name)} THEN {name} ELSE error('{words}') END AS {name}"
+    quoted = _quoted(column)
+    return f"CASE WHEN {condition.format(quoted)} THEN {quoted} ELSE error('{words}') END AS {quoted}"
 
 
-def reads(statement: str, lists: Mapping[str, str]) -> Mapping[str, str]:
-    """The exports that a statement reads, among these: path -> the list's name."""
-    return {path: name for path, name in lists.items() if _text(path) in statement}
-
-
-def in_order(statement: str) -> str:
-    """The same statement, but every export is read by one thread from its first record to its last."""
-    return statement.replace(_ABREAST, _IN_ORDER)
+def read_by(statement: str, exports: Iterable[Export]) -> list[Export]:
+    """Those of the exports that a statement reads."""
+    return [export for export in exports if _quoted(name(export)) in statement]
 
 
 def balanced(path: str) -> bool:
@@ -66,15 +71,14 @@ def balanced(path: str) -> bool:
     return quotes % 2 == 0
 
 
-def broken(statement: str, said: str, lists: Mapping[str, str]) -> ExportBroken:
+def broken(read: Sequence[Export], said: str) -> ExportBroken:
     """The error that a failed statement comes to.
 
     Args:
+        read: the exports that it reads.
         said: the engine's words.
-        lists: path of an export -> the list's name.
     """
-    read = reads(statement, lists)
-    at_fault = [name for path, name in read.items() if path in said] or sorted(read.values())
+    at_fault = [export.list for export in read if export.path in said] or sorted(export.list for export in read)
     number = _NUMBER.search(said)
     what = next((kind for pattern, kind in _KINDS if re.search(pattern, said, re.IGNORECASE)), _OTHERWISE)
     return ExportBroken(at_fault, what, record=int(number[1]) if number else None)
