@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import duckdb
 import ibis
 import pyarrow as pa
 from ibis.backends.duckdb import Backend  # as `ibis.duckdb` it would only be imported once a plan is under way
+from ibis.backends.sql.datatypes import DuckDBType
 
 from reconcile.errors import MemoryShort, ReconcileError
 from reconcile.state import capacity, disk
@@ -99,7 +100,7 @@ class DuckDB(Workspace):
     def store(self, name: str, batches: Batches) -> Rows:
         """As a table, filled from Arrow without a copy by Python."""
         self._take(f"CREATE OR REPLACE TABLE {_quoted(name)} AS FROM incoming", batches)
-        return self._engine.table(name)
+        return self._table(name)
 
     def take(self, source: Source, demand: Demand, counted: Callable[[Batches], Batches]) -> Rows:
         """Parquet on a disk of this machine is read where it lies, as often as it takes; all else is streamed."""
@@ -168,7 +169,7 @@ class DuckDB(Workspace):
                 raise
             self._read_in_order(statement, read, str(error))
         self._scans.check()
-        return self._engine.table(name)
+        return self._table(name)
 
     def _read_in_order(self, statement: str, read: Sequence[Export], said: str) -> None:
         """What came to grief over an export once more, from its first record to its last.
@@ -216,10 +217,15 @@ class DuckDB(Workspace):
         wanted = f"SELECT *, {columns} FROM ({self._engine.compile(rows)})"  # noqa: S608 -- parsed by `spec.rules`
         return self._view(f"derived {next(self._numbers)}", wanted)
 
+    def _table(self, name: str) -> Rows:
+        """By its columns as the engine describes them; Ibis's own `table` would parse the type of each of them anew."""
+        described = self._engine.con.execute(f"DESCRIBE {_quoted(name)}").fetchall()
+        return ibis.table({column: _type(kind) for column, kind, *_ in described}, name)
+
     def _view(self, name: str, statement: str) -> Rows:
         """A statement under a name: as a text, Ibis would parse it for everything that is made of it."""
         self._engine.con.execute(f"CREATE OR REPLACE VIEW {_quoted(name)} AS {statement}")
-        return self._engine.table(name)
+        return self._table(name)
 
     def stream(self, rows: Rows, *, size: int = BATCH) -> Iterator[pa.RecordBatch]:
         """From a cursor of its own."""
@@ -272,6 +278,9 @@ class _Carried:
         except Exception as error:
             self.error = error
             raise
+
+
+_type = cache(DuckDBType.from_string)
 
 
 def _quoted(name: str) -> str:
