@@ -88,7 +88,10 @@ def _wanted(
     causes: list[str] | None,
     ops: list[str] | None,
     keys: list[str] | None,
-) -> Wanted:
+) -> Wanted | None:
+    """The part of a plan that the options ask for; None for the whole, which takes no engine to show."""
+    if not any((lists, fields, causes, ops, keys)):
+        return None
     from reconcile.plan.picking import Op, Wanted
     from reconcile.spec.places import meant
 

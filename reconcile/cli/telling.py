@@ -48,9 +48,14 @@ def show(
     """A plan, or the part of it that was picked, in the form that was asked for; as JSON it is an event."""
     from reconcile import screen
     from reconcile.cli.options import Format
-    from reconcile.plan import answers, explain
+    from reconcile.plan import explain
 
-    view = answers.asked(plan, picked, reveal=reveal) if picked else explain.view(plan, reveal=reveal)
+    if picked:
+        from reconcile.plan import answers
+
+        view = answers.asked(plan, picked, reveal=reveal)
+    else:
+        view = explain.view(plan, reveal=reveal)
     match format:
         case Format.TEXT:
             screen.lines(explain.text(view))

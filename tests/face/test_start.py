@@ -109,3 +109,4 @@ def test_plan_and_apply_leave_pandas_alone(tmp_path: Path) -> None:
     words = [sys.executable, "-c", _RUN, str(tmp_path)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environ)
     assert done.stdout.strip() == "False", done.stderr
+    assert not imported("show", str(tmp_path / "2.rplan")) & {"pandas", "duckdb"}, "a face needs none"
