@@ -5,26 +5,26 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from reconcile import sources, store
+from reconcile import sources
 from reconcile.accounts import Accounts, Look
 from reconcile.apply import audit, history, journal, ledgers, memory, runs
 from reconcile.apply.attempt import Attempt
 from reconcile.apply.brake import Brake
 from reconcile.apply.carrying import Carrier
 from reconcile.apply.model import Events, Report, Unheard
-from reconcile.apply.store import Store
 from reconcile.errors import CredentialsRefused
 from reconcile.plan import allowances, approvals, foretelling, guards, integrity, inverse, planner
 from reconcile.plan.foretelling import Explanation
 from reconcile.plan.model import Allowance, Plan
 from reconcile.plan.setting import Setting
+from reconcile.records import Records
 from reconcile.sailthru import inventory, limits, observation, target
 from reconcile.sailthru.inventory import Inventory
 from reconcile.sailthru.kept import Manifest, draft
@@ -39,9 +39,6 @@ from reconcile.state.masks import Masks
 from reconcile.state.model import Progress, Silent
 from reconcile.state.workspace import Workspace
 
-LOCAL = Path(".reconcile")
-"""Where state is kept unless somebody says otherwise."""
-
 APPLYING = 416 * 2**20
 """Bytes of memory that are enough for an apply: a million upserts by job fit in."""
 
@@ -50,13 +47,12 @@ TESTING = 512 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciler:
-    """Plans, applies and verifies. Everything it takes from outside is named here, so that tests can bring their own.
+class Reconciler(Records):
+    """Plans, applies and verifies, and knows what was applied (see `Records`, which has the first arguments).
+
+    Everything it takes from outside is named here, so that tests can bring their own.
 
     Args:
-        environ: where `env()` looks.
-        state: where runs leave what later ones have to know, whatever the spec says; a folder, or a URL.
-        local: the folder of this machine in which runs keep their journals while the state is elsewhere.
         transport: an httpx transport in place of the network, such as a simulator's.
         sleep, clock: time; virtual in tests.
         now: the clock of relative dates and of the plan's date.
@@ -64,9 +60,6 @@ class Reconciler:
         workspace: below which folder runs keep their tables; the system's folder for such things when None.
     """
 
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    state: Path | str | None = None
-    local: Path = LOCAL
     transport: Any = None
     sleep: Any = asyncio.sleep
     clock: Any = time.time
@@ -220,18 +213,6 @@ class Reconciler:
                 setting = _setting(spec, workspace, look, as_of=self.now(), undoes=found.undoes, progress=progress)
                 return planner.build(found.desired, found.observed, setting, out)
 
-    def kept(self, spec: Spec, run: str, folder: Path) -> Path:
-        """The plan of a run of the spec's account, brought from the state to a folder, sealed as it is kept.
-
-        Args:
-            run: as for `status`.
-
-        Raises:
-            PlanUnusable: the run is known, and its plan is not kept, as it was not sealed.
-            RunUnknown, StoreUnavailable: see `errors`.
-        """
-        return history.plan(self.store_of(spec.state), spec.account.name, run, folder)
-
     async def apply(  # noqa: PLR0913 -- so many things can bound a run, all of them optional and by name
         self,
         plan: Plan,
@@ -294,30 +275,6 @@ class Reconciler:
                 async with opened as (account, masks):
                     await account.check()
                     return await attempt.apply(account, masks, workspace)
-
-    def runs(self, spec: Spec, *, limit: int = 20) -> Sequence[history.Run]:
-        """The last runs of the spec's account, the latest first; neither sources nor account are asked.
-
-        Raises:
-            StoreUnavailable: the state cannot be reached.
-        """
-        return history.listed(self.store_of(spec.state), spec.account.name, limit=limit)
-
-    def status(self, spec: Spec, run: str = "last") -> history.Status:
-        """One run of the spec's account, by its name, its plan's id, the beginning of either, or `last`.
-
-        Raises:
-            RunUnknown, StoreUnavailable: see `errors`.
-        """
-        return history.status(self.store_of(spec.state), spec.account.name, run)
-
-    def audit(self, spec: Spec) -> tuple[Sequence[audit.Entry], Sequence[audit.Finding]]:
-        """Who applied what to the spec's account, the earliest first, and what is wrong with that chain of entries.
-
-        Raises:
-            StoreUnavailable: the state cannot be reached.
-        """
-        return audit.verify(self.store_of(spec.state), spec.account.name)
 
     async def verify(self, spec: Spec, *, progress: Progress | None = None) -> bool:
         """Whether the account is as the spec and the sources say, by a fresh plan that comes out empty."""
@@ -426,10 +383,6 @@ class Reconciler:
             return Masks.keyed_by(templates.resolve(spec.account.api_secret, self.environ), reveal=reveal)
         except CredentialsRefused:
             return Masks(os.urandom(32), reveal)
-
-    def store_of(self, said: str | None) -> Store:
-        """Where the state is: where we were told, or where the spec says (`said`)."""
-        return store.of(str(self.state or (said and templates.resolve(said, self.environ)) or self.local))
 
     def _workspace(self, *, most: int | None = None) -> DuckDB:
         """Where the tables of a run are, with the means it may use; `most` is enough where nobody said."""

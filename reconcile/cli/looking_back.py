@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from reconcile.cli.options import SPECS, AsJson, Env, SpecPath, State, Var, load, reconciler
+from reconcile.cli.options import SPECS, AsJson, Env, SpecPath, State, Var, load, records
 
 
 def runs(
@@ -21,7 +21,7 @@ def runs(
     from reconcile import screen
     from reconcile.screen import history
 
-    for one in reconciler(state, None, None).runs(load(spec, env, var), limit=limit):
+    for one in records(state).runs(load(spec, env, var), limit=limit):
         if as_json:
             screen.event("run", **one.as_json())
         else:
@@ -40,7 +40,7 @@ def status(
     from reconcile import screen
     from reconcile.screen import history
 
-    found = reconciler(state, None, None).status(load(spec, env, var), run)
+    found = records(state).status(load(spec, env, var), run)
     if as_json:
         screen.event("status", **found.as_json())
     else:
@@ -64,7 +64,7 @@ def audit(
     from reconcile.errors import AuditBroken
     from reconcile.screen import history
 
-    entries, findings = reconciler(state, None, None).audit(load(spec, env, var))
+    entries, findings = records(state).audit(load(spec, env, var))
     for one in entries:
         if as_json:
             screen.event("audit", entry=one.model_dump(mode="json"))

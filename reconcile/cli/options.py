@@ -14,6 +14,7 @@ from reconcile.cli.lazily import settling
 if TYPE_CHECKING:
     from reconcile import Reconciler
     from reconcile.plan.model import Allowance
+    from reconcile.records import Records
     from reconcile.spec.model import Spec
 
 SpecPath = Annotated[Path, typer.Argument(help="The folder (or file) of specs.", metavar="SPEC")]
@@ -147,6 +148,14 @@ def reconciler(state: str | None, memory_limit: str | None, workspace: Path | No
         from reconcile import Reconciler
 
     return Reconciler(state=state, memory_limit=memory_limit, workspace=workspace)
+
+
+def records(state: str | None) -> Records:
+    """Who knows what was applied, and starts no engine for it."""
+    with settling():
+        from reconcile.records import Records
+
+    return Records(state=state)
 
 
 def allowances(given: list[str] | None) -> list[Allowance]:

@@ -98,6 +98,12 @@ def test_validate_imports_no_sql_and_no_templates_where_there_are_none(tmp_path:
     assert not imported("validate", str(tmp_path)) & {"sqlglot", "jinja2"}
 
 
+def test_looking_back_starts_no_engine(tmp_path: Path) -> None:
+    found = imported("runs", "specs", "--state", str(tmp_path))
+    assert "reconcile.apply.history" in found, "the look itself works"
+    assert not found & {"ibis", "duckdb", "pyarrow", "httpx", "rich.progress", "deepdiff", "asyncio"}
+
+
 def test_plan_and_apply_leave_pandas_alone(tmp_path: Path) -> None:
     greeting = 'properties:\n  greeting: {template: "Hi {{ city | reverse }}"}'
     text = SPEC.replace("properties:", greeting).replace("{city: city}", "{city: city, greeting: greeting}")
