@@ -34,26 +34,28 @@ with DuckDB() as workspace, source.read(Demand(())) as batches:
 SPEC = """\
 version: 1
 account: {name: bench, api_key: "{{ env('KEY') }}", api_secret: "{{ env('SECRET') }}"}
-sources: {customers: {connect: "{{ env('URL') }}", table: customers, key: id}}
+sources: {customers: {connect: "{{ env('URL') }}", WHAT, key: id}}
 profiles: {from: customers, email: email}
 """
 
 
 def run() -> Mapping[str, Cost]:
-    """The medians of both, by name: whole processes, one of ours after one of psql's."""
+    """The medians of both, by name: whole processes, one of ours after one of psql's, and ours of no rows at all."""
     import tempfile
     from pathlib import Path
 
     sys.path.insert(0, str(ROOT / "tests"))
     import postgres_server
 
-    found: dict[str, list[Cost]] = {"psql": [], "ours": []}
+    found: dict[str, list[Cost]] = {"psql": [], "ours": [], "ours, no rows": []}
     with tempfile.TemporaryDirectory() as folder, postgres_server.running() as url:
-        spec = Path(folder) / "spec.yaml"
-        spec.write_text(SPEC)
+        spec, start = Path(folder) / "spec.yaml", Path(folder) / "start.yaml"
+        spec.write_text(SPEC.replace("WHAT", "table: customers"))
+        start.write_text(SPEC.replace("WHAT", "query: SELECT * FROM customers LIMIT 0"))
         measured(["psql", url, "-qc", TABLE, "-c", "VACUUM ANALYZE customers"], {})
         for _ in range(RUNS):
             found["psql"].append(measured(["psql", url, "-qc", "COPY customers TO STDOUT"], {}))
             found["ours"].append(measured([sys.executable, "-c", OURS, spec, url], {}))
+            found["ours, no rows"].append(measured([sys.executable, "-c", OURS, start, url], {}))
     assert {one.said.strip() for one in found["ours"]} == {str(ROWS)}
     return {name: sorted(costs, key=lambda one: one.wall)[RUNS // 2] for name, costs in found.items()}
