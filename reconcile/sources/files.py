@@ -15,6 +15,7 @@ from typing import Any
 from reconcile.sources import columns, databases, storage, streams
 from reconcile.sources.columns import Kind
 from reconcile.sources.origin import Origin
+from reconcile.state.engines.literals import text
 from reconcile.state.model import Batches, Demand, Rows
 
 _NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-][0-9]+)?$"
@@ -66,7 +67,7 @@ def _rows(origin: Origin, demand: Demand, database: Any) -> Any:
 
 def _read(function: str, paths: list[str], options: str) -> str:
     # Not Ibis's own `read_parquet`: it would fetch an extension for a path with a scheme.
-    files = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    files = ", ".join(map(text, paths))
     return f"SELECT * FROM {function}([{files}], {options})"  # noqa: S608 -- quoted
 
 

@@ -19,6 +19,7 @@ from reconcile.errors import MemoryShort, ReconcileError
 from reconcile.state import capacity, disk
 from reconcile.state.capacity import MIB, Capacity
 from reconcile.state.engines import records
+from reconcile.state.engines.literals import quoted, text
 from reconcile.state.engines.scans import Scans
 from reconcile.state.model import Batches, Demand, Export, Loan, Rows, Scannable, Source
 from reconcile.state.workspace import BATCH, Asker, FormulaRefused, Workspace
@@ -99,7 +100,7 @@ class DuckDB(Workspace):
 
     def store(self, name: str, batches: Batches) -> Rows:
         """As a table, filled from Arrow without a copy by Python."""
-        self._take(f"CREATE OR REPLACE TABLE {_quoted(name)} AS FROM incoming", batches)
+        self._take(f"CREATE OR REPLACE TABLE {quoted(name)} AS FROM incoming", batches)
         return self._table(name)
 
     def take(self, source: Source, demand: Demand, counted: Callable[[Batches], Batches]) -> Rows:
@@ -127,19 +128,19 @@ class DuckDB(Workspace):
         if any("://" in path for path in paths):
             return None
         self._scans.add(source, paths)
-        files = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-        return self._engine.sql(f"FROM read_parquet([{files}], union_by_name = true)", dialect="duckdb")
+        files = ", ".join(map(text, paths))
+        return self._view(f"files of {source.name}", f"FROM read_parquet([{files}], union_by_name = true)")
 
     def _read_again(self, name: str) -> Exception | None:
         try:
-            self._engine.con.execute(f"SELECT max(hash(rows)) FROM {_quoted(f'source:{name}')} AS rows")  # noqa: S608
+            self._engine.con.execute(f"SELECT max(hash(rows)) FROM {quoted(f'source:{name}')} AS rows")  # noqa: S608
         except duckdb.Error as error:
             return error
         return None
 
     def append(self, name: str, batches: Batches) -> None:
         """By an insert from Arrow."""
-        self._take(f"INSERT INTO {_quoted(name)} FROM incoming", batches)
+        self._take(f"INSERT INTO {quoted(name)} FROM incoming", batches)
 
     def _take(self, statement: str, batches: Batches) -> None:
         raw, carried = self._engine.con, _Carried(batches)
@@ -156,7 +157,7 @@ class DuckDB(Workspace):
 
     def keep(self, name: str, rows: Rows) -> Rows:
         """As a table."""
-        statement = f"CREATE OR REPLACE TABLE {_quoted(name)} AS {self._engine.compile(rows)}"
+        statement = f"CREATE OR REPLACE TABLE {quoted(name)} AS {self._engine.compile(rows)}"
         try:
             with self._told():
                 self._engine.con.execute(statement)
@@ -195,10 +196,10 @@ class DuckDB(Workspace):
 
     def json_lines(self, path: Path, types: Mapping[str, str]) -> Rows:
         """A file of JSON lines, zstd, as a view: nothing is read before it is asked for."""
-        columns = ", ".join(f"{_quoted(name)}: '{kind}'" for name, kind in types.items())
+        columns = ", ".join(f"{quoted(name)}: '{kind}'" for name, kind in types.items())
         options = f"columns = {{{columns}}}, format = 'newline_delimited', compression = 'zstd'"
         options += f", maximum_object_size = {LONGEST_LINE}"
-        return self._engine.sql(f"FROM read_json('{path}', {options})", dialect="duckdb")
+        return self._view(f"lines {next(self._numbers)}", f"FROM read_json({text(str(path))}, {options})")
 
     def derive(self, rows: Rows, formulas: Mapping[str, str]) -> Rows:
         """As it is written: formulas speak this engine's own dialect."""
@@ -213,18 +214,18 @@ class DuckDB(Workspace):
             raise
 
     def _derived(self, rows: Rows, formulas: Mapping[str, str]) -> Rows:
-        columns = ", ".join(f"({sql}) AS {_quoted(name)}" for name, sql in formulas.items())
+        columns = ", ".join(f"({sql}) AS {quoted(name)}" for name, sql in formulas.items())
         wanted = f"SELECT *, {columns} FROM ({self._engine.compile(rows)})"  # noqa: S608 -- parsed by `spec.rules`
         return self._view(f"derived {next(self._numbers)}", wanted)
 
     def _table(self, name: str) -> Rows:
         """By its columns as the engine describes them; Ibis's own `table` would parse the type of each of them anew."""
-        described = self._engine.con.execute(f"DESCRIBE {_quoted(name)}").fetchall()
+        described = self._engine.con.execute(f"DESCRIBE {quoted(name)}").fetchall()
         return ibis.table({column: _type(kind) for column, kind, *_ in described}, name)
 
     def _view(self, name: str, statement: str) -> Rows:
         """A statement under a name: as a text, Ibis would parse it for everything that is made of it."""
-        self._engine.con.execute(f"CREATE OR REPLACE VIEW {_quoted(name)} AS {statement}")
+        self._engine.con.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS {statement}")
         return self._table(name)
 
     def stream(self, rows: Rows, *, size: int = BATCH) -> Iterator[pa.RecordBatch]:
@@ -253,7 +254,7 @@ class DuckDB(Workspace):
             with self._told(), closing(self._engine.con.cursor()) as cursor:  # what it registers is nobody else's
                 for name, table in tables.items():
                     cursor.register("incoming", table.__arrow_c_stream__())  # see `_take`; it can be read once
-                    cursor.execute(f"CREATE TEMP TABLE {_quoted(name)} AS FROM incoming")
+                    cursor.execute(f"CREATE TEMP TABLE {quoted(name)} AS FROM incoming")
                 found: list[dict[str, Any]] = cursor.execute(statement).to_arrow_table().to_pylist()
                 return found
 
@@ -281,10 +282,6 @@ class _Carried:
 
 
 _type = cache(DuckDBType.from_string)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _first_line(error: Exception) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from reconcile.errors import ExportBroken
+from reconcile.state.engines.literals import quoted, text
 from reconcile.state.model import Export
 
 _OPTIONS = """auto_detect = FALSE, header = TRUE, delim = ',', quote = '"', escape = '"', buffer_size = 4_000_000,
@@ -45,21 +46,21 @@ def view(export: Export, *, in_order: bool = False) -> str:
     Args:
         in_order: one thread reads the file, from its first record to its last.
     """
-    columns = ", ".join(f"{_quoted(column)}: 'VARCHAR'" for column in export.columns)
+    columns = ", ".join(f"{quoted(column)}: 'VARCHAR'" for column in export.columns)
     looked_at = (_or_error(export.sid_column, "{0} <> ''", _NO_SID), _or_error(export.hash_column, _HASHES, _NO_HASH))
     way = f"columns = {{{columns}}}, {_OPTIONS}, parallel = {not in_order}"
-    query = f"SELECT * REPLACE ({', '.join(looked_at)}) FROM read_csv({_text(export.path)}, {way})"  # noqa: S608 -- ours
-    return f"CREATE OR REPLACE VIEW {_quoted(name(export))} AS {query}"
+    query = f"SELECT * REPLACE ({', '.join(looked_at)}) FROM read_csv({text(export.path)}, {way})"  # noqa: S608 -- ours
+    return f"CREATE OR REPLACE VIEW {quoted(name(export))} AS {query}"
 
 
 def _or_error(column: str, condition: str, words: str) -> str:
-    quoted = _quoted(column)
-    return f"CASE WHEN {condition.format(quoted)} THEN {quoted} ELSE error('{words}') END AS {quoted}"
+    told = quoted(column)
+    return f"CASE WHEN {condition.format(told)} THEN {told} ELSE error('{words}') END AS {told}"
 
 
 def read_by(statement: str, exports: Iterable[Export]) -> list[Export]:
     """Those of the exports that a statement reads."""
-    return [export for export in exports if _quoted(name(export)) in statement]
+    return [export for export in exports if quoted(name(export)) in statement]
 
 
 def balanced(path: str) -> bool:
@@ -82,11 +83,3 @@ def broken(read: Sequence[Export], said: str) -> ExportBroken:
     number = _NUMBER.search(said)
     what = next((kind for pattern, kind in _KINDS if re.search(pattern, said, re.IGNORECASE)), _OTHERWISE)
     return ExportBroken(at_fault, what, record=int(number[1]) if number else None)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -117,6 +117,14 @@ def test_a_value_of_an_export_is_what_it_was(workspace: Workspace, tmp_path: Pat
     assert not empty
 
 
+def test_lines_are_read_wherever_they_lie(workspace: DuckDB, tmp_path: Path) -> None:
+    (folder := tmp_path / "o'brien").mkdir()
+    with pa.CompressedOutputStream(str(folder / "lines.ndjson.zst"), "zstd") as file:
+        file.write(b'{"n": 1}\n{"n": 2}\n')
+    rows = workspace.json_lines(folder / "lines.ndjson.zst", {"n": "BIGINT"})
+    assert workspace.one(rows.aggregate(sum=rows.n.sum())) == {"sum": 3}
+
+
 def test_formulas_add_columns_one_after_the_other(workspace: Workspace) -> None:
     rows = workspace.derive(letters(workspace), {"twice": "n * 2", "more": "twice + 1", 'odd "name"': "letter || '!'"})
     assert workspace.dicts(rows.order_by("n"), limit=2)[1] == {
