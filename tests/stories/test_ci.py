@@ -339,6 +339,15 @@ def test_a_run_that_was_ended_is_gone_on_with(play: Play, tmp_path: Path) -> Non
     assert asyncio.run(rc.Reconciler(environ=play.environ).verify(rc.load(play.clone / "specs")))
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """What is started hears SIGINT, as at a host, though the tests may run in the background, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_a_job_that_is_to_end_ends_its_run_in_order(play: Play, tmp_path: Path) -> None:
     """Hosts tell the shell alone that a job was cancelled; and kill it when its time is up: the run knows it before."""
     said = tmp_path / "said"
