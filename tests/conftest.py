@@ -2,4 +2,10 @@
 
 from __future__ import annotations
 
+from hypothesis import HealthCheck, settings
+
+# How long a case takes is the machine's doing: on a busy one it is no failure.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
 pytest_plugins = ("chinook", "postgres_server", "mariadb_server", "spark_server", "s3_server")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import ports
 import pytest
 
 USER, PASSWORD = "shop", "s3cret-of-the-tests"
@@ -36,7 +36,7 @@ def mariadb_url() -> Iterator[str]:
 @contextmanager
 def _running(install: str, server: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="my-", ignore_cleanup_errors=True) as made:
-        folder, port, user = Path(made), _free_port(), pwd.getpwuid(os.geteuid()).pw_name
+        folder, port, user = Path(made), ports.find_free_port(), pwd.getpwuid(os.geteuid()).pw_name
         options = ["--no-defaults", f"--datadir={folder / 'data'}", f"--user={user}"]
         subprocess.run([install, *options, "--skip-test-db"], check=True, capture_output=True)
         first = folder / "first.sql"
@@ -67,8 +67,3 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         else:
             return
     pytest.fail(f"MariaDB did not start:\n{log.read_text(errors='replace')}")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

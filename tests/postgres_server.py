@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import ports
 import pytest
 
 SUPERUSER, PASSWORD = "shop", "s3cret-of-the-tests"
@@ -41,7 +41,7 @@ def running() -> Iterator[str]:
         pytest.skip("PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it as")
     # Not pytest's tmp_path: no other user may look into that, and a socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as made:
-        folder, port = Path(made), _free_port()
+        folder, port = Path(made), ports.find_free_port()
         _initialise(binaries, folder, account)
         command = [binaries / "postgres", "-D", folder / "data", "-p", str(port), "-k", folder, "-h", "127.0.0.1"]
         with (folder / "log").open("wb") as log:
@@ -108,8 +108,3 @@ def _as(account: pwd.struct_passwd | None) -> dict[str, object]:
     if account is None:
         return {"env": environ}
     return {"env": environ, "user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import ports
 import pytest
 
 _NUMBERS = itertools.count(1)
@@ -36,9 +36,7 @@ class S3:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        made = S3(free.getsockname()[1])
+    made = S3(ports.find_free_port())
     made.start()
     httpx.put(f"http://127.0.0.1:{made.port}/state").raise_for_status()
     yield made

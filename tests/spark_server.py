@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import ports
 import pytest
 
 from reconcile.state.engines.duckdb import DuckDB
@@ -64,7 +64,7 @@ def spark_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip(reason)
     from pyspark.sql import SparkSession
 
-    port = _free_port()
+    port = ports.find_free_port()
     builder = SparkSession.builder.master("local[2]").config("spark.connect.grpc.binding.port", str(port))
     builder = builder.config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
     for name, value in SETTINGS.items():
@@ -90,9 +90,3 @@ def duck() -> Iterator[Workspace]:
     """A workspace on DuckDB, to compare with."""
     with DuckDB() as opened:
         yield opened
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

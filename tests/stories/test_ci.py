@@ -355,10 +355,11 @@ def test_a_job_that_is_to_end_ends_its_run_in_order(play: Play, tmp_path: Path) 
     while not said.exists():
         time.sleep(0.05)
     job.send_signal(signal.SIGINT)
-    job.communicate(timeout=20)
+    job.communicate(timeout=60)
     assert job.returncode == 8
     [one] = said.read_text().splitlines()
-    assert re.search(r"--max-duration (19800|19799)s$", one), "and it is not begun again"
+    [left] = re.findall(r"--max-duration (\d+)s$", one)
+    assert 19_800 - 120 < int(left) <= 19_800, "330 minutes, less what it took to begin"
 
 
 def test_a_plan_that_names_people_is_not_left_open_unasked(play: Play) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -162,11 +163,12 @@ def test_what_happens_meanwhile_is_carried_meanwhile(world: World, s3: S3, monke
     run = runs.of(world.ours.local, plan.face)
 
     def look() -> None:
-        for _ in range(500):
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
             if (kept := store.get(run.key(run.journal))) and kept.content.count(b'"intend"') > len(sizes):
                 sizes.append(len(kept.content))
                 return
-            __import__("time").sleep(0.01)
+            time.sleep(0.01)
 
     assert apply(world.ours, plan, events=Heard(stage=look)).converged
     assert sizes, "the lists that were created are known before the upserts begin"

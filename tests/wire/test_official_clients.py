@@ -43,7 +43,8 @@ def client(base_url: str) -> SailthruClient:
 
 
 def ended(client: SailthruClient, job_id: str) -> Any:
-    for _ in range(200):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
         told = client.api_get("job", {"job_id": job_id}).get_body()
         if told["status"] not in {"pending", "running"}:
             return told

@@ -255,15 +255,19 @@ def test_over_a_real_socket_nobody_listens():
 
 def test_a_call_that_is_cancelled_gives_its_place_back():
     class Stuck(httpx.AsyncBaseTransport):
+        begun = asyncio.Event()
+
         async def handle_async_request(self, request):
             if request.method == "POST":
+                self.begun.set()
                 await asyncio.Event().wait()
             return httpx.Response(200, json={"keys": {"sid": SID}})
 
     async def go():
-        async with a_client(Stuck(), at_once=1) as client:
+        stuck = Stuck()
+        async with a_client(stuck, at_once=1) as client:
             task = asyncio.create_task(client.call(WRITE))
-            await asyncio.sleep(0.01)
+            await stuck.begun.wait()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             return await client.call(LOOK)

@@ -49,7 +49,7 @@ def test_it_measures_what_a_step_takes() -> None:
     assert work.grown > 50 * MIB
     assert work.peak >= usage().peak - 10 * MIB
     assert wait.wall >= 0.09
-    assert wait.cpu < 0.05
+    assert wait.cpu < work.cpu
     assert wait.grown < 50 * MIB
     assert work.wall + wait.wall + rest.wall == whole.wall
     assert (work.done, work.size, work.counted) == (10, 64 * MIB, "10 rows, 67 MB")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 
 import pytest
@@ -16,7 +17,7 @@ from reconcile.screen.tally import Tally
 
 def patiently(condition: object, said: list[tuple[str, str]]) -> None:
     """Wait for a thread of ours, some seconds at most."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while condition not in said:
         assert time.monotonic() < end, said
         time.sleep(0.005)
@@ -53,7 +54,7 @@ def test_a_log_has_a_line_when_a_step_ends(capsys: pytest.CaptureFixture[str]) -
         voice.note("exporting lists", "held back 2 s")
         voice.finish("exporting lists")
     told = capsys.readouterr()
-    assert told.err == "exporting lists: 3 of 3 lists, 1.2 GB, held back 2 s, 0.0 s\n"
+    assert re.fullmatch(r"exporting lists: 3 of 3 lists, 1\.2 GB, held back 2 s, \d+(\.\d)? s\n", told.err)
     assert told.out == ""
 
 
@@ -64,8 +65,9 @@ def test_a_program_has_an_event_when_a_step_begins_and_ends(capsys: pytest.Captu
         voice.finish("reading customers")
     first, last = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert first == {"event": "step", "step": "reading customers", "done": 0, "total": None, "unit": "rows",
-                     "bytes": 0, "seconds": 0.0}  # fmt: skip
-    assert last == first | {"done": 7, "bytes": 70, "finished": True}
+                     "bytes": 0, "seconds": first["seconds"]}  # fmt: skip
+    assert last == first | {"done": 7, "bytes": 70, "seconds": last["seconds"], "finished": True}
+    assert 0 <= first["seconds"] <= last["seconds"]
 
 
 def test_a_terminal_has_a_bar_with_its_numbers() -> None:

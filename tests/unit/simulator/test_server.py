@@ -45,7 +45,7 @@ def test_a_timeout_keeps_the_caller_waiting() -> None:
     sim = faulty(calls=[{"fault": "read-timeout"}], hang_seconds=30)
     with (
         running(sim) as base_url,
-        httpx.Client(base_url=base_url, timeout=0.1) as client,
+        httpx.Client(base_url=base_url, timeout=httpx.Timeout(30, read=0.1)) as client,
         pytest.raises(httpx.ReadTimeout),
     ):
         call(client, "GET", "/list", {})
@@ -105,10 +105,10 @@ def test_it_stops_without_a_word(sent: signal.Signals) -> None:
         assert client.get("/list", params=parameters({})).status_code == 200
         started = time.monotonic()
         os.kill(process.pid, sent)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
 
     assert (process.returncode, out, err) == (0, "stopped\n", "")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30  # a connection is kept for minutes
 
 
 def test_a_caller_that_is_kept_waiting_does_not_keep_it_from_stopping() -> None:
@@ -120,9 +120,9 @@ def test_a_caller_that_is_kept_waiting_does_not_keep_it_from_stopping() -> None:
             waiting.sendall(b"GET /list HTTP/1.1\r\nHost: x\r\n\r\n")
             while not sim.calls_total:
                 time.sleep(0.01)
-        waiting.settimeout(5)
+        waiting.settimeout(30)
         assert waiting.recv(100) == b""
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50  # and not the 60 that it hangs
 
 
 def test_a_port_that_is_taken_is_an_error() -> None:

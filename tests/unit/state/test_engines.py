@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import importlib.util
-import socket
 import traceback
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import ports
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -34,9 +34,7 @@ def test_a_spark_that_is_not_installed_is_told_with_the_way_to_it(monkeypatch: p
 @on_spark
 @pytest.mark.skipif(missing() is not None, reason=str(missing()))
 def test_a_spark_that_does_not_answer_is_told_at_once_and_without_its_token() -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        port = nobody.getsockname()[1]
+    port = ports.find_free_port()
     opened = engines.of(f"sc://127.0.0.1:{port}/;token=hush")
     with pytest.raises(rc.EngineUnavailable, match=f"sc://127.0.0.1:{port}") as unavailable:
         opened.__enter__()
