@@ -10,6 +10,7 @@
     ├── CommentFailed                69   a plan's comment: the code host cannot be reached, or refuses, or is not known
     ├── EngineUnavailable            69   the engine of the spec is not installed, or cannot be reached
     ├── AccountUnavailable           69   Sailthru cannot be reached, or is down: come back later
+    │   └── AnswerGarbled            69   what answers is not as Sailthru answers: it says nothing and proves nothing
     ├── CredentialsRefused           77   a key, secret or address is missing or refused
     ├── AccountUnfit                  1   the account is in a state no plan can be right for (twin lists, smart list)
     │   ├── TwinLists                 1   two lists under one name
@@ -164,6 +165,10 @@ class AccountUnavailable(ReconcileError):
     """Sailthru did not answer within all tries: names, connections, 5xx, maintenance, 429 without end."""
 
     exit_status = 69
+
+
+class AnswerGarbled(AccountUnavailable):
+    """No answer in all tries had a shape that Sailthru's answers have: what was asked about is not known."""
 
 
 class CredentialsRefused(ReconcileError):

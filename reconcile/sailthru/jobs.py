@@ -11,7 +11,7 @@ from typing import Any, Final
 from reconcile.errors import AccountUnavailable, ApiRejected
 from reconcile.sailthru import exports
 from reconcile.sailthru.client import Client
-from reconcile.sailthru.model import Answer, Call, Export, NotFound, Unsure
+from reconcile.sailthru.model import Call, Export, NotFound, Unsure
 from reconcile.state.model import Arrived
 
 ASKED: Final = 2
@@ -84,7 +84,7 @@ async def _posted(client: Client, params: Mapping[str, Any]) -> str:
                 raise
             cause = unsure.cause
         else:
-            return _text(answer, "job_id", "POST /job")
+            return str(answer.body["job_id"])
         await client.pause(attempt, cause)
     raise AssertionError  # pragma: no cover -- the loop has no end of its own
 
@@ -95,7 +95,7 @@ async def start_update(client: Client, path: Path) -> str:
     Raises:
         Unsure: it may have been taken, or not: look at the effect, and do not hand it in again.
     """
-    return _text(await client.call(Call("POST", "job", {"job": "update"}, file=path)), "job_id", "POST /job")
+    return str((await client.call(Call("POST", "job", {"job": "update"}, file=path))).body["job_id"])
 
 
 async def finish_update(client: Client, job_id: str) -> None:
@@ -171,13 +171,6 @@ async def _polled(client: Client, job_id: str, waited: float) -> Mapping[str, An
         if error.code == 99 and waited < _LAG:
             return {}
         raise
-
-
-def _text(answer: Answer, name: str, asked: str) -> str:
-    value = answer.body.get(name)
-    if not isinstance(value, str) or not value:
-        raise ApiRejected(f"Sailthru's answer to {asked} has no {name}.", code=None, status=200)
-    return value
 
 
 def _new_file(folder: Path) -> Path:

@@ -95,11 +95,11 @@ class Lane:
             async with self._answering(asked) as response:
                 if response.status_code != 200:
                     return _no_file(response.status_code)
-                whole = await _written(response, part, arrived)
+                cause = await _written(response, part, arrived)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return _translated(error)
-        if not whole:
-            return Trouble(Group.PASSING, Cause.BROKEN, status=200)
+        if cause is not None:
+            return Trouble(Group.PASSING, cause, status=200)
         part.replace(path)
         return None
 
@@ -214,19 +214,25 @@ def _no_file(status: int) -> Trouble:
     return Trouble(Group.PASSING, Cause.SERVER, status=status)
 
 
-async def _written(response: httpx.Response, path: Path, arrived: Arrived | None) -> bool:
-    """Stream the body into a file; whether it is as long as announced and ends with the end of a record."""
-    last = b""
+_PAGE: Final = (b"<", b"{", b"[")
+"""How a page or a JSON text begins: no record of an export does (SAILTHRU.md §9.3)."""
+
+
+async def _written(response: httpx.Response, path: Path, arrived: Arrived | None) -> Cause | None:
+    """Stream the body into a file; None when it is as long as announced, ends with a record's end and is no page."""
+    first = last = b""
     with disk.writing("an export", path), _opened(path, "wb") as file:
         async for chunk in response.aiter_bytes():
             file.write(chunk)
-            last = chunk or last
+            first, last = first or chunk.removeprefix(b"\xef\xbb\xbf").lstrip(), chunk or last
             if arrived is not None:
                 arrived(len(chunk))
     announced = response.headers.get("content-length")
     if announced is not None and int(announced) != response.num_bytes_downloaded:
-        return False
-    return last.endswith(b"\n")
+        return Cause.BROKEN
+    if first.startswith(_PAGE):
+        return Cause.GARBLED
+    return None if last.endswith(b"\n") else Cause.BROKEN
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconcile.apply.model import Write
-from reconcile.errors import ApiRejected, CredentialsRefused
+from reconcile.errors import AnswerGarbled, ApiRejected, CredentialsRefused
 from reconcile.sailthru import jobs, limits, lines
 from reconcile.sailthru.client import Client, Patience
 from reconcile.sailthru.model import URL, Call, Credentials, Endpoint, Export, Method, NotFound, Unsure
@@ -89,10 +89,7 @@ class Target:
     async def counted_lists(self) -> Sequence[tuple[RemoteList, int | None]]:
         """All lists with how many members Sailthru counts: never too few, often too many (SAILTHRU.md §8.1)."""
         body = await self._call("GET", "list", {})
-        try:
-            return [(_remote_list(one), _count(one)) for one in body["lists"] or ()]
-        except (KeyError, TypeError):
-            raise ApiRejected("Sailthru's answer to GET /list is not understood.", code=None, status=200) from None
+        return [(_remote_list(one), _count(one)) for one in body["lists"] or ()]
 
     async def export(self, list_name: str, vars: Sequence[str], arrived: Arrived | None = None) -> Export:
         """The members of one list, by a job. Complete or an error; `arrived` is told of bytes as they come."""
@@ -188,7 +185,7 @@ class Target:
     async def _timezone(self) -> str | None:
         try:
             zone = (await self._call("GET", "settings", {})).get("timezone")
-        except (ApiRejected, CredentialsRefused):
+        except (AnswerGarbled, ApiRejected, CredentialsRefused):
             return None  # the key works, but may be for `user`, `list` and `job` alone (SAILTHRU.md §3.4)
         return zone if isinstance(zone, str) else None
 

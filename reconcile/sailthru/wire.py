@@ -6,7 +6,8 @@ The facts are SAILTHRU.md §2 to §4; `tests/wire` holds this file to what was r
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import html
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,14 +17,13 @@ import orjson
 from reconcile.errors import ApiRejected
 from reconcile.sailthru.model import Answer, Call, Cause, Credentials, Group, Method, Rate, Trouble
 
-_UNKNOWN_USER: Final = "User not found with "
 _ABSENT: Final = {
-    ("GET", "user", 400, 99): _UNKNOWN_USER,
-    ("DELETE", "user", 404, 99): _UNKNOWN_USER,
-    ("GET", "list", 404, 15): "",
-    ("DELETE", "list", 404, 15): "",
+    ("GET", "user", 400, 99): "User not found with ",
+    ("DELETE", "user", 404, 99): "User not found with ",
+    ("GET", "list", 404, 15): "Unknown list",
+    ("DELETE", "list", 404, 15): "Unknown list",
 }
-"""Exactly what says that something does not exist, with the words it must begin with: 99 alone says nothing (§4.4)."""
+"""What proves that something does not exist, with the words that it must begin with: 99 alone says nothing (§4.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,9 @@ def to_json(value: Any) -> str:
 def decode(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     """What an answer says.
 
+    A success is 2xx and has the shape that the call promises, an error is Sailthru's own code and text. Everything else
+    (a redirect, a page of a proxy, an empty object, the answer to another call) says nothing and proves nothing.
+
     Args:
         headers: by lower-case name (or a mapping that does not care).
 
@@ -86,29 +89,25 @@ def decode(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> 
     """
     rate = rate_of(headers)
     content = _content(body)
-    if content is None:
-        cause = Cause.SERVER if status >= 500 else Cause.THROTTLED if status == 429 else Cause.GARBLED
-        raise Trouble(Group.PASSING, cause, status=status, rate=rate)
-    if status < 400 and not _is_error(content):
-        if (call.method, call.endpoint) == ("GET", "user"):
-            _check_user(content, status, rate)
+    error = None if content is None else _error(call, content)
+    if (
+        content is not None
+        and error is None
+        and 200 <= status < 300
+        and _SHAPES[call.method, call.endpoint](content, call.params)
+    ):
         return Answer(content, rate)
-    code, said = _error(content)
+    code, said = error or (None, "")
     group, cause = _grouped(call, status, code, said)
     raise Trouble(group, cause, status=status, code=code, said=said, rate=rate)
 
 
-def _check_user(content: Mapping[str, Any], status: int, rate: Rate | None) -> None:
-    """A user without `keys` is none: so it was said in 2016 (SAILTHRU.md §7.2). Keys without a sid say nothing."""
-    if "keys" not in content:
-        raise Trouble(Group.ABSENT, status=status, said="User not found", rate=rate)
-    keys = content["keys"]
-    if not isinstance(keys, dict) or not isinstance(keys.get("sid"), str):
-        raise Trouble(Group.PASSING, Cause.GARBLED, status=status, rate=rate)
-
-
 def _grouped(call: Call, status: int, code: int | None, said: str) -> tuple[Group, Cause]:
-    """The table: what can be done about an error."""
+    """The table: what can be done about an answer that is no yes.
+
+    Args:
+        code: Sailthru's own; None where the answer is no error of Sailthru's.
+    """
     match status, code:
         case (429, _) | (_, 43):
             return Group.PASSING, Cause.THROTTLED
@@ -116,12 +115,103 @@ def _grouped(call: Call, status: int, code: int | None, said: str) -> tuple[Grou
             return Group.PASSING, Cause.INTERNAL
         case _ if status >= 500:
             return Group.PASSING, Cause.SERVER
+        case _ if code is None or not (200 <= status < 300 or status >= 400):
+            return Group.PASSING, Cause.GARBLED
         case _, 3 | 4 | 5:
             return Group.CREDENTIALS, Cause.NONE
-        case _, int() if said.startswith(_ABSENT.get((call.method, call.endpoint, status, code), "\0")):
-            return Group.ABSENT, Cause.NONE
         case _:
-            return Group.FINAL, Cause.NONE
+            return _final(call, status, code, said)
+
+
+def _final(call: Call, status: int, code: int | None, said: str) -> tuple[Group, Cause]:
+    """Whether Sailthru says that something does not exist, or no to the call itself."""
+    if not said.startswith(_ABSENT.get((call.method, call.endpoint, status, code or 0), "\0")):
+        return Group.FINAL, Cause.NONE
+    if not _is_about(call, said):
+        # The answer to another call: a gateway that mixes answers up proves nothing.
+        return Group.PASSING, Cause.GARBLED
+    return Group.ABSENT, Cause.NONE
+
+
+def _is_about(call: Call, said: str) -> bool:
+    """Whether these words can be about this call: "User not found with <key>: <id>" echoes its key and id (§4.4)."""
+    if call.endpoint == "list":
+        return "list" in call.params
+    asked = f"User not found with {call.params.get('key')}: {call.params.get('id')}"
+    return _folded(html.unescape(said)) == _folded(asked)
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+# -- the shapes of success
+
+
+def _is_user(content: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
+    """A profile as asked for: `vars` may be null, [], {} or missing, `lists` is null for who is on none (§7.2)."""
+    vars_, lists = content.get("vars"), content.get("lists")
+    return (
+        _is_subject(content.get("keys"), params)
+        and (not vars_ or isinstance(vars_, dict))
+        and (not lists or isinstance(lists, dict))
+        and ("lists" in content or "lists" not in params.get("fields", {}))
+    )
+
+
+def _is_subject(keys: Any, params: Mapping[str, Any]) -> bool:
+    """Whether these are keys of the profile that the call is about."""
+    if not isinstance(keys, dict) or not _is_text(keys.get("sid")):
+        return False
+    kind = params.get("key")
+    renamed = kind in (params.get("keys") or {})
+    echoed = keys.get(kind, params.get("id"))
+    return renamed or (isinstance(echoed, str) and _folded(echoed) == _folded(str(params.get("id"))))
+
+
+def _is_write(content: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
+    return content.get("ok") is True and ("keys" not in content or _is_subject(content["keys"], params))
+
+
+def _is_list(content: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
+    """One list, or all of them: a catalogue that says nothing of lists is not an account without any (§8.1)."""
+    if "list" in params:
+        return _is_text(content.get("list_id")) and _is_text(content.get("list"))
+    lists = content.get("lists")
+    if lists is None or lists == []:
+        return content.keys() == {"lists"}
+    return isinstance(lists, list) and all(
+        isinstance(one, dict) and all(_is_text(one.get(name)) for name in ("list_id", "name", "type")) for one in lists
+    )
+
+
+def _is_job(content: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
+    return content.get("job_id") == params.get("job_id") and _is_text(content.get("status"))
+
+
+def _is_settings(content: Mapping[str, Any], _params: Mapping[str, Any]) -> bool:
+    """What it promises is not recorded: some of what it was seen to have (§10)."""
+    return not content.keys().isdisjoint(
+        {"id", "customer_id", "features", "domains", "from_emails", "lists_primary", "timezone"}
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+_SHAPES: Final[Mapping[tuple[str, str], Callable[[Mapping[str, Any], Mapping[str, Any]], bool]]] = {
+    ("GET", "user"): _is_user,
+    ("POST", "user"): _is_write,
+    ("DELETE", "user"): lambda content, _params: content.get("ok") is True,
+    ("GET", "list"): _is_list,
+    ("POST", "list"): _is_list,
+    ("DELETE", "list"): lambda content, _params: content.get("ok") is True,
+    ("GET", "job"): _is_job,
+    ("POST", "job"): lambda content, _params: _is_text(content.get("job_id")),
+    ("GET", "settings"): _is_settings,
+}
+"""What the answer to each call has when it is a yes (SAILTHRU.md §7 to §10)."""
 
 
 def rate_of(headers: Mapping[str, str]) -> Rate | None:
@@ -141,14 +231,16 @@ def _content(body: bytes) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _is_error(content: Mapping[str, Any]) -> bool:
-    """Errors may come with HTTP 200 (SAILTHRU.md §4.2); a job that failed may tell its own `error`, and is none."""
-    return "error" in content and "job_id" not in content
+def _error(call: Call, content: Mapping[str, Any]) -> tuple[int | None, str] | None:
+    """Code and text of an error, code None where they are not Sailthru's (§4.2); None where the answer is no error.
 
-
-def _error(content: Mapping[str, Any]) -> tuple[int | None, str]:
-    code = content.get("error")
-    if isinstance(code, str) and code.isdecimal():
+    Errors may come with HTTP 200, and a job that failed may tell its own `error`, and is none.
+    """
+    if "error" not in content or (call.endpoint == "job" and "job_id" in content):
+        return None
+    code, said = content["error"], content.get("errormsg")
+    if isinstance(code, str) and code.isascii() and code.isdecimal():
         code = int(code)
-    said = content.get("errormsg")
-    return code if isinstance(code, int) else None, said if isinstance(said, str) else ""
+    if not isinstance(code, int) or isinstance(code, bool) or not isinstance(said, str):
+        return None, ""
+    return code, said

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from reconcile.errors import AccountUnavailable, ApiRejected, CredentialsRefused
+from reconcile.errors import AccountUnavailable, AnswerGarbled, ApiRejected, CredentialsRefused
 from reconcile.sailthru.model import Call, Cause, Group, NotFound, Trouble, Unsure
 from reconcile.state.masks import Masks
 
@@ -55,6 +55,11 @@ def unavailable(what: str, trouble: Trouble, masks: Masks, call: Call | None = N
     if trouble.cause is Cause.ADDRESS:
         return AccountUnavailable(
             f"{subject} was not tried: there is no such URL.", hint="Check account.url; it begins with https://."
+        )
+    if trouble.cause is Cause.GARBLED:
+        return AnswerGarbled(
+            f"No answer to {subject} was one of Sailthru's, in all tries: {_reason(trouble, masks, call)}.",
+            hint="Check account.url, and what stands between (a proxy, a gateway, a login page); then try again.",
         )
     return AccountUnavailable(
         f"Sailthru gave no answer to {subject} in all tries; the last time: {_reason(trouble, masks, call)}.",

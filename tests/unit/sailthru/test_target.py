@@ -10,7 +10,7 @@ import pytest
 from unit.sailthru.scripted import HTML, MASKS, PLANTED, SID, Clock, Script, a_client, everything_told, no, yes
 
 from reconcile.apply.model import Executor, Write
-from reconcile.errors import AccountUnavailable, ApiRejected, CredentialsRefused, ReconcileError
+from reconcile.errors import AccountUnavailable, AnswerGarbled, ApiRejected, CredentialsRefused, ReconcileError
 from reconcile.sailthru.model import Credentials
 from reconcile.sailthru.target import Facts, Target, connect
 from reconcile.state.model import Observable, Ref, RemoteList, Sighting
@@ -64,15 +64,15 @@ def test_lists_and_the_word_normal():
     ]
 
 
-@pytest.mark.parametrize("empty", [[], None, {}])
+@pytest.mark.parametrize("empty", [[], None])
 def test_an_account_without_lists(empty):
     assert with_target(Script(yes({"lists": empty})), lambda t: t.lists()) == [[]]
 
 
-@pytest.mark.parametrize("body", [{}, {"lists": [{"name": "x"}]}, {"lists": ["x"]}, {"lists": 7}])
+@pytest.mark.parametrize("body", [{}, {"lists": [{"name": "x"}]}, {"lists": ["x"]}, {"lists": 7}, {"lists": {}}])
 def test_lists_that_are_not_understood_are_never_empty(body):
-    with pytest.raises(ApiRejected, match="GET /list"):
-        with_target(Script(yes(body)), lambda t: t.lists())
+    with pytest.raises(AnswerGarbled, match="GET /list"):
+        with_target(Script(otherwise=lambda *_: yes(body)), lambda t: t.lists())
 
 
 def test_a_look_is_typed_and_holds_only_what_was_asked_for():
@@ -97,8 +97,8 @@ def test_nothing_has_many_forms(vars_, lists):
     assert seen == Sighting(None, SID, {}, frozenset(), None)
 
 
-def test_fields_may_be_missing():
-    (seen,) = with_target(Script(yes({"keys": {"sid": SID}})), lambda t: t.look(BY_SID, ["age"]))
+def test_vars_and_optout_may_be_missing():
+    (seen,) = with_target(Script(yes({"keys": {"sid": SID}, "lists": None})), lambda t: t.look(BY_SID, ["age"]))
     assert seen == Sighting(None, SID, {}, frozenset(), None)
 
 
@@ -115,9 +115,16 @@ def test_check_tells_lists_and_time_zone():
     assert with_target(script, lambda t: t.check()) == [Facts(0, "America/New_York")]
 
 
-@pytest.mark.parametrize("denied", [no(403, 99, "Not for this key"), no(401, 5, "x"), yes({}), yes({"timezone": None})])
+@pytest.mark.parametrize("denied", [no(403, 99, "Not for this key"), no(401, 5, "x"), yes({"timezone": None})])
 def test_a_key_may_be_restricted_to_what_we_need(denied):
     assert with_target(Script(yes({"lists": []}), denied), lambda t: t.check()) == [Facts(0, None)]
+
+
+def test_settings_that_are_not_understood_do_not_stop_a_check():
+    def answer(_method: str, endpoint: str, _params: dict) -> httpx.Response:
+        return yes({"lists": []} if endpoint == "list" else {})
+
+    assert with_target(Script(otherwise=answer), lambda t: t.check()) == [Facts(0, None)]
 
 
 def test_check_with_a_wrong_key():
@@ -245,7 +252,7 @@ def test_a_new_address_by_sid():
 
 
 def test_a_new_address_without_a_sid_looks_for_it_so_that_a_repeat_makes_nobody():
-    seen = yes({"keys": {"sid": SID, "email": PLANTED}})
+    seen = yes({"keys": {"sid": SID, "email": PLANTED}, "lists": None})
     (look, (_, _, params)) = written(Write(ADA, email="new@example.com"), seen, OK)
     assert look[:2] == ("GET", "user")
     assert (params["id"], params["keys"]) == (SID, {"email": "new@example.com"})
@@ -374,3 +381,57 @@ def test_connect_closes_what_it_opened(tmp_path):
     assert asyncio.run(go()) == 0
     assert transport.closed
     assert str(transport.raw[0].url).startswith("http://sim.example/list?api_key=k&format=json&json=%7B%7D&sig=")
+
+
+# -- answers that are none of Sailthru's
+
+NOTHING = {
+    "a redirect": httpx.Response(302, headers={"location": "https://login.example"}),
+    "a redirect with JSON": httpx.Response(302, json={"login": "required"}),
+    "an empty object": httpx.Response(200, json={}),
+    "a list": httpx.Response(200, json=[]),
+    "a text": httpx.Response(200, json="ok"),
+    "no content": httpx.Response(204),
+    "a page": httpx.Response(200, html="<html>Sign in</html>"),
+    "a truncated body": httpx.Response(200, text='{"keys":{"sid":"6158'),
+    "a gateway's 404": httpx.Response(404, json={"message": "no Route matched"}),
+}
+
+DEEDS = {
+    "look by address": lambda t: t.look(ADA, ("age",)),
+    "look by sid": lambda t: t.look(BY_SID, ()),
+    "write": lambda t: t.upsert(Write(ADA, {"a": 1}, {"Main": True})),
+    "take off": lambda t: t.upsert(Write(BY_SID, {}, {"Main": False})),
+    "new address": lambda t: t.upsert(Write(BY_SID, email="new@example.com")),
+    "delete by address": lambda t: t.delete(ADA),
+    "delete by sid": lambda t: t.delete(BY_SID),
+    "lists": lambda t: t.lists(),
+    "make a list": lambda t: t.create_list("Main"),
+    "check": lambda t: t.check(),
+    "end of a job": lambda t: t.finish_update("555a468b975910683a63b666"),
+    "export": lambda t: t.export("Main", ()),
+}
+
+
+@pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
+@pytest.mark.parametrize("answer", NOTHING.values(), ids=NOTHING)
+def test_an_answer_that_is_none_of_sailthrus_is_asked_for_again_and_never_a_yes_or_an_absence(deed, answer):
+    script = Script(otherwise=lambda *_: answer)
+    with pytest.raises(AccountUnavailable, match="not understood"):
+        with_target(script, deed)
+    assert len(script.seen) == 8 or deed is DEEDS["make a list"]
+
+
+@pytest.mark.parametrize("answer", NOTHING.values(), ids=NOTHING)
+def test_a_list_is_made_once_although_the_answers_to_it_say_nothing(answer):
+    lists = {"list_id": SID, "list": "Main"}
+    posts: list[dict] = []
+
+    def answers(method: str, _endpoint: str, params: dict) -> httpx.Response:
+        if method == "POST":
+            posts.append(params)
+            return answer
+        return yes(lists) if posts else no(404, 15, "Unknown list: Main")
+
+    create(Script(otherwise=answers))
+    assert len(posts) == 1
