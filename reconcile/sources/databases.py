@@ -63,11 +63,11 @@ def select(origin: Origin, dialect: str, tables: Mapping[str, str]) -> str:
 
 
 def checked(origin: Origin, dialect: str) -> str:
-    """The source's query, known to be one SELECT."""
+    """The source's query, known to be one SELECT, so that it can stand in parentheses."""
     query = origin.query or ""
     if refused := queries.refused(query, dialect):
         raise origin.failed(refused, hint=queries.HINT)
-    return query.strip().rstrip(";")
+    return queries.close_comment(query, dialect)
 
 
 def spellings(found: Iterable[tuple[str, str]], default: str, dialect: str = "postgres") -> dict[str, str]:

@@ -12,15 +12,29 @@ def refused(query: str, dialect: str | None) -> str | None:
     from sqlglot import exp
 
     try:
-        found = [statement for statement in sqlglot.parse(query, read=dialect) if statement is not None]
+        parsed = sqlglot.parse(query, read=dialect)
     except sqlglot.errors.SqlglotError as error:
         return f"the query cannot be read as SQL: {_words(error)}"
+    # What follows a semicolon may be a comment only, which is no statement.
+    found = [statement for statement in parsed if statement is not None and not isinstance(statement, exp.Semicolon)]
     if len(found) != 1:
         return f"the query holds {len(found)} statements, not one"
     if not isinstance(found[0], exp.Query):
         return f"the query is no SELECT but {found[0].key.upper()}"
     writes = next((node for node in found[0].find_all(exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Into)), None)
     return f"the query writes ({writes.key.upper()})" if writes else None
+
+
+def close_comment(query: str, dialect: str | None) -> str:
+    """The query without a semicolon at its end, and with a line end, so that a last comment (`-- all`) ends too."""
+    import sqlglot
+
+    query = query.rstrip("; \t\r\n")
+    tokens = sqlglot.tokenize(query, read=dialect)
+    while tokens and tokens[-1].token_type == sqlglot.tokens.TokenType.SEMICOLON:
+        last = tokens.pop()
+        query = f"{query[: last.start]} {query[last.end + 1 :]}"
+    return f"{query.strip()}\n"
 
 
 def _words(error: Exception) -> str:

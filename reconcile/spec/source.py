@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
@@ -14,7 +15,23 @@ from reconcile.spec.part import Part, Scalar
 WAYS = ("table", "query", "file", "dbt")
 """What a source reads: exactly one of these."""
 
-_REF = re.compile(r"""^\s*ref\(\s*(?:(['"])(?P<package>[^'"]+)\1\s*,\s*)?(['"])(?P<name>[^'"]+)\3\s*\)\s*$""")
+_REF = re.compile(
+    r"""^\s*ref\(\s*
+    (?:(['"])(?P<package>[^'"]+)\1\s*,\s*)?
+    (['"])(?P<name>[^'"]+)\3\s*
+    (?:,\s*(?:v|version)\s*=\s*(['"]?)(?P<version>[^'",()\s]+)\5\s*)?
+    \)\s*$""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReference:
+    """What a `ref()` of dbt names; package and version are None where it does not say them."""
+
+    package: str | None
+    name: str
+    version: str | None
 
 
 class OnViolation(StrEnum):
@@ -74,7 +91,7 @@ class SourceSpec(Part):
     """CSV, Parquet or newline JSON files to read instead: a path from the spec's folder or a URL, with
     wildcards; may use `env()`."""
     dbt: str | None = None
-    """A model of dbt to read instead, `ref('name')`: the table that it is built as."""
+    """A model of dbt to read instead, `ref('name')` or `ref('name', v=2)`: the table that it is built as."""
     manifest: str = "target/manifest.json"
     """dbt's manifest, from the spec's folder."""
     key: str
@@ -85,10 +102,10 @@ class SourceSpec(Part):
     """What must be true of the rows."""
 
     @property
-    def model(self) -> tuple[str | None, str] | None:
-        """Package (None where not said) and name of the model of dbt; None where `dbt` is no `ref('model')`."""
+    def model(self) -> ModelReference | None:
+        """The model of dbt that is named; None where `dbt` is no `ref('model')`."""
         found = _REF.match(self.dbt or "")
-        return (found["package"], found["name"]) if found else None
+        return ModelReference(found["package"], found["name"], found["version"]) if found else None
 
     @property
     def ways(self) -> list[str]:

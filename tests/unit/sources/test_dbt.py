@@ -22,6 +22,10 @@ NODES = [
     node("twice", package="other", alias="other_twice"),
     node("passing", config={"materialized": "ephemeral"}),
     node("countries", kind="seed"),
+    *(
+        node("orders", alias=f"orders_v{version}", version=version, latest_version=2, unique=f"orders.v{version}")
+        for version in (1, 2, 3)
+    ),
     node("not_null_customers", kind="test"),
 ]
 
@@ -50,9 +54,12 @@ def test_a_model_is_read_from_the_table_that_it_is_built_as(open_source: Any, ro
         ("snowflake://h/d", "ref('customers')", "warehouse.main.dim_customers"),
         ("w.db", 'ref("other", "twice")', "main.other_twice"),
         ("w.db", " ref( 'countries' ) ", "main.countries"),
+        ("w.db", "ref('orders')", "main.orders_v2"),
+        ("w.db", "ref('orders', v=1)", "main.orders_v1"),
+        ("w.db", "ref('shop', 'orders', version='3')", "main.orders_v3"),
     ],
 )
-def test_a_model_is_found_by_name_and_package(connect: str, ref: str, table: str, open_source: Any) -> None:
+def test_a_model_is_found_by_name_package_and_version(connect: str, ref: str, table: str, open_source: Any) -> None:
     assert dbt.located(open_source(connect=connect, dbt=ref).origin).table == table
 
 
@@ -62,7 +69,9 @@ def test_a_model_is_found_by_name_and_package(connect: str, ref: str, table: str
     [
         ("ref('custmers')", "there is no model `custmers` in dbt's manifest; did you mean `customers`?"),
         ("ref('not_null_customers')", "there is no model"),
-        ("ref('twice')", "there are 2 models `twice`"),
+        ("ref('twice')", "2 packages have a model `twice`"),
+        ("ref('orders', v=9)", "there is no version 9 of the model `orders`"),
+        ("ref('customers', v=1)", "the model `customers` has no versions"),
         ("ref('passing')", "is ephemeral"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 
 from reconcile import sources
 from reconcile.errors import CredentialsRefused, SourceUnavailable
+from reconcile.sources import queries
 from reconcile.spec import parameters
 from reconcile.state.model import Demand
 
@@ -74,3 +75,32 @@ def test_a_query_is_parsed_in_the_dialect_of_its_database(make_spec: Any) -> Non
     assert sources.check(make_spec(connect="mysql://h/d", query=query)) == ()
     (problem,) = sources.check(make_spec(connect="postgresql://h/d", query=query))
     assert "cannot be read as SQL" in problem.message
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT id FROM people -- all",
+        "SELECT id FROM people; -- who's it?",
+        "SELECT id FROM people -- all;",
+        "SELECT id FROM people /* all",
+        "SELECT id FROM people ; ; ",
+        "SELECT id, ';' AS mark FROM people -- a 'quoted' word",
+    ],
+)
+def test_a_comment_may_end_a_query(query: str, shop: str, open_source: Any, rows: Any) -> None:
+    query = f"{query} */" if "/*" in query else query
+    assert sorted(rows(open_source({}, connect=shop, query=query), "id")["id"].to_pylist()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("query", "dialect", "sent"),
+    [
+        ("select 1 # all", "mysql", "select 1 # all\n"),
+        ("select 5--1;", "mysql", "select 5--1\n"),
+        ("select 1; -- it's all", "postgres", "select 1  -- it's all\n"),
+        ("select ';'", "postgres", "select ';'\n"),
+    ],
+)
+def test_a_comment_cannot_take_in_what_stands_behind_the_query(query: str, dialect: str, sent: str) -> None:
+    assert queries.close_comment(query, dialect) == sent
