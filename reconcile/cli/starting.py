@@ -118,7 +118,7 @@ def _people(out: Path, connect: str, table: str | None, email: str | None, key: 
         file=_file(out, connect) if place.is_file else None,
         email=asking.one("the column with the e-mail address", "--email", email, found.emails, names),
         key=asking.one("the column with your own id of a person", "--key", key, found.keys, names),
-        columns={one.name: one.kind for one in found.columns},
+        columns=found.kinds,
     )
 
 

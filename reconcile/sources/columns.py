@@ -1,34 +1,62 @@
-"""Columns: which ones are asked for, and the six types that all databases' types come down to."""
+"""Columns: which ones are asked for, and the few types that all databases' types come down to."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from reconcile.errors import Problem, SpecInvalid, Where
 from reconcile.sources.origin import Origin
-from reconcile.state.model import Demand
+from reconcile.state.model import MISFIT, Demand
 
-Kind: TypeAlias = Literal["integer", "number", "text", "timestamp", "date", "boolean"]
 
-IBIS: Mapping[Kind, str] = {
+@dataclass(frozen=True, slots=True)
+class Decimal:
+    """Numbers of which every digit is kept: so many digits, so many of them after the point."""
+
+    digits: int
+    places: int
+
+
+Simple: TypeAlias = Literal["integer", "number", "single", "text", "timestamp", "date", "boolean"]
+Kind: TypeAlias = Simple | Decimal
+"""What a column holds; `single` are numbers of 32 bits, which have a shorter text than the same as `number`."""
+
+WHOLE = Decimal(38, 0)
+"""Whole numbers that may go beyond 64 bits."""
+
+EXACT = Decimal(38, 18)
+"""Decimals of which nobody says how many places they have: further places are cut."""
+
+_SIMPLE: Mapping[Kind, str] = {
     "integer": "int64",
     "number": "float64",
+    "single": "float32",
     "text": "string",
     "timestamp": "timestamp(6)",
     "date": "date",
     "boolean": "boolean",
 }
-"""Each kind as Ibis writes it."""
+
+
+def ibis_type(kind: Kind) -> str:
+    """A kind as Ibis writes it."""
+    return f"decimal({kind.digits}, {kind.places})" if isinstance(kind, Decimal) else _SIMPLE[kind]
 
 
 def kind_of(dtype: Any) -> Kind:
     """The kind that an Ibis type comes down to."""
+    if dtype.is_decimal():
+        unknown = dtype.precision is None or dtype.scale is None
+        return EXACT if unknown else Decimal(dtype.precision, dtype.scale)
     tests: tuple[tuple[bool, Kind], ...] = (
         (dtype.is_boolean(), "boolean"),
-        (dtype.is_integer() and str(dtype).lstrip("!") != "uint64", "integer"),
+        (dtype.is_unsigned_integer() and dtype.nbytes > 4, WHOLE),
+        (dtype.is_integer(), "integer"),
+        (dtype.is_floating() and dtype.nbytes < 8, "single"),
         (dtype.is_numeric(), "number"),
         (dtype.is_timestamp(), "timestamp"),
         (dtype.is_date(), "date"),
@@ -36,19 +64,39 @@ def kind_of(dtype: Any) -> Kind:
     return next((kind for holds, kind in tests if holds), "text")
 
 
-def arrow_schema(kinds: Mapping[str, Kind]) -> Any:
-    """The Arrow schema of columns by kind."""
+def kind_of_arrow(dtype: Any) -> Kind:
+    """The kind of a column that was read."""
     import pyarrow as pa
 
-    types: dict[Kind, Any] = {
+    if pa.types.is_decimal(dtype):
+        return Decimal(dtype.precision, dtype.scale)
+    return next((kind for kind in _SIMPLE if arrow_type(kind) == dtype), "text")
+
+
+def arrow_type(kind: Kind) -> Any:
+    """The Arrow type of a kind."""
+    import pyarrow as pa
+
+    if isinstance(kind, Decimal):
+        return pa.decimal128(kind.digits, kind.places)
+    types: dict[Simple, Any] = {
         "integer": pa.int64(),
         "number": pa.float64(),
+        "single": pa.float32(),
         "text": pa.string(),
         "timestamp": pa.timestamp("us"),
         "date": pa.date32(),
         "boolean": pa.bool_(),
     }
-    return pa.schema([(name, types[kind]) for name, kind in kinds.items()])
+    return types[kind]
+
+
+def arrow_schema(kinds: Mapping[str, Kind], flagged: Sequence[str] = ()) -> Any:
+    """The Arrow schema of columns by kind, and behind them a flag for each column that may hold what does not fit."""
+    import pyarrow as pa
+
+    fields = [(name, arrow_type(kind)) for name, kind in kinds.items()]
+    return pa.schema([*fields, *((f"{MISFIT}{name}", pa.bool_()) for name in flagged)])
 
 
 def wanted(origin: Origin, demand: Demand, available: Sequence[str]) -> tuple[str, ...]:

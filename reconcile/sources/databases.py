@@ -42,7 +42,7 @@ def projected(origin: Origin, demand: Demand, rows: Any) -> tuple[Mapping[str, K
     """The demanded columns' kinds, and the rows with only these columns, cast by the database itself."""
     schema = rows.schema()
     kinds = {name: columns.kind_of(schema[name]) for name in columns.wanted(origin, demand, rows.columns)}
-    return kinds, rows.select(**{name: rows[name].cast(columns.IBIS[kind]) for name, kind in kinds.items()})
+    return kinds, rows.select(**{name: rows[name].cast(columns.ibis_type(kind)) for name, kind in kinds.items()})
 
 
 def select(origin: Origin, dialect: str, tables: Mapping[str, str]) -> str:

@@ -6,13 +6,14 @@ Values stay here. What is told of them is how many look like an address, and whe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from reconcile.errors import SourceUnavailable
-from reconcile.sources.columns import Kind
+from reconcile.sources import columns
+from reconcile.sources.columns import Decimal, Kind
 from reconcile.sources.opening import OpenSource
 from reconcile.sources.origin import Origin
 from reconcile.spec import naming
@@ -68,6 +69,15 @@ class Table:
     rows: int
 
     @property
+    def kinds(self) -> dict[str, str]:
+        """Column -> its kind in a word; what is a number in any way is `number`."""
+        numbers = ("number", "single")
+        return {
+            one.name: "number" if isinstance(one.kind, Decimal) or one.kind in numbers else one.kind
+            for one in self.columns
+        }
+
+    @property
     def emails(self) -> tuple[str, ...]:
         """Columns that may hold the e-mail addresses, the likeliest first; by name alone where there are no rows."""
         found = [one for one in self.columns if one.addresses >= _MOST]
@@ -78,7 +88,7 @@ class Table:
     @property
     def keys(self) -> tuple[str, ...]:
         """Columns that may say whose row it is: `id` or `<table>_id`, else what is called so, else all that could."""
-        able = [one for one in self.columns if one.identifies and one.kind in ("integer", "text")]
+        able = [one for one in self.columns if one.identifies and _may_be_key(one.kind)]
         able = [one for one in able if one.addresses < _MOST]
         table = naming.alike((self.name or "").rpartition(".")[2])
         own = {"id", f"{table}id", f"{table.removesuffix('s')}id"}
@@ -171,18 +181,19 @@ def _read(origin: Origin, *, most: int | None) -> Any:
 
 
 def _columns(rows: Any) -> Iterator[Column]:
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    kinds: Mapping[Any, Kind] = {pa.int64(): "integer", pa.float64(): "number", pa.bool_(): "boolean",
-                                 pa.date32(): "date", pa.timestamp("us"): "timestamp"}  # fmt: skip
     for name in rows.column_names:
         values = rows[name]
-        kind = kinds.get(values.type, "text")
+        kind = columns.kind_of_arrow(values.type)
         some = len(values) - values.null_count
         like = pc.sum(pc.match_substring_regex(values, _ADDRESS)).as_py() if kind == "text" and some else 0
         alone = values.null_count == 0 and pc.count_distinct(values).as_py() == len(values)
         yield Column(name, kind, (like or 0) / max(some, 1), alone)
+
+
+def _may_be_key(kind: Kind) -> bool:
+    return kind.places == 0 if isinstance(kind, Decimal) else kind in {"integer", "text"}
 
 
 def _called_mail(column: Column) -> bool:

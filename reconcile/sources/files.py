@@ -123,4 +123,4 @@ def _fits(column: Any, kind: Kind) -> Any:
 
 def _typed(column: Any, kind: Kind) -> Any:
     typed = column.cast("timestamp('UTC', 6)") if kind == "timestamp" else column
-    return typed.cast(columns.IBIS[kind])
+    return typed.cast(columns.ibis_type(kind))

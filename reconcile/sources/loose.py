@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import decimal
 import math
+import re
 import sqlite3
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from reconcile.sources.columns import Kind, arrow_schema
+from reconcile.sources.columns import EXACT, Decimal, Kind, arrow_type
 
 _DECLARED: tuple[tuple[tuple[str, ...], Kind], ...] = (
     (("BOOL",), "boolean"),
@@ -18,13 +19,15 @@ _DECLARED: tuple[tuple[tuple[str, ...], Kind], ...] = (
     (("DATE",), "date"),
     (("INT", "SERIAL"), "integer"),
     (("CHAR", "CLOB", "TEXT", "STRING", "JSON", "UUID", "TIME", "BLOB"), "text"),
-    (("REAL", "FLOA", "DOUB", "NUM", "DEC", "MONEY"), "number"),
+    (("REAL", "FLOA", "DOUB"), "number"),
+    (("NUM", "DEC", "MONEY"), EXACT),
 )
 """What a declared type means, first match wins: SQLite's own rules of affinity, and dates and booleans before them."""
 
 _STORED_AS: Mapping[Kind, frozenset[str]] = {
     "integer": frozenset({"integer"}),
     "number": frozenset({"integer", "real"}),
+    EXACT: frozenset({"integer", "real"}),
     "text": frozenset({"text"}),
     "timestamp": frozenset({"text"}),
     "date": frozenset({"text"}),
@@ -36,7 +39,9 @@ _VIEW = "reconcile_source"
 _COLUMNS = "SELECT name, type FROM pragma_table_info(?)"
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- timestamps travel without zone, in UTC
-_LAST_SECOND = 253_402_300_799  # of the year 9999; a larger integer counts milliseconds
+_SECONDS = 100_000_000_000  # of the year 5138, or milliseconds of 1973: what is as large counts milliseconds
+_NUMBER = re.compile(rb"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]|$)")
 _JULIAN_EPOCH = 2_440_587.5
 
 _BOOLEANS: Mapping[Any, bool] = {
@@ -98,31 +103,30 @@ def inferred_kinds(connection: sqlite3.Connection, select: str) -> dict[str, Kin
     return {name: kind for name, kind in kinds.items() if kind}
 
 
-def array(values: Sequence[Any], kind: Kind, misfits: Counter[str], name: str) -> Any:
-    """The values of a column as an Arrow array; what does not fit is null, and counted under the column's name."""
+def array(values: Sequence[Any], kind: Kind) -> tuple[Any, Any]:
+    """The values of a column as an Arrow array, and a boolean one of where they do not fit (None: nowhere)."""
     import pyarrow as pa
 
-    target = arrow_schema({name: kind}).field(0).type
+    target = arrow_type(kind)
     try:
-        return _fast(values, kind, target)
+        return _fast(values, kind, target), None
     except (pa.ArrowException, OverflowError, KeyError):
         fitted = [_fitted(value, kind) for value in values]
-        lost = sum(1 for old, new in zip(values, fitted, strict=True) if old not in (None, b"") and new is None)
-        if lost:
-            misfits[name] += lost
-        return pa.array(fitted, type=target)
+        lost = [old not in (None, b"") and new is None for old, new in zip(values, fitted, strict=True)]
+        return pa.array(fitted, type=target), pa.array(lost, type=pa.bool_())
 
 
 def _fast(values: Sequence[Any], kind: Kind, target: Any) -> Any:
     """The way for columns that hold what they declare: no Python per value."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     match kind:
         case "text":
             return pa.array(values, type=pa.binary()).cast(target)
         case "timestamp" | "date":
             return pa.array(values, type=pa.string()).cast(target)
-        case "number":
+        case "number" | "single":
             return pa.array(values, type=target)
         case "integer":
             found = pa.array(values)  # the type is inferred: asked for integers, Arrow would cut off fractions
@@ -131,29 +135,51 @@ def _fast(values: Sequence[Any], kind: Kind, target: Any) -> Any:
             return found.cast(target)
         case "boolean":
             return pa.array([None if value is None else _BOOLEANS[value] for value in values], type=target)
+        case Decimal():
+            texts = pa.array(values).cast(pa.string())  # by its text: the decimal that a double stands for
+            if pc.any(pc.match_substring(texts, "e")).as_py():  # Arrow 22 lets 1e+30 overflow and says nothing
+                raise pa.ArrowInvalid("an exponent")
+            return texts.cast(target)
 
 
 def _fitted(value: Any, kind: Kind) -> Any:
     if value is None:
         return None
     try:
-        return _FIT[kind](value)
-    except (ValueError, OverflowError, KeyError, TypeError):
+        return _decimal(value, kind) if isinstance(kind, Decimal) else _FIT[kind](value)
+    except (ValueError, OverflowError, KeyError, TypeError, decimal.InvalidOperation):
         return None
 
 
+def _read_number(value: Any) -> decimal.Decimal:
+    """A stored number, or a text that is one: digits, at most one point, an exponent."""
+    if isinstance(value, bytes):
+        if not _NUMBER.fullmatch(value):
+            raise ValueError
+        return decimal.Decimal(value.decode())
+    return decimal.Decimal(value) if isinstance(value, int) else decimal.Decimal(repr(value))
+
+
 def _integer(value: Any) -> int:
-    number = value if isinstance(value, int) else float(value)
-    if number != int(number) or not -(2**63) <= number < 2**63:
+    number = _read_number(value)
+    if number != number.to_integral_value() or not -(2**63) <= number < 2**63:
         raise ValueError
     return int(number)
 
 
 def _number(value: Any) -> float:
-    number = float(value)
-    if math.isnan(number):
+    number = float(_read_number(value))
+    if not math.isfinite(number):
         raise ValueError
     return number
+
+
+def _decimal(value: Any, kind: Decimal) -> decimal.Decimal:
+    number = _read_number(value)
+    if not number.is_finite() or abs(number) >= 10 ** (kind.digits - kind.places):
+        raise ValueError
+    with decimal.localcontext(decimal.Context(prec=kind.digits + 2, rounding=decimal.ROUND_DOWN)):
+        return number.quantize(decimal.Decimal(1).scaleb(-kind.places))
 
 
 def _text(value: Any) -> str:
@@ -161,12 +187,22 @@ def _text(value: Any) -> str:
 
 
 def _timestamp(value: Any) -> datetime:
-    """As SQLite reads times: text in ISO form, an integer of seconds since 1970, a real of Julian days."""
+    """As SQLite reads times: text in ISO form, an integer of seconds or milliseconds since 1970, a real of Julian days.
+
+    An integer whose digits are a day (20260102) or a time (20260102100000) of our days is that, as nobody has left a
+    time of August 1970 in a database of customers.
+    """
     if isinstance(value, bytes):
-        moment = datetime.fromisoformat(value.decode().strip())
+        text = value.decode().strip()
+        if not _TIME.match(text):
+            raise ValueError
+        moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
     if isinstance(value, int):
-        return _EPOCH + (timedelta(seconds=value) if value <= _LAST_SECOND else timedelta(milliseconds=value))
+        for lowest, form in ((19000101, "%Y%m%d"), (19000101000000, "%Y%m%d%H%M%S")):
+            if lowest <= value < lowest // 1900 * 2101:
+                return datetime.strptime(str(value), form)  # noqa: DTZ007 -- as all times here
+        return _EPOCH + (timedelta(seconds=value) if abs(value) < _SECONDS else timedelta(milliseconds=value))
     return _EPOCH + timedelta(days=value - _JULIAN_EPOCH)
 
 
@@ -181,6 +217,7 @@ def _boolean(value: Any) -> bool:
 _FIT: Mapping[Kind, Callable[[Any], Any]] = {
     "integer": _integer,
     "number": _number,
+    "single": _number,
     "text": _text,
     "timestamp": _timestamp,
     "date": _date,

@@ -6,8 +6,7 @@ value comes as the text it sent, so no value becomes a Python object of its own 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -83,11 +82,11 @@ def _opened(origin: Origin, demand: Demand, connection: Any) -> AbstractContextM
     for statement in _SNAPSHOT:
         cursor.execute(statement)
     asked = databases.select(origin, "mysql", _tables(cursor, connection))
-    casts = _described(cursor, asked)
+    casts = _described(cursor, asked, demand)
     kinds = {name: casts[name][0] for name in columns.wanted(origin, demand, tuple(casts))}
     select = f"SELECT {', '.join(casts[name][1] for name in kinds)} FROM ({asked}) AS asked"  # noqa: S608 -- parsed, and known to be one SELECT
-    ahead = streams.Ahead(_batches(cursor, select, kinds, origin.misfits), lambda: _kill(origin, connection))
-    return streams.reader(origin, columns.arrow_schema(kinds), ahead, _closing(ahead, connection))
+    ahead = streams.Ahead(_batches(cursor, select, kinds, origin, demand), lambda: _kill(origin, connection))
+    return streams.reader(origin, streams.schema_of(kinds, demand), ahead, _closing(ahead, connection))
 
 
 def _tables(cursor: Any, connection: Any) -> Mapping[str, str]:
@@ -96,61 +95,60 @@ def _tables(cursor: Any, connection: Any) -> Mapping[str, str]:
     return databases.spellings(found, (connection.db or b"").decode(), "mysql")
 
 
-def _described(cursor: Any, asked: str) -> dict[str, tuple[Kind, str]]:
+def _described(cursor: Any, asked: str, demand: Demand) -> dict[str, tuple[Kind, str]]:
     """Column -> its kind, and the SQL that has the server cast to it."""
     cursor.execute(f"SELECT * FROM ({asked}) AS asked LIMIT 0")  # noqa: S608 -- as above
     cursor.fetchall()
     # Not `description`: it has no character set, so a text looks like bytes there.
-    return {field.name: _cast(field) for field in cursor._result.fields}
+    return {field.name: _cast(field, demand) for field in cursor._result.fields}
 
 
-def _cast(field: Any) -> tuple[Kind, str]:
-    from pymysql.constants import FIELD_TYPE
+def _cast(field: Any, demand: Demand) -> tuple[Kind, str]:
+    from pymysql.constants import FIELD_TYPE, FLAG
 
     column = databases.quoted(field.name, "mysql")
-    binary = field.charsetnr == _BINARY
+    integers = (
+        FIELD_TYPE.TINY,
+        FIELD_TYPE.SHORT,
+        FIELD_TYPE.INT24,
+        FIELD_TYPE.LONG,
+        FIELD_TYPE.LONGLONG,
+        FIELD_TYPE.YEAR,
+    )
+    truth = field.length == 1 and field.type_code == FIELD_TYPE.TINY
+    large = field.type_code == FIELD_TYPE.LONGLONG and field.flags & FLAG.UNSIGNED
+    decimal = field.type_code in {FIELD_TYPE.DECIMAL, FIELD_TYPE.NEWDECIMAL}
     tests: tuple[tuple[bool, Kind, str], ...] = (
-        (field.length == 1 and field.type_code in {FIELD_TYPE.TINY, FIELD_TYPE.BIT}, "boolean", "{} <> 0"),
-        (field.type_code == FIELD_TYPE.BIT, "integer", "CAST({} AS UNSIGNED)"),
-        (
-            field.type_code
-            in {
-                FIELD_TYPE.TINY,
-                FIELD_TYPE.SHORT,
-                FIELD_TYPE.INT24,
-                FIELD_TYPE.LONG,
-                FIELD_TYPE.LONGLONG,
-                FIELD_TYPE.YEAR,
-            },
-            "integer",
-            "{}",
-        ),
-        (
-            field.type_code in {FIELD_TYPE.FLOAT, FIELD_TYPE.DOUBLE, FIELD_TYPE.DECIMAL, FIELD_TYPE.NEWDECIMAL},
-            "number",
-            "{}",
-        ),
+        (field.length == 1 and field.type_code == FIELD_TYPE.BIT, "boolean", "{} <> 0"),
+        # BOOLEAN is TINYINT(1), which may also hold 5: to MySQL that is true, and 5 to who asks for a number.
+        (truth and field.name not in demand.numbers, "boolean", "{} <> 0"),
+        (field.type_code == FIELD_TYPE.BIT or large, columns.WHOLE, "CAST({} AS UNSIGNED)"),
+        (field.type_code in integers, "integer", "{}"),
+        (decimal, _decimal(field), "{}"),
+        (field.type_code in {FIELD_TYPE.FLOAT, FIELD_TYPE.DOUBLE}, "number", "{}"),
         (field.type_code in {FIELD_TYPE.TIMESTAMP, FIELD_TYPE.DATETIME}, "timestamp", "{}"),
         (field.type_code in {FIELD_TYPE.DATE, FIELD_TYPE.NEWDATE}, "date", "{}"),
         (field.type_code in {FIELD_TYPE.JSON, FIELD_TYPE.TIME, FIELD_TYPE.NULL}, "text", "CAST({} AS CHAR)"),
-        (binary, "text", r"CONCAT('\\x', LOWER(HEX({})))"),  # as PostgreSQL writes bytes
+        (field.charsetnr == _BINARY, "text", r"CONCAT('\\x', LOWER(HEX({})))"),  # as PostgreSQL writes bytes
     )
     kind, cast = next(((kind, cast) for holds, kind, cast in tests if holds), ("text", "{}"))
     return kind, f"{cast.format(column)} AS {column}"
 
 
-def _batches(cursor: Any, select: str, kinds: Mapping[str, Kind], misfits: Counter[str]) -> Generator[Any, None, None]:
-    import pyarrow as pa
+def _decimal(field: Any) -> columns.Decimal:
+    """The kind of a DECIMAL: MySQL has up to 65 digits, of which the first 38 of a whole number fit."""
+    return columns.Decimal(columns.WHOLE.digits, min(field.scale, columns.WHOLE.digits))
 
-    schema = columns.arrow_schema(kinds)
+
+def _batches(
+    cursor: Any, select: str, kinds: Mapping[str, Kind], origin: Origin, demand: Demand
+) -> Generator[Any, None, None]:
     try:
         cursor.execute(select)
         while rows := cursor.fetchmany(streams.ROWS):
-            arrays = [
-                _array(values, kind, misfits, name)
-                for (name, kind), values in zip(kinds.items(), zip(*rows, strict=True), strict=True)
-            ]
-            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+            by_column = zip(kinds.items(), zip(*rows, strict=True), strict=True)
+            arrays = {name: _array(values, kind) for (name, kind), values in by_column}
+            yield streams.batch_of(arrays, kinds, origin, demand)
     finally:
         _leave(cursor)
 
@@ -163,14 +161,13 @@ def _leave(cursor: Any) -> None:
         cursor.close()
 
 
-def _array(values: tuple[bytes | None, ...], kind: Kind, misfits: Counter[str], name: str) -> Any:
+def _array(values: Sequence[bytes | None], kind: Kind) -> tuple[Any, Any]:
     import pyarrow as pa
 
-    (target,) = columns.arrow_schema({name: kind}).types
     try:
-        return pa.array(values, pa.binary()).cast(pa.string()).cast(target)
+        return pa.array(values, pa.binary()).cast(pa.string()).cast(columns.arrow_type(kind)), None
     except pa.ArrowInvalid:  # such as 0000-00-00
-        return loose.array(values, kind, misfits, name)
+        return loose.array(values, kind)
 
 
 def _kill(origin: Origin, connection: Any) -> None:

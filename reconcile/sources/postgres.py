@@ -1,22 +1,21 @@
 """PostgreSQL by ADBC: one read-only snapshot, rows as Arrow by binary COPY, never the whole result.
 
-The types that the driver reads are only the six of `columns.KINDS`: the server itself casts to them, and is told by
-SQL of ours, as it knows best how it writes its other types. libpq reads the URL, so its rules for TLS, services and
+The types that the driver reads are only those of `columns.Kind`: the server itself casts to them, and is told by SQL of
+ours, as it knows best how it writes its other types. libpq reads the URL, so its rules for TLS, services and
 escaped names hold.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 from reconcile.sources import columns, databases, streams
-from reconcile.sources.columns import Kind
+from reconcile.sources.columns import Decimal, Kind
 from reconcile.sources.origin import Origin
-from reconcile.state.model import Batches, Demand
+from reconcile.state.model import MISFIT, Batches, Demand
 
 EXTRA = "Install it with: pip install 'sailthru-reconcile[postgres]'"
 PATIENCE = "15"
@@ -36,7 +35,9 @@ _SNAPSHOT = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", "SET 
 
 _KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(("int2", "int4", "int8"), "integer"),
-    **dict.fromkeys(("float4", "float8", "numeric"), "number"),
+    "float4": "single",
+    "float8": "number",
+    **dict.fromkeys(("numeric", "money"), columns.EXACT),  # the driver does not say how many places were declared
     **dict.fromkeys(("timestamp", "timestamptz"), "timestamp"),
     "date": "date",
     "bool": "boolean",
@@ -44,22 +45,21 @@ _KINDS: Mapping[str, Kind] = {
 """The kind of each of the server's types (domains are told as what they are made of); others come as text."""
 
 _CASTS: Mapping[Kind, str] = {
-    "integer": "int8",
-    "number": "float8",
-    "text": "text",
-    "timestamp": "timestamp",
-    "date": "date",
-    "boolean": "bool",
+    "integer": "{}::int8",
+    "number": "{}::float8",
+    "single": "{}::float4",
+    "text": "{}::text",
+    "timestamp": "CASE WHEN {}::timestamp BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999999' THEN {}::timestamp END",
+    "date": "CASE WHEN {}::date BETWEEN '0001-01-01' AND '9999-12-31' THEN {}::date END",
+    "boolean": "{}::bool",
 }
+"""How the server is to cast a column; null where its value is none that we can count, such as `infinity`."""
 
-_TIMES: Mapping[Kind, tuple[str, str]] = {
-    "timestamp": ("timestamp '0001-01-01' AND timestamp '9999-12-31 23:59:59.999999'", "timestamp '10000-01-01'"),
-    "date": ("date '0001-01-01' AND date '9999-12-31'", "date '10000-01-01'"),
-}
-"""The times that we can count, and what the server sends for others, `infinity` among them."""
-
-_UNCOUNTED: Mapping[Kind, int] = {"timestamp": 253_402_300_800 * 10**6, "date": 2_932_897}
-"""The same value as Arrow holds it: microseconds and days since 1970."""
+_DECLARED = """
+SELECT attname, atttypmod FROM pg_catalog.pg_attribute
+WHERE attrelid = pg_catalog.to_regclass('{}') AND atttypid = 'numeric'::regtype AND atttypmod > 0
+"""
+"""The columns of a table that are declared as NUMERIC with a precision, which is packed into a number."""
 
 
 def read(origin: Origin, demand: Demand) -> AbstractContextManager[Batches]:
@@ -93,15 +93,16 @@ def _opened(origin: Origin, demand: Demand, connection: Any) -> AbstractContextM
     cursor = connection.cursor(adbc_stmt_kwargs={"adbc.postgresql.batch_size_hint_bytes": str(BATCH)})
     for statement in _SNAPSHOT:
         cursor.execute(statement)
-    asked = databases.select(origin, "postgres", _tables(cursor))
-    found = {field.name: _kind(field) for field in cursor.adbc_execute_schema(asked)}
+    tables = _tables(cursor)
+    asked = databases.select(origin, "postgres", tables)
+    declared = _declared(cursor, tables[origin.table]) if origin.table is not None else {}
+    found = {field.name: declared.get(field.name) or _kind(field) for field in cursor.adbc_execute_schema(asked)}
     kinds = {name: found[name] for name in columns.wanted(origin, demand, tuple(found))}
-    casts = ", ".join(_cast(name, kind) for name, kind in kinds.items())
-    select = f"SELECT {casts} FROM ({asked}) AS asked"  # noqa: S608 -- parsed, and known to be one SELECT
-    batches = _counted(_executed(cursor, select), kinds, origin.misfits)
+    select = f"SELECT {_selected(kinds)} FROM ({asked}) AS asked"  # noqa: S608 -- parsed, and known to be one SELECT
+    batches = _typed(_executed(cursor, select), kinds, origin, demand)
     # Cancelled, the server stops at once, and not when it next has something to send.
     ahead = streams.Ahead(batches, cursor.adbc_cancel)
-    return streams.reader(origin, columns.arrow_schema(kinds), ahead, _closing(ahead, cursor, connection))
+    return streams.reader(origin, streams.schema_of(kinds, demand), ahead, _closing(ahead, cursor, connection))
 
 
 def _tables(cursor: Any) -> Mapping[str, str]:
@@ -115,13 +116,35 @@ def _kind(field: Any) -> Kind:
     return _KINDS.get((field.metadata or {}).get(b"POSTGRESQL:type", b"").decode(), "text")
 
 
+def _declared(cursor: Any, table: str) -> dict[str, Kind]:
+    """The decimals of a table whose digits and places are declared, and can be kept."""
+    cursor.execute(_DECLARED.format(table.replace("'", "''")))
+    found = {name: Decimal((packed - 4) >> 16 & 0xFFFF, (packed - 4) & 0x7FF) for name, packed in cursor.fetchall()}
+    return {name: kind for name, kind in found.items() if kind.places <= kind.digits <= columns.WHOLE.digits}
+
+
 def _cast(name: str, kind: Kind) -> str:
     column = databases.quoted(name)
-    cast = f"{column}::{_CASTS[kind]}"
-    if kind in _TIMES:
-        counted, other = _TIMES[kind]
-        cast = f"CASE WHEN {cast} BETWEEN {counted} THEN {cast} WHEN {column} IS NOT NULL THEN {other} END"
-    return f"{cast} AS {column}"
+    if isinstance(kind, Decimal):
+        number = f"{column}::numeric"  # which money is not
+        room = f"1{'0' * (kind.digits - kind.places)}"  # and NaN is above all numbers
+        return f"CASE WHEN abs({number}) < {room} THEN trunc({number}, {kind.places})::text END"
+    return _CASTS[kind].replace("{}", column)
+
+
+def _partial(kinds: Mapping[str, Kind]) -> tuple[str, ...]:
+    """Columns of which the server may have values that we cannot count. NaN of a float is sent, and fits nowhere."""
+    return tuple(name for name, kind in kinds.items() if isinstance(kind, Decimal) or kind in {"timestamp", "date"})
+
+
+def _selected(kinds: Mapping[str, Kind]) -> str:
+    """The columns as the server is to send them, and behind them where it has a value and sends null instead."""
+    casts = {name: _cast(name, kind) for name, kind in kinds.items()}
+    found = [f"{cast} AS {databases.quoted(name)}" for name, cast in casts.items()]
+    for name in _partial(kinds):
+        column = databases.quoted(name)
+        found.append(f"({column} IS NOT NULL AND ({casts[name]}) IS NULL) AS {databases.quoted(MISFIT + name)}")
+    return ", ".join(found)
 
 
 def _executed(cursor: Any, select: str) -> Iterator[Any]:
@@ -130,26 +153,18 @@ def _executed(cursor: Any, select: str) -> Iterator[Any]:
     yield from cursor.fetch_record_batch()
 
 
-def _counted(batches: Any, kinds: Mapping[str, Kind], misfits: Counter[str]) -> Generator[Any, None, None]:
-    """The batches with times that cannot be counted made null."""
-    times = [(at, name, kind) for at, (name, kind) in enumerate(kinds.items()) if kind in _TIMES]
+def _typed(
+    batches: Iterable[Any], kinds: Mapping[str, Kind], origin: Origin, demand: Demand
+) -> Generator[Any, None, None]:
+    """The batches in our types, with a flag where the server has a value and sent null instead."""
+    partial = _partial(kinds)
     for batch in batches:
-        for at, name, kind in times:
-            batch = _known(batch, at, name, kind, misfits)  # noqa: PLW2901 -- mended a column after the other
-        yield batch
-
-
-def _known(batch: Any, at: int, name: str, kind: Kind, misfits: Counter[str]) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    column = batch.column(at)
-    lost = pc.equal(column, pa.scalar(_UNCOUNTED[kind], column.type))
-    count = pc.sum(lost).as_py()
-    if not count:
-        return batch
-    misfits[name] += count
-    return batch.set_column(at, name, pc.if_else(lost, pa.scalar(None, column.type), column))
+        flags = dict(zip(partial, batch.columns[len(kinds) :], strict=True))
+        arrays = {
+            name: (values.cast(columns.arrow_type(kind)), flags.get(name))
+            for (name, kind), values in zip(kinds.items(), batch.columns, strict=False)
+        }
+        yield streams.batch_of(arrays, kinds, origin, demand)
 
 
 def _closing(ahead: streams.Ahead, cursor: Any, connection: Any) -> Callable[[], None]:

@@ -28,10 +28,11 @@ def refused(query: str, dialect: str | None) -> str | None:
 def close_comment(query: str, dialect: str | None) -> str:
     """The query without a semicolon at its end, and with a line end, so that a last comment (`-- all`) ends too."""
     import sqlglot
+    from sqlglot.tokenizer_core import TokenType
 
     query = query.rstrip("; \t\r\n")
     tokens = sqlglot.tokenize(query, read=dialect)
-    while tokens and tokens[-1].token_type == sqlglot.tokens.TokenType.SEMICOLON:
+    while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
         last = tokens.pop()
         query = f"{query[: last.start]} {query[last.end + 1 :]}"
     return f"{query.strip()}\n"

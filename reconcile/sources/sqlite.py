@@ -45,11 +45,11 @@ def _opened(origin: Origin, demand: Demand, connection: sqlite3.Connection) -> A
     available, kinds = _kinds(origin, demand, connection, select)
     database = ibis.sqlite.from_connection(connection)
     # Ibis is told all columns, also those not asked for: a selection of all that it knows is none.
-    rows = database.sql(select, schema={name: columns.IBIS[kinds.get(name, "text")] for name in available})
+    rows = database.sql(select, schema={name: columns.ibis_type(kinds.get(name, "text")) for name in available})
     connection.text_factory = bytes  # decoded by Arrow, a column at a time; a broken text is a misfit, not an error
     cursor = database.raw_sql(database.compile(rows.select(*kinds)))
-    batches = _batches(cursor, kinds, origin)
-    return streams.reader(origin, columns.arrow_schema(kinds), batches, connection.close)
+    batches = _batches(cursor, kinds, origin, demand)
+    return streams.reader(origin, streams.schema_of(kinds, demand), batches, connection.close)
 
 
 def _kinds(
@@ -67,13 +67,8 @@ def _kinds(
         return tuple(declared), kinds
 
 
-def _batches(cursor: Any, kinds: Mapping[str, Kind], origin: Origin) -> Iterator[Any]:
-    import pyarrow as pa
-
-    schema = columns.arrow_schema(kinds)
+def _batches(cursor: Any, kinds: Mapping[str, Kind], origin: Origin, demand: Demand) -> Iterator[Any]:
     while rows := cursor.fetchmany(streams.ROWS):
-        arrays = [
-            loose.array(values, kind, origin.misfits, name)
-            for (name, kind), values in zip(kinds.items(), zip(*rows, strict=True), strict=True)
-        ]
-        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+        by_column = zip(kinds.items(), zip(*rows, strict=True), strict=True)
+        arrays = {name: loose.array(values, kind) for (name, kind), values in by_column}
+        yield streams.batch_of(arrays, kinds, origin, demand)

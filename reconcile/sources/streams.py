@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from reconcile.errors import ReconcileError
 from reconcile.sources import failures
+from reconcile.sources.columns import Kind, arrow_schema
 from reconcile.sources.origin import Origin
-from reconcile.state.model import Batches
+from reconcile.state.model import Batches, Demand
 
 ROWS = 20_000
 """Rows of a batch: what Python holds of a source at a time."""
@@ -66,6 +67,29 @@ def _watched(origin: Origin, schema: Any, batches: Iterable[Any], trouble: list[
     except ReconcileError as error:
         trouble.append(error)
         raise
+
+
+def batch_of(arrays: Mapping[str, tuple[Any, Any]], kinds: Mapping[str, Kind], origin: Origin, demand: Demand) -> Any:
+    """A batch of columns, each with where its values did not fit (None: nowhere); those are counted.
+
+    Args:
+        arrays: column -> its values, and a boolean array or None.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = [values for values, _ in arrays.values()]
+    for name, (values, lost) in arrays.items():
+        if lost is not None and (count := pc.sum(lost).as_py()):
+            origin.misfits[name] += count
+        if demand.flagged:
+            found.append(pa.repeat(pa.scalar(False), len(values)) if lost is None else lost)  # noqa: FBT003 -- Arrow's
+    return pa.RecordBatch.from_arrays(found, schema=schema_of(kinds, demand))
+
+
+def schema_of(kinds: Mapping[str, Kind], demand: Demand) -> Any:
+    """The schema of what `batch_of` makes."""
+    return arrow_schema(kinds, tuple(kinds) if demand.flagged else ())
 
 
 class Ahead:

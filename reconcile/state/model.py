@@ -86,6 +86,10 @@ class Loan:
     folder: Path
 
 
+MISFIT = "misfit:"
+"""Leads the name of the column that says of which rows of a column the value did not fit its type."""
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """What is asked of a source: rows with these columns.
@@ -94,11 +98,16 @@ class Demand:
         columns: names of columns, each once; an empty tuple asks for all.
         required_by: column -> where in the spec it is named, for the error that says it is not there.
         loan: what it may take to read them; whatever the machine has when None.
+        flagged: a boolean column led by `MISFIT` is asked for, too, for every column that may hold values which do not
+            fit its type: true where the value is null for that reason.
+        numbers: columns that the spec reads as numbers or texts, so that `TINYINT(1)`, which may hold 5, is no boolean.
     """
 
     columns: tuple[str, ...]
     required_by: Mapping[str, str] = field(default_factory=dict)
     loan: Loan | None = None
+    flagged: bool = False
+    numbers: frozenset[str] = frozenset()
 
 
 class Source(Protocol):

@@ -69,7 +69,7 @@ def test_parquet_types_come_down_to_the_same_kinds(tmp_path: Path, open_source: 
     pq.write_table(table, tmp_path / "a.parquet")
     read = rows(open_source(file="a.parquet"))
     assert read.to_pylist() == [{"i": 1, "d": 1.25, "at": datetime(2024, 1, 2, 10), "tags": "[a, b]"}]
-    assert [str(kind) for kind in read.schema.types] == ["int64", "double", "timestamp[us]", "string"]
+    assert [str(kind) for kind in read.schema.types] == ["int64", "decimal128(10, 2)", "timestamp[us]", "string"]
 
 
 def test_newline_json_comes_down_to_the_same_kinds(tmp_path: Path, open_source: Any, rows: Any) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from reconcile.errors import SourceUnavailable, SpecInvalid
-from reconcile.state.model import Demand
+from reconcile.state.model import MISFIT, Demand
 
 PLANTED = "planted.person@example.com"
 ODD = f"""CREATE TABLE odd (i SMALLINT, big BIGINT UNSIGNED, n DECIMAL(10, 2), ok BOOLEAN, m ENUM('glad'), j JSON,
@@ -52,7 +52,7 @@ class session:  # noqa: N801 -- read as a function
         self._connection.close()
 
 
-def test_types_come_down_to_six_kinds(odd: str, open_source: Any, rows: Any) -> None:
+def test_types_come_down_to_few_kinds(odd: str, open_source: Any, rows: Any) -> None:
     source = open_source(connect=odd, table="odd")
     row, empty = rows(source).to_pylist()
     assert row == {
@@ -62,6 +62,31 @@ def test_types_come_down_to_six_kinds(odd: str, open_source: Any, rows: Any) -> 
     }  # fmt: skip
     assert set(empty.values()) == {None}
     assert source.misfits == {"never": 1}
+
+
+def test_whole_numbers_keep_every_digit(mariadb_url: str, open_source: Any, rows: Any) -> None:
+    with session(mariadb_url) as cursor:
+        cursor.execute(
+            "CREATE OR REPLACE TABLE exact (u BIGINT UNSIGNED, d DECIMAL(20,0), x DECIMAL(22,2), t TINYINT(1))"
+        )
+        cursor.execute("INSERT INTO exact VALUES (18446744073709551615, 9007199254740993, 12345678901234567.89, 5)")
+        cursor.execute("INSERT INTO exact VALUES (1, 9007199254740992, 0.10, 0)")
+    source = open_source(connect=mariadb_url, table="exact")
+    found = rows(source)
+    assert found["u"].to_pylist() == [18446744073709551615, 1]
+    assert found["d"].to_pylist() == [9007199254740993, 9007199254740992]
+    assert [str(value) for value in found["x"].to_pylist()] == ["12345678901234567.89", "0.10"]
+    assert found["t"].to_pylist() == [True, False]
+    with source.read(Demand((), numbers=frozenset({"t"}))) as batches:
+        assert batches.read_all()["t"].to_pylist() == [5, 0]
+
+
+def test_a_date_that_is_none_is_flagged(odd: str, open_source: Any) -> None:
+    with open_source(connect=odd, table="odd").read(Demand(("i", "never"), flagged=True)) as batches:
+        assert batches.read_all().to_pylist() == [
+            {"i": 1, "never": None, f"{MISFIT}i": False, f"{MISFIT}never": True},
+            {"i": None, "never": None, f"{MISFIT}i": False, f"{MISFIT}never": False},
+        ]
 
 
 def test_columns_asked_for_are_read_and_no_others(odd: str, open_source: Any, rows: Any) -> None:

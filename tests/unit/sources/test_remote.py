@@ -34,7 +34,7 @@ def read(source: Any, *columns: str) -> Any:
 def test_rows_come_typed_as_from_anywhere(parts: dict[str, str], warehouse: str, open_source: Any) -> None:
     found = read(open_source(connect=warehouse, **parts), "spent", "id")
     assert found.to_pylist() == [{"spent": 1.5, "id": 1}]
-    assert [str(kind) for kind in found.schema.types] == ["double", "int64"]
+    assert [str(kind) for kind in found.schema.types] == ["decimal128(5, 2)", "int64"]
 
 
 def test_what_is_not_there_is_said(warehouse: str, open_source: Any) -> None:

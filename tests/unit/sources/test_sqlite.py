@@ -5,6 +5,7 @@ import sqlite3
 import traceback
 from contextlib import closing
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from reconcile.errors import SourceUnavailable, SpecInvalid
 from reconcile.sources import streams
-from reconcile.state.model import Demand
+from reconcile.state.model import MISFIT, Demand
 
 PLANTED = "planted.person@example.com"
 
@@ -30,7 +31,7 @@ def _run(path: Path, *statements: str) -> None:
             connection.execute(statement)
 
 
-def test_declared_types_come_down_to_six_kinds(path: Path, open_source: Any, rows: Any) -> None:
+def test_declared_types_come_down_to_few_kinds(path: Path, open_source: Any, rows: Any) -> None:
     _run(
         path,
         """CREATE TABLE t (id INTEGER, name NVARCHAR(40), price NUMERIC(10,2), born DATE, at DATETIME, ok BOOLEAN,
@@ -40,11 +41,11 @@ def test_declared_types_come_down_to_six_kinds(path: Path, open_source: Any, row
     )
     table = rows(open_source(connect="shop.db", table="t"))
     assert [str(kind) for kind in table.schema.types] == [
-        "int64", "string", "double", "date32[day]", "timestamp[us]", "bool", "double", "string", "int64",
+        "int64", "string", "decimal128(38, 18)", "date32[day]", "timestamp[us]", "bool", "double", "string", "int64",
     ]  # fmt: skip
     first, second = table.to_pylist()
     assert first["name"] == "Zoë 明"
-    assert (first["price"], first["born"], first["ok"]) == (1.98, date(2001, 2, 3), True)
+    assert (first["price"], first["born"], first["ok"]) == (Decimal("1.98"), date(2001, 2, 3), True)
     assert first["at"] == datetime(2021, 1, 1, 10)
     assert {value for name, value in second.items() if name != "id"} == {None}
 
@@ -64,7 +65,14 @@ def test_declared_types_come_down_to_six_kinds(path: Path, open_source: Any, row
         ("BOOLEAN", "'f'", False),
         ("VARCHAR(9)", "171", "171"),
         ("INTEGER", "7.0", 7),
-        ("NUMERIC(10,2)", "12", 12.0),
+        ("NUMERIC(10,2)", "12", Decimal(12)),
+        ("DECIMAL(20,0)", "9007199254740993", Decimal(9007199254740993)),
+        ("NUMERIC", "19.9", Decimal("19.9")),
+        ("NUMERIC", "0.1e-20", Decimal(0)),
+        ("DATE", "20260102", date(2026, 1, 2)),
+        ("DATETIME", "20260102100000", datetime(2026, 1, 2, 10)),
+        ("DATETIME", "100000000000", datetime(1973, 3, 3, 9, 46, 40)),
+        ("DATE", "-86400", date(1969, 12, 31)),
     ],
 )
 def test_loose_values_are_tightened(
@@ -90,6 +98,12 @@ def test_loose_values_are_tightened(
         ("REAL", "'abc'"),
         ("TEXT", "x'ff'"),
         ("NUMERIC", "'12,50'"),
+        ("NUMERIC", "1e30"),
+        ("DATE", "20260230000000000"),
+        ("DATETIME", "'2026-W01-1'"),
+        ("DATE", "'20260102x'"),
+        ("INTEGER", "x'315f303030'"),
+        ("REAL", "x'696e66'"),
     ],
 )
 def test_what_does_not_fit_is_null_and_counted(
@@ -99,6 +113,8 @@ def test_what_does_not_fit_is_null_and_counted(
     source = open_source(connect="shop.db", table="t")
     assert rows(source)["x"].to_pylist() == [None, None]
     assert source.misfits == {"x": 1}
+    with source.read(Demand((), flagged=True)) as batches:
+        assert batches.read_all()[f"{MISFIT}x"].to_pylist() == [False, True]
 
 
 def test_a_computed_column_has_the_type_of_what_is_stored_in_all_of_its_rows(
