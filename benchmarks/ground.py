@@ -44,7 +44,8 @@ groups:
   news: {list: News, where: news}
 policy:
   POLICY
-  guards: {removals: 100%, deletions: 100000000, updates: 100%, source_rows: 100%, nulled: 100%, same_value: 100%}
+  guards: {removals: 100%, joins: 100000000, deletions: 100000000, updates: 100%, source_rows: 100%, nulled: 100%,
+    same_value: 100%}
 """
 
 

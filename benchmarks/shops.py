@@ -71,7 +71,8 @@ groups:
 GROUPS
 policy:
   lookups: 0
-  guards: {removals: 100%, deletions: 100000000, updates: 100%, source_rows: 100%, nulled: 100%, same_value: 100%}
+  guards: {removals: 100%, joins: 100000000, deletions: 100000000, updates: 100%, source_rows: 100%, nulled: 100%,
+    same_value: 100%}
 """
 """Ten vars of six types: `customerId` is the tenth. One is made by a template."""
 

@@ -18,8 +18,8 @@ EPOCH = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 REGISTRY = "reconcile: managed"
 
 WIDE = (
-    "{removals: 100%, deletions: 1000000, updates: 100%, additions: 100000%, nulled: 100%, same_value: 100%,"
-    " source_rows: 100%, invalid_rows: 100%, opted_out_joins: 100%}"
+    "{removals: 100%, joins: 1000000, deletions: 1000000, updates: 100%, additions: 100000%, nulled: 100%,"
+    " same_value: 100%, source_rows: 100%, invalid_rows: 100%, opted_out_joins: 100%}"
 )
 """Guards that let everything through: most stories are about something else."""
 

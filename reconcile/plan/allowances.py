@@ -8,7 +8,7 @@ from typing import TypeAlias
 from reconcile.errors import AllowanceUnfit
 from reconcile.plan.model import Allowance, Face
 from reconcile.spec import managed
-from reconcile.spec.guards import Guard
+from reconcile.spec.guards import PER_LIST, Guard
 from reconcile.spec.model import Spec
 from reconcile.spec.places import meant
 
@@ -74,8 +74,7 @@ def scopes_of_face(face: Face) -> Scopes:
 
 def _scopes(*, lists: set[str], vars: set[str], sources: set[str], parts: set[str]) -> Scopes:
     return {
-        Guard.REMOVALS: lists,
-        Guard.OPTED_OUT_JOINS: lists,
+        **dict.fromkeys(map(Guard, PER_LIST), lists),
         Guard.NULLED: vars,
         Guard.SAME_VALUE: vars,
         Guard.SOURCE_ROWS: sources,

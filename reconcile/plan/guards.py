@@ -37,6 +37,7 @@ class Heads:
         invalid: source, `source.column` or `property name` -> what of it cannot be used.
         opted_out: list -> those of the joining that are known to have opted out.
         groups: list -> the group that is mapped to it.
+        registry: the list of everybody who is managed.
         observation_hours: age of the kept observation that the plan is made from, rounded up; None for a fresh look.
     """
 
@@ -51,6 +52,7 @@ class Heads:
     invalid: Mapping[str, Part] = field(default_factory=dict)
     opted_out: Mapping[str, Part] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
+    registry: str = ""
     observation_hours: int | None = None
 
 
@@ -128,6 +130,24 @@ def _removals(heads: Heads, limits: Guards) -> Iterator[_Finding]:
         if own is not None:
             limit = guards.bound(own, one.before, limits.at_least)
         yield _Finding(Guard.REMOVALS, one.name, one.leave, limit, told, path)
+
+
+def _joins(heads: Heads, limits: Guards) -> Iterator[_Finding]:
+    """The registry only where the spec names it: how it grows is what `additions` and `updates` are about."""
+    for one in heads.lists:
+        path, own = _own(limits.joins, one.name, heads)
+        if one.name != heads.registry or path[:1] == ("lists",):
+            limit = guards.joining(own, one.before, limits.at_least)
+            yield _Finding(Guard.JOINS, one.name, one.join - one.leave, limit, _gained(one), path)
+
+
+def _gained(one: ListFace) -> str:
+    people = f"{one.join - one.leave:,} {'person' if one.join - one.leave == 1 else 'people'}"
+    whole = f"of {one.before:,} {'member' if one.before == 1 else 'members'}" if one.before else "which has no members"
+    if not one.leave:
+        return f'{people} would join the list "{one.name}"{" " if one.before else ", "}{whole}'
+    leaving = f"{one.leave:,} {'leaves' if one.leave == 1 else 'leave'}"
+    return f'{people} more would be on the list "{one.name}" {whole} ({one.join:,} join, {leaving})'
 
 
 def _own(rule: PerList, name: str, heads: Heads) -> tuple[tuple[str, ...], guards.Limit | None]:
@@ -213,6 +233,7 @@ def _observation_age(heads: Heads, limits: Guards) -> Iterator[_Finding]:
 
 _RULES: tuple[Callable[[Heads, Guards], Iterator[_Finding]], ...] = (
     _removals,
+    _joins,
     _deletions,
     _updates,
     _additions,

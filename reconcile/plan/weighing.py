@@ -57,6 +57,7 @@ def heads(face: Face, known: Rows, setting: Setting) -> Heads:
         invalid=_invalid(face, spec),
         opted_out={name: Part(count, joins[name]) for name, count in face.consent.joins.items()},
         groups=spec.lists,
+        registry=face.registry,
         observation_hours=face.observation.hours if face.observation else None,
     )
 

@@ -15,6 +15,15 @@ from reconcile.spec.part import Part
 FIRST = 10_000
 """Members up to which a list is small: in a large one a smaller share is already a lot of people."""
 
+FIRST_FILL = 5_000
+"""Members that a list without any may get: there is nothing yet to be out of proportion to."""
+JOINS_SHARE = "25%"
+JOINS_AT_LEAST = 25
+"""People who may join any list, however small, unless the spec gives a number: joins of a small list vary more than the
+rest does."""
+PER_LIST = ("removals", "joins", "opted_out_joins")
+"""The rules whose limits may differ by list."""
+
 _SHARE = re.compile(r"^([0-9]{1,6}(?:\.[0-9]{1,6})?) ?%$")
 _SCHEMA: dict[str, Any] = {
     "anyOf": [
@@ -28,6 +37,7 @@ class Guard(StrEnum):
     """The rules, by the names that the spec and `--allow` know them by."""
 
     REMOVALS = "removals"
+    JOINS = "joins"
     DELETIONS = "deletions"
     UPDATES = "updates"
     ADDITIONS = "additions"
@@ -76,6 +86,9 @@ class Guards(Part):
     removals: PerListOrLimit = PerList()
     """Members that leave a list, deleted profiles included. 5 % of the first 10,000 members and 1 % of the rest, when
     absent."""
+    joins: PerListOrLimit = PerList()
+    """Members that a list gains: who joins less who leaves. 25 % of its members, at least 25, when absent. A share lets
+    up to 5,000 join a list without members. The registry only where it is named in `lists`."""
     deletions: StrictInt = Field(default=0, ge=0)
     """Profiles that are deleted for good."""
     updates: Limit = "60%"
@@ -103,6 +116,13 @@ def bound(limit: Limit, base: int, at_least: int) -> int:
     """The most that a limit lets through: a number as it is, a share of `base` rounded down, but `at_least`."""
     share = _SHARE.match(limit) if isinstance(limit, str) else None
     return int(limit) if share is None else max(int(Fraction(share[1]) * base / 100), at_least)
+
+
+def joining(limit: Limit | None, members: int, at_least: int) -> int:
+    """The most members that a list of so many may gain; None is what the spec says when it says nothing."""
+    if isinstance(limit, int):
+        return limit
+    return bound(limit or JOINS_SHARE, members, max(JOINS_AT_LEAST, at_least)) if members else FIRST_FILL
 
 
 def graded(members: int, at_least: int) -> int:

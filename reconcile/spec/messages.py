@@ -221,7 +221,7 @@ def _part(path: Path, data: Mapping[str, Any]) -> type[BaseModel]:
         ):
             return _INNER[inner]
         case ("policy", "guards", *rest):
-            return guards.PerList if rest and rest[0] in ("removals", "opted_out_joins") else guards.Guards
+            return guards.PerList if rest and rest[0] in guards.PER_LIST else guards.Guards
         case ("groups", _, "rules", *_):
             return group.KINDS.get(group.kind_of(_value(data, path)), group.Condition)
     return _PARTS[str(path[0])]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reconcile.plan import allowances, guards
 from reconcile.plan.guards import Heads, Part
 from reconcile.plan.model import Breach, Counts, ListFace
-from reconcile.spec.guards import Guards, bound, graded
+from reconcile.spec.guards import Guard, Guards, bound, graded, joining
 
 NAMES = ("Big", "News", "reconcile: managed")
 SIZES = st.integers(0, 50_000)
@@ -26,6 +26,7 @@ spec_guards = st.fixed_dictionaries(
     {},
     optional={
         "removals": PER_LIST,
+        "joins": PER_LIST,
         "deletions": st.integers(0, 50_000),
         **dict.fromkeys(("updates", "additions", "nulled", "same_value", "source_rows", "invalid_rows"), LIMITS),
         "opted_out_joins": PER_LIST,
@@ -50,6 +51,7 @@ heads = st.builds(
     last_good=st.none() | ROWS,
     invalid=st.dictionaries(st.sampled_from(("shop", "shop.city")), PARTS),
     opted_out=BY_LIST,
+    registry=st.sampled_from(("", "reconcile: managed")),
 )
 
 
@@ -76,6 +78,16 @@ def test_a_plan_within_all_limits_has_no_breach(plan: Heads, limits: Guards) -> 
         own = limits.removals.lists.get(one.name, limits.removals.default)
         return graded(one.before, least) if own is None else bound(own, one.before, least)
 
+    def more(one: ListFace) -> int:
+        own = limits.joins.lists.get(one.name, limits.joins.default)
+        if isinstance(own, int):
+            return own
+        return bound(own or "25%", one.before, max(25, least)) if one.before else 5_000
+
+    def trimmed(one: ListFace) -> ListFace:
+        leave = min(one.leave, most(one))
+        return one.model_copy(update={"leave": leave, "join": min(one.join, leave + more(one))})
+
     last = plan.last_good or {}
     within = Heads(
         counts=Counts(
@@ -83,7 +95,7 @@ def test_a_plan_within_all_limits_has_no_breach(plan: Heads, limits: Guards) -> 
             update=min(plan.counts.update, bound(limits.updates, plan.observed, least)),
             delete=min(plan.counts.delete, limits.deletions),
         ),
-        lists=tuple(one.model_copy(update={"leave": min(one.leave, most(one))}) for one in plan.lists),
+        lists=tuple(map(trimmed, plan.lists)),
         observed=plan.observed,
         managed=plan.managed,
         nulled={var: cut(dict(lists), limits.nulled) for var, lists in plan.nulled.items()},
@@ -107,7 +119,26 @@ def test_removing_more_never_lifts_a_breach(plan: Heads, limits: Guards, name: s
     counts = plan.counts.model_copy(update={"delete": plan.counts.delete + more})
     sources = {source: max(0, rows - more) for source, rows in plan.sources.items()}
     worse = replace(plan, lists=lists, counts=counts, sources=sources)
-    assert scopes(guards.breaches(plan, limits)) <= scopes(guards.breaches(worse, limits))
+    before = {one for one in scopes(guards.breaches(plan, limits)) if one[0] != Guard.JOINS}  # who leaves offsets these
+    assert before <= scopes(guards.breaches(worse, limits))
+
+
+@given(heads, spec_guards, st.sampled_from(NAMES), SIZES)
+def test_more_joins_never_lift_a_breach(plan: Heads, limits: Guards, name: str, more: int) -> None:
+    lists = tuple(one.model_copy(update={"join": one.join + more}) if one.name == name else one for one in plan.lists)
+    worse = guards.breaches(replace(plan, lists=lists), limits)
+    assert scopes(guards.breaches(plan, limits)) <= scopes(worse)
+
+
+@given(heads, spec_guards, st.sampled_from(NAMES), SIZES)
+def test_as_many_who_leave_as_join_are_no_joins(plan: Heads, limits: Guards, name: str, both: int) -> None:
+    """A list whose members change every day, such as of today's birthdays, is not held up for it."""
+    lists = tuple(
+        one.model_copy(update={"join": one.join + both, "leave": one.leave + both}) if one.name == name else one
+        for one in plan.lists
+    )
+    turned = scopes(guards.breaches(replace(plan, lists=lists), limits))
+    assert (Guard.JOINS, name) not in turned - scopes(guards.breaches(plan, limits))
 
 
 @given(heads, spec_guards, st.sampled_from(("city", "plan")), st.sampled_from(NAMES), PARTS)
@@ -128,3 +159,8 @@ def test_what_a_breach_offers_lets_it_through(plan: Heads, limits: Guards) -> No
 @given(SIZES, SIZES, st.integers(0, 100))
 def test_the_limit_of_a_larger_list_is_never_lower(small: int, more: int, at_least: int) -> None:
     assert at_least <= graded(small, at_least) <= graded(small + more, at_least)
+
+
+@given(st.none() | st.integers(0, 300).map("{}%".format), st.integers(1, 50_000), SIZES, st.integers(0, 100))
+def test_a_larger_list_may_gain_no_fewer(limit: str | None, small: int, more: int, at_least: int) -> None:
+    assert 25 <= joining(limit, small, at_least) <= joining(limit, small + more, at_least)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,90 @@ def test_a_first_fill_is_no_breach(tmp_path: Path) -> None:
     world.fill(shop(60))
     assert world.plan().face.breaches == ()
     world.settle()
+
+
+def small_list(folder: Path) -> World:
+    """A settled shop of 600, of whom 44 are on the list "Big Spenders"."""
+    made = World(folder, text=SPEC.replace(WIDE, "{}"))
+    made.fill(
+        replace(one, spent=1000.0 if one.id <= 44 else 120.0 if one.id <= 380 else 10.0, news=0) for one in shop(600)
+    )
+    made.settle()
+    return made
+
+
+def test_a_typo_that_puts_hundreds_on_a_small_list_is_refused(tmp_path: Path) -> None:
+    world = small_list(tmp_path)
+    writes = world.writes()
+    world.text = world.text.replace('where: "spent >= 1000"', 'where: "spent >= 100"')
+    plan = world.plan()
+    assert breached(plan) == {"joins:Big Spenders": (336, 25)}
+    with pytest.raises(GuardBreached) as raised:
+        world.apply(plan)
+    assert raised.value.exit_status == 3
+    [told] = raised.value.breaches
+    assert told.startswith('joins: 336 people would join the list "Big Spenders" of 44 members; at most 25 may (')
+    assert told.endswith("). To let it through once: --allow 'joins:Big Spenders=336'")
+    assert world.writes() == writes, "something was written"
+    with pytest.raises(GuardBreached):
+        asyncio.run(world.ours.apply(plan, allowed=allowed("joins:Big Spenders=335")))
+    report = asyncio.run(world.ours.apply(plan, allowed=allowed("joins:Big Spenders=336")))
+    assert report.converged
+    assert report.allowed == ("joins:Big Spenders=336",)
+    world.check_calm()
+
+
+@pytest.mark.parametrize("mode", ["additive", "enrich", "observe"])
+def test_joins_are_weighed_in_every_mode_that_adds(tmp_path: Path, mode: str) -> None:
+    world = small_list(tmp_path)
+    world.mode, world.text = mode, world.text.replace('where: "spent >= 1000"', 'where: "spent >= 100"')
+    assert breached(world.plan()) == {"joins:Big Spenders": (336, 25)}
+
+
+def test_a_list_whose_members_change_every_day_is_let_through(tmp_path: Path) -> None:
+    world = World(tmp_path, text=SPEC.replace(WIDE, "{removals: 100%, updates: 100%}"))
+    world.fill(replace(one, spent=1000.0 if one.id <= 44 else 10.0) for one in shop(160))
+    world.settle()
+    for one in list(world.customers.values()):
+        world.change(one.id, spent=1000.0 if 44 < one.id <= 44 + 69 else 10.0)
+    plan = world.plan()
+    assert breached(plan) == {}
+    assert {one.name: (one.join, one.leave) for one in plan.face.lists}["Big Spenders"] == (69, 44)
+    world.change(150, spent=1000.0)
+    assert breached(world.plan()) == {"joins:Big Spenders": (26, 25)}
+    [breach] = world.plan().face.breaches
+    assert breach.told.startswith(
+        '26 people more would be on the list "Big Spenders" of 44 members (70 join, 44 leave)'
+    )
+
+
+def test_the_fill_of_an_empty_list_is_blocked_beyond_5_000_until_somebody_says_the_number(tmp_path: Path) -> None:
+    world = World(tmp_path, text=SPEC.replace(WIDE, "{}"))
+    world.fill(Customer(number, f"person{number}@example.com", news=int(number <= 5_000)) for number in range(1, 5_002))
+    assert breached(world.plan()) == {}, "as many as may be; the registry, with one more, starts nothing"
+    world.change(5_001, news=1)
+    [breach] = world.plan().face.breaches
+    assert (breach.guard, breach.scope, breach.figure, breach.limit) == ("joins", "News", 5_001, 5_000)
+    assert breach.told == '5,001 people would join the list "News", which has no members; at most 5,000 may'
+    world.text = SPEC.replace(WIDE, "{joins: {lists: {news: 5001}}}")
+    assert breached(world.plan()) == {}
+    world.text = SPEC.replace(WIDE, f'{{joins: {{lists: {{"{REGISTRY}": 5000, news: 5001}}}}}}')
+    assert breached(world.plan()) == {f"joins:{REGISTRY}": (5_001, 5_000)}, "the registry where it is named"
+
+
+def test_what_a_rollback_puts_back_on_a_list_is_weighed_as_joins(tmp_path: Path) -> None:
+    world = World(tmp_path, text=SPEC.replace(WIDE, "{removals: 100%, updates: 100%}"))
+    world.fill(replace(one, spent=1000.0) for one in shop(60))
+    world.settle()
+    for number in range(1, 41):
+        world.change(number, spent=10.0)
+    applied = world.plan("off.rplan")
+    assert world.apply(applied).converged
+    world.time.now += 60
+    back = asyncio.run(world.ours.rollback(world.spec(), applied, out=world.folder / "back.rplan"))
+    assert breached(back) == {"joins:Big Spenders": (40, 25)}
+    with pytest.raises(GuardBreached):
+        world.apply(back)
 
 
 def test_a_collapsed_source_is_planned_shown_and_refused(world: World) -> None:

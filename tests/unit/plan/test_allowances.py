@@ -76,6 +76,8 @@ groups: {news: {list: News, where: "score > 1"}}
         "removals=1",
         "removals:News=1",
         f"removals:{REGISTRY}=1",
+        "joins=1",
+        "joins:News=1",
         "opted_out_joins:News=1",
         "nulled:town=1",
         "same_value:customer_id=1",
@@ -95,6 +97,7 @@ def test_scopes_of_a_spec(spec: rc.Spec, text: str) -> None:
     ("text", "hint"),
     [
         ("removals:news=1", 'Did you mean "News"?'),
+        ("joins:news=1", 'Did you mean "News"?'),
         ("nulled:city=1", "There are: customer_id, town."),
         ("source_rows:scors=1", 'Did you mean "scores"?'),
         ("deletions:News=1", "It is about the whole plan: --allow deletions=1"),

@@ -41,6 +41,31 @@ CASES: list[tuple[str, Heads, dict[str, Any], int | None]] = [
     ("removals", Heads(**one_list(31, 200), groups={"News": "news"}), {"removals": {"lists": {"news": 30}}}, 30),
     ("removals", Heads(**one_list(31, 200)), {"removals": {"default": 5, "lists": {"Other": 50}}}, 5),
     ("removals", Heads(**one_list(5, 40)), {"at_least": 0}, 2),
+    # joins: those who join less those who leave, 25 % of the members, at least 25; 5,000 into an empty list
+    ("joins", Heads(**one_list(0, 44, join=25)), {}, None),
+    ("joins", Heads(**one_list(0, 44, join=26)), {}, 25),
+    ("joins", Heads(**one_list(0, 44, join=336)), {}, 25),
+    ("joins", Heads(**one_list(0, 1_000, join=250)), {}, None),
+    ("joins", Heads(**one_list(0, 1_000, join=251)), {}, 250),
+    ("joins", Heads(**one_list(40, 40, join=65)), {"removals": "100%"}, None),
+    ("joins", Heads(**one_list(40, 40, join=66)), {"removals": "100%"}, 25),
+    ("joins", Heads(**one_list(0, 1, join=26)), {"at_least": 0}, 25),
+    ("joins", Heads(**one_list(0, 40, join=40)), {"at_least": 40}, None),
+    ("joins", Heads(**one_list(0, 0, join=5_000)), {}, None),
+    ("joins", Heads(**one_list(0, 0, join=5_001)), {}, 5_000),
+    ("joins", Heads(**one_list(0, 0, join=5_001)), {"joins": "100%"}, 5_000),
+    ("joins", Heads(**one_list(0, 0, join=6_000)), {"joins": 6_000}, None),
+    ("joins", Heads(**one_list(0, 0, join=6)), {"joins": 5}, 5),
+    ("joins", Heads(**one_list(0, 200, join=101)), {"joins": "50%"}, 100),
+    ("joins", Heads(**one_list(0, 200, join=100)), {"joins": "50%"}, None),
+    ("joins", Heads(**one_list(0, 20, join=25)), {"joins": "50%"}, None),
+    ("joins", Heads(**one_list(0, 20, join=3)), {"joins": 2}, 2),
+    ("joins", Heads(**one_list(0, 20, join=3)), {"joins": {"default": 9, "lists": {"News": 2}}}, 2),
+    ("joins", Heads(**one_list(0, 20, join=3), groups={"News": "news"}), {"joins": {"lists": {"news": 2}}}, 2),
+    ("joins", Heads(**one_list(0, 20, join=9)), {"joins": {"lists": {"Other": 2}}}, None),
+    # ... and the registry only where the spec names it: how it grows is what additions and updates are about
+    ("joins", Heads(**one_list(0, 20, "Ours", join=9_000), registry="Ours"), {"joins": 5}, None),
+    ("joins", Heads(**one_list(0, 20, "Ours", join=9), registry="Ours"), {"joins": {"lists": {"Ours": 5}}}, 5),
     # observation_age: a day, and nothing to say of a fresh look
     ("observation_age", Heads(), {"observation_age": 0}, None),
     ("observation_age", Heads(observation_hours=24), {}, None),
@@ -118,7 +143,11 @@ def test_of_several_lists_the_one_with_the_most_people_speaks_for_a_var() -> Non
 
 ALL = Heads(
     counts=Counts(delete=5, update=90, create=500),
-    lists=one_list(40, 100)["lists"] + one_list(2_000, 9_000, "reconcile: managed")["lists"],
+    lists=[
+        *one_list(40, 100)["lists"],
+        *one_list(0, 44, "Big", join=336)["lists"],
+        *one_list(2_000, 9_000, "reconcile: managed")["lists"],
+    ],
     observed=100,
     managed=100,
     nulled={"city": {"News": Part(50, 100)}},
@@ -177,6 +206,32 @@ def test_a_breach_names_the_nearest_place_of_its_limit() -> None:
         "deletions: 1 profile would be deleted for good; none may (the default of policy.guards.deletions)."
         " To let it through once: --allow deletions=1"
     )
+
+
+@pytest.mark.parametrize(
+    ("one", "told"),
+    [
+        (one_list(0, 44, join=336), '336 people would join the list "News" of 44 members; at most 25 may'),
+        (one_list(0, 1, join=30), '30 people would join the list "News" of 1 member; at most 25 may'),
+        (
+            one_list(1, 44, join=337),
+            '336 people more would be on the list "News" of 44 members (337 join, 1 leaves); at most 25 may',
+        ),
+        (
+            one_list(0, 0, join=5_001),
+            '5,001 people would join the list "News", which has no members; at most 5,000 may',
+        ),
+    ],
+)
+def test_too_many_joins_are_told_with_what_the_list_has(one: dict[str, Any], told: str) -> None:
+    [found] = guards.breaches(Heads(**one), Guards())
+    assert found.told == told
+    assert found.way_out == f"--allow joins:News={found.figure}"
+
+
+def test_a_single_join_that_is_too_much_is_one_person() -> None:
+    [found] = guards.breaches(Heads(**one_list(0, 9, join=1)), Guards.model_validate({"joins": 0}))
+    assert found.told == '1 person would join the list "News" of 9 members; none may'
 
 
 def test_the_way_out_is_quoted_for_a_shell() -> None:
