@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import operator
@@ -139,5 +140,7 @@ def _guarded(face: Face, observed: Observed, decided: Rows, setting: Setting) ->
     heads = weighing.heads(face, known, setting)
     found = guards.breaches(heads, spec.policy.guards, setting.allowed, spec.where)
     if (base := setting.base) is not None:
+        # A limit of the base holds for its list, and for its group, whatever the change makes of ids and names.
+        heads = dataclasses.replace(heads, groups={**spec.lists, **base.lists})
         found = guards.stricter(found, guards.breaches(heads, base.policy.guards, setting.allowed, base.where))
     return face.model_copy(update={"breaches": found, "allowed": setting.allowed})

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from reconcile.errors import Problem, SpecInvalid, Where
-from reconcile.spec import cases, conditions, fitting, kinds, links, origins, properties, templates
+from reconcile.spec import cases, conditions, fitting, guards, kinds, links, origins, properties, templates
 from reconcile.spec.desk import STUB, Desk
 from reconcile.spec.group import Group
 from reconcile.spec.model import Path, Spec
@@ -250,8 +250,22 @@ def _guards(desk: Desk) -> Iterator[Problem]:
     """Limits for single lists name lists that there are, by group or by name."""
     spec = desk.spec
     known = {*desk.declared.get("groups", ()), *spec.lists, spec.account.registry}
-    for rule in ("removals", "opted_out_joins"):
+    for rule in guards.PER_LIST:
         for name in getattr(spec.policy.guards, rule).lists:
             if name not in known:
                 where = desk.places.key("policy", "guards", rule, "lists", name)
                 yield Problem(f'policy.guards.{rule} names no list: "{name}"', where, meant(name, known))
+        yield from _limited_twice(rule, desk)
+
+
+def _limited_twice(rule: str, desk: Desk) -> Iterator[Problem]:
+    """Lists that have a limit by their own name and another by that of their group: nobody knows which one is meant."""
+    given = list(getattr(desk.spec.policy.guards, rule).lists)
+    for name, group in desk.spec.lists.items():
+        if group != name and group in given and name in given:
+            places = {key: desk.places.key("policy", "guards", rule, "lists", key) for key in (name, group)}
+            what = {name: f'"{name}" (its name)', group: f'"{group}" (its group)'}
+            first, second = sorted((name, group), key=given.index)
+            hint = f"{what[second]} and {what[first]} are one list; the other stands at {places[first]}."
+            message = f'policy.guards.{rule} gives the list "{name}" two limits'
+            yield Problem(message, places[second], f"{hint} Take one of them out.")

@@ -77,7 +77,12 @@ def laid(data: Data, name: str, overlay: Data, places: Places) -> Data:
     for where in (places.keys, places.values):
         for path in [path for path in where if path[:2] == ("environments", name) and len(path) > 3]:
             where[path[2:]] = where[path]
-    return _prefixed(_merged(data, over), overlay.get("list_prefix"))
+    prefix = overlay.get("list_prefix")
+    if isinstance(prefix, str):
+        for where in (places.keys, places.values):
+            for path in [path for path in where if path[:2] == ("policy", "guards") and path[3:4] == ("lists",)]:
+                where.setdefault((*path[:4], *(f"{prefix}{name}" for name in path[4:])), where[path])
+    return _prefixed(_merged(data, over), prefix)
 
 
 def without(data: Any, path: Path) -> Any:

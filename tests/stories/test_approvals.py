@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from world import SPEC, WIDE, World, shop
 
 import reconcile as rc
 from reconcile import cli
-from reconcile.errors import ApprovalExceeded
-from reconcile.plan import approvals
+from reconcile.errors import ApprovalExceeded, GuardBreached
+from reconcile.plan import allowances, approvals
 from reconcile.spec import approval
 from reconcile.spec.approval import Approval
 
@@ -148,6 +149,35 @@ def test_nobody_loosens_the_limit_that_they_trip_over(tmp_path: Path) -> None:
     assert (breach.guard, breach.figure, breach.limit) == ("updates", 6, 3)
     [same] = asyncio.run(world.ours.plan(base, base=world.spec())).face.breaches
     assert same.limit == 3
+
+
+def test_a_limit_of_one_list_holds_though_the_change_gives_its_group_another_id(tmp_path: Path) -> None:
+    world = World(tmp_path, text=SPEC.replace(WIDE, "{joins: {lists: {news: 1}}}"))
+    world.fill(replace(one, news=0) for one in shop(12))
+    world.apply()
+    for number in (1, 2):
+        world.change(number, news=1)
+    base = world.spec()
+    for change in (("  news: {list: News,", "  letter: {list: News,"), ("{list: News,", "{list: Fresh News,")):
+        world.text = SPEC.replace(WIDE, "{}").replace(*change)
+        assert world.plan().face.breaches == ()
+        [breach] = asyncio.run(world.ours.plan(world.spec(), base=base)).face.breaches
+        assert (breach.guard, breach.figure, breach.limit) == ("joins", 2, 1)
+
+
+def test_an_approval_raises_no_limit_of_joins(tmp_path: Path) -> None:
+    world = World(tmp_path, text=SPEC.replace(WIDE, "{joins: 1}"))
+    world.fill(replace(one, news=0, spent=0) for one in shop(12))
+    world.settle()
+    for number in (1, 2):
+        world.change(number, news=1)
+    plan = world.plan()
+    assert approved(world, plan).lists["News"].join == 2
+    with pytest.raises(GuardBreached, match="nothing was written"):
+        go(world, approved(world, plan))
+    allowed = [allowances.read("joins:News=2")]
+    later = world.plan("later.rplan")
+    assert asyncio.run(world.ours.apply(later, within=approved(world, plan), allowed=allowed)).converged
 
 
 def test_the_commands_approve_and_apply_within(
