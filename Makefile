@@ -3,6 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SEEDS  := 2000
 FIRST  := 100000
+FAULTS := 'import json; from reconcile.simulator import faults; print(json.dumps(faults.schema(), indent=2, ensure_ascii=False))'
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test cover cases accept soak bench bench-large lint format docs lock spark clean
@@ -52,19 +53,23 @@ cases: install ## all planner cases on both engines (`make test` takes some to S
 accept: install ## write the expected plans of tests/cases anew; then look at the git diff
 	RECONCILE_ACCEPT=1 $(BIN)/python -m pytest -q tests/cases/test_plans.py
 
-lint: install ## format, rules, types, and the contracts of the house
+lint: install ## format, rules, types, the contracts of the house, and whether `make docs` has been run
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@made=$$(mktemp -d) && trap 'rm -r "$$made"' EXIT && $(BIN)/python -m reconcile.spec.schema "$$made" && \
+	  $(BIN)/python -c $(FAULTS) > "$$made/faults.schema.json" && cmp "$$made/spec.md" docs/spec.md && \
+	  cmp "$$made/spec.schema.json" docs/spec.schema.json && cmp "$$made/operators.md" docs/operators.md && \
+	  cmp "$$made/faults.schema.json" reconcile/simulator/faults.schema.json || { echo 'Run `make docs`.' >&2; exit 1; }
 
 format: install ## put the code into form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: install ## write the spec reference and the schema anew from the code
+docs: install ## write the spec reference and the schemas anew from the code
 	$(BIN)/python -m reconcile.spec.schema docs
-	$(BIN)/python -c 'import json; from reconcile.simulator import faults; print(json.dumps(faults.schema(), indent=2, ensure_ascii=False))' > reconcile/simulator/faults.schema.json
+	$(BIN)/python -c $(FAULTS) > reconcile/simulator/faults.schema.json
 
 lock: install ## resolve the dependencies anew into locks (hashes, no hosts)
 	$(BIN)/uv pip compile pyproject.toml --extra postgres --extra mysql --extra state --group dev --universal --python-version 3.11 \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -38,20 +39,37 @@ def test_every_option_is_documented_and_no_other(name: str) -> None:
     assert f"$ reconcile {name}" in section
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_examples_use_options_that_exist(name: str) -> None:
-    known = {option for one in COMMANDS[name].params for option in one.opts}
-    examples = re.findall(rf"^\$ reconcile {name}(.*)$", sections()[name], re.MULTILINE)
-    used = {word for line in examples for word in line.split("||")[0].split() if word.startswith("-")}
-    assert used <= known
+def command_lines(page: Path) -> list[list[str]]:
+    """The commands of a page as a shell hands them on: comments, redirections and what follows `||` left out."""
+    found = []
+    for line in re.findall(r"^\$ ((?:.*\\\n)*.+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
+        words = shlex.shlex(line.replace("\\\n", ""), posix=True, punctuation_chars=True)
+        words.whitespace_split = True
+        parts = [[]]
+        for word in words:
+            if set(word) <= set("|&;<>"):
+                parts.append([word] if set(word) <= set("<>") else [])
+            else:
+                parts[-1].append(word)
+        found += [part for part in parts if part and part[0] in ("reconcile", "make")]
+    return found
 
 
-def test_the_readme_says_how_to_begin() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "make demo" in readme
-    assert "make test" in readme
-    for command in re.findall(r"^\$ reconcile (\S+)", readme, re.MULTILINE):
-        assert command in COMMANDS
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+TYPED = [pytest.param(words, id=f"{page.stem}: {shlex.join(words)}") for page in PAGES for words in command_lines(page)]
+
+
+@pytest.mark.parametrize("words", TYPED)
+def test_what_the_docs_have_somebody_type_is_understood(words: list[str]) -> None:
+    program, name, *rest = words
+    if program == "make":
+        assert re.search(rf"^{re.escape(name)}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+        return
+    command = COMMANDS[name]
+    with command.context_class(command, info_name=name) as context:
+        given, left, _ = command.make_parser(context).parse_args(list(rest))  # an unknown option is an error
+    missing = [one.name for one in command.params if one.required and one.name not in given]
+    assert (left, missing) == ([], [])
 
 
 def test_every_event_is_documented_and_no_other() -> None:

@@ -16,11 +16,6 @@ from reconcile.simulator import Simulator
 SPECS = Path(__file__).parents[2] / "specs"
 
 
-def test_every_example_points_editors_to_the_schema() -> None:
-    for path in SPECS.glob("*.yaml"):
-        assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=../docs/spec.schema.json")
-
-
 def test_the_examples_plan_over_the_shop(tmp_path: Path) -> None:
     time = Time()
     now = datetime.fromtimestamp(time.now, UTC)

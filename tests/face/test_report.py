@@ -72,12 +72,3 @@ def test_nothing_is_fetched_run_or_led_to() -> None:
 
 def test_a_plan_without_anything_has_a_report_too() -> None:
     assert "Nothing to do" in report(bare())
-
-
-def test_the_picture_in_the_docs_is_of_this_report() -> None:
-    """Made by hand, from this face: `docs/review.md` says how; here that it is there and linked."""
-    docs = Path(__file__).parents[2] / "docs"
-    told = (docs / "review.md").read_text(encoding="utf-8")
-    for name in ("report-desk.png", "report-phone.png"):
-        assert f"({name})" in told
-        assert (docs / name).read_bytes().startswith(b"\x89PNG")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -300,7 +302,23 @@ def test_a_file_that_is_wrong_is_told_where(tmp_path: Path, text: str, said: str
         Faults.load(path)
 
 
-def test_the_schema_file_is_that_of_the_classes() -> None:
-    path = Path(faults.__file__).with_name("faults.schema.json")
+def test_an_editor_finds_in_fault_files_what_is_wrong_and_nothing_else(tmp_path: Path) -> None:
+    schema = Path(faults.__file__).with_name("faults.schema.json")
+    page = (schema.parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    made = {
+        "page": page.partition("```yaml\n")[2].partition("```")[0],
+        "unknown": "version: 1\ncals: []",
+        "kind": "version: 1\ncalls: [{fault: gremlins}]",
+        "rate": "version: 1\ndeletes: {lie: 2}",
+        "inner": "version: 1\njobs: {stal: 0.1}",
+    }
+    for name, text in made.items():
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+    files = map(str, [*schema.with_name("presets").glob("*.yaml"), *tmp_path.iterdir()])
+    words = ["--output-format", "json", "--schemafile", str(schema), *files]
+    done = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", *words], capture_output=True, text=True, check=False
+    )
 
-    assert json.loads(path.read_text(encoding="utf-8")) == faults.schema()
+    wrong = {Path(one["filename"]).stem for one in json.loads(done.stdout)["errors"]}
+    assert wrong == made.keys() - {"page"}

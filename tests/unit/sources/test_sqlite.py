@@ -1,6 +1,7 @@
 # ruff: noqa: DTZ001 -- sources' timestamps have no zone: they are in UTC
 from __future__ import annotations
 
+import gc
 import sqlite3
 import traceback
 from contextlib import closing
@@ -153,9 +154,15 @@ def test_rows_come_in_batches(path: Path, open_source: Any) -> None:
 
 
 def test_a_read_may_end_early(path: Path, open_source: Any) -> None:
-    _run(path, "CREATE TABLE t (id INTEGER)", "INSERT INTO t VALUES (1)")
-    with open_source(connect="shop.db", table="t").read(Demand(())):
-        pass
+    many = "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 200000) SELECT id FROM n"
+    _run(path, f"CREATE TABLE t AS {many}")
+    with open_source(connect="shop.db", table="t").read(Demand(())) as batches:
+        batches.read_next_batch()
+    del batches
+    gc.collect()
+    with closing(sqlite3.connect(path, timeout=0)) as connection:
+        connection.execute("DROP TABLE t")  # locked as long as somebody reads it
+        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
 
 
 def test_the_readers_own_error_is_left_alone(path: Path, open_source: Any) -> None:
