@@ -17,6 +17,7 @@ from ruamel.yaml.representer import SafeRepresenter
 from reconcile.errors import Problem, Where
 from reconcile.spec import check, files, scalars, templates, variables
 from reconcile.spec.draft import Draft
+from reconcile.spec.merges import BadMerge, resolve_merges
 from reconcile.spec.model import Path, Spec
 from reconcile.spec.places import Page, Places, called
 
@@ -132,7 +133,11 @@ class _Book:
     places: Places = field(default_factory=Places)
     problems: list[Problem] = field(default_factory=list)
     nodes: int = 0
+    bad_merges: Mapping[int, BadMerge] = field(default_factory=dict)
+    """Mappings of the file that is being read, by identity, of which something could not be merged."""
     spoilt: set[Path] = field(default_factory=set)
+    told: set[Problem] = field(default_factory=set)
+    """Problems of values that cannot be read."""
     unread: bool = False
     """Whether a file could not be read at all, so that what looks missing may be in it."""
 
@@ -168,6 +173,7 @@ class _Book:
             text = file.read_text(encoding="utf-8-sig")
             page.write(text)
             node: Node | None = _reader().compose(text)
+            self.bad_merges = resolve_merges(node) if node is not None else {}
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n")
             self.problems.append(Problem("the file is not UTF-8", page.at(line, 0), "Save it as UTF-8."))
@@ -230,25 +236,26 @@ class _Book:
                 known[name] = self._plain(child, (section, name), page)
 
     def _pairs(self, node: MappingNode, path: Path, page: Page) -> Iterator[tuple[str, Node]]:
-        """The entries of a mapping, each key once; twins and keys that are no text are problems."""
-        merged: list[tuple[Node, Node]] = []
-        for key, value in node.value:
-            if key.tag == f"{_TAG}merge":
-                merged += _merged(value)
-                continue
+        """The entries of a mapping, its own and then those that it merges, each key once.
+
+        Twins, keys that are no text, and merges that cannot be done are problems.
+        """
+        if self._is_tagged(node, "map", path, page):
+            return
+        bad = self.bad_merges.get(id(node))
+        if bad is not None:
+            self._spoil(path, Problem(bad.message, page.at(bad.line, bad.column), bad.hint))
+        merged = len(node.merge or ())
+        for key, value in (*node.value[merged:], *node.value[:merged]):
             name = self._key(key, path, page)
             where = page.at(key.start_mark.line, key.start_mark.column)
             if name is None or self._twice((*path, name), where):
                 continue
             self.places.keys[*path, name] = where
             yield name, value
-        for key, value in merged:
-            if (*path, key.value) not in self.places.keys:
-                self.places.keys[*path, key.value] = page.at(key.start_mark.line, key.start_mark.column)
-                yield key.value, value
 
     def _key(self, key: Node, path: Path, page: Page) -> str | None:
-        if isinstance(key, ScalarNode) and key.tag == f"{_TAG}str":
+        if isinstance(key, ScalarNode) and key.tag in (f"{_TAG}str", f"{_TAG}value"):
             with suppress(scalars.Odd):
                 return scalars.plain(str(key.value))
         where = page.at(key.start_mark.line, key.start_mark.column)
@@ -260,7 +267,9 @@ class _Book:
 
     def _spoil(self, path: Path, problem: Problem) -> None:
         """A value cannot be read; whatever else seems wrong with its part may come from that."""
-        self.problems.append(problem)
+        if problem not in self.told:  # a mapping may be merged, and wrong, in very many places
+            self.told.add(problem)
+            self.problems.append(problem)
         self.spoilt.add(path[:2])
 
     def _twice(self, path: Path, where: Where) -> bool:
@@ -282,9 +291,17 @@ class _Book:
             self.places.values[path] = where
         if isinstance(node, MappingNode):
             return {name: self._plain(value, (*path, name), page) for name, value in self._pairs(node, path, page)}
-        if isinstance(node, SequenceNode):
+        if isinstance(node, SequenceNode) and not self._is_tagged(node, "seq", path, page):
             return [self._item(value, (*path, index), page) for index, value in enumerate(node.value)]
-        return self._scalar(node, path, where)
+        return self._scalar(node, path, where) if isinstance(node, ScalarNode) else None
+
+    def _is_tagged(self, node: Node, kind: str, path: Path, page: Page) -> bool:
+        """Whether a mapping or list has a tag that makes it something else; then that is a problem."""
+        if node.tag == f"{_TAG}{kind}":
+            return False
+        where = page.at(node.start_mark.line, node.start_mark.column)
+        self._spoil(path, Problem("this value cannot be used", where, scalars.NO_TAGS))
+        return True
 
     def _item(self, node: Node, path: Path, page: Page) -> Any:
         self.places.keys[path] = page.at(node.start_mark.line, node.start_mark.column)
@@ -302,18 +319,6 @@ def _reader() -> Any:
     yaml = YAML(typ="safe", pure=True)
     yaml.composer.warn_double_anchors = False
     return yaml
-
-
-def _merged(node: Node) -> list[tuple[Node, Node]]:
-    """The entries behind a YAML merge key (`<<: *anchor`)."""
-    nodes = node.value if isinstance(node, SequenceNode) else [node]
-    return [
-        (key, value)
-        for one in nodes
-        if isinstance(one, MappingNode)
-        for key, value in one.value
-        if key.tag == f"{_TAG}str"
-    ]
 
 
 def _hide_secrets(root: MappingNode, page: Page) -> None:

@@ -11,6 +11,13 @@ LARGEST_WHOLE = 2**53
 """Beyond this a JSON number is no longer exact (SAILTHRU.md §15)."""
 
 
+NO_TAGS = "Tags have no meaning here."
+_BOOLEANS = {
+    "true": True, "yes": True, "on": True, "y": True, "false": False, "no": False, "off": False, "n": False,
+}  # fmt: skip
+"""Plain words that YAML 1.2 takes for a boolean are true and false; the others need `!!bool` or `%YAML 1.1`."""
+
+
 class Odd(ValueError):
     """A value that YAML can say and a spec cannot; holds why, as a hint."""
 
@@ -27,12 +34,16 @@ def value(kind: str, text: str) -> Scalar:
         case "null":
             return None
         case "bool":
-            return text.lower() in ("true", "yes", "on")
+            if text.lower() not in _BOOLEANS:
+                raise Odd("It is neither true nor false.")
+            return _BOOLEANS[text.lower()]
         case "float":
             return _finite(text.replace("_", "").lower())
         case "int":
-            return _whole(text.replace("_", "").lower())
-    raise Odd("Tags have no meaning here.")
+            return _whole(text.replace("_", ""))
+        case "merge" | "value":  # a bare << or =
+            raise Odd("Put it in quotes.")
+    raise Odd(NO_TAGS)
 
 
 def plain(text: str) -> str:
@@ -69,8 +80,11 @@ def _finite(text: str) -> float:
 
 
 def _whole(text: str) -> int:
-    # In YAML 1.2 a leading zero means nothing; octal is 0o17.
-    base = 0 if text.lstrip("+-")[:2] in ("0x", "0o", "0b") else 10
+    digits = text.lstrip("+-")
+    # YAML 1.1 reads 0755 as octal, 1.2 as 755; and who writes a postal code or an id means neither.
+    if digits[:1] == "0" and digits[1:].isdecimal():
+        raise Odd("A number with a zero in front is read in two ways: put it in quotes, or leave the zero out.")
+    base = 0 if digits[:2] in ("0x", "0o", "0b") else 10
     try:
         number = int(text, base) if len(text) < 100 else LARGEST_WHOLE + 1
     except ValueError:

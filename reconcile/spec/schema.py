@@ -102,6 +102,11 @@ that names both places, and a key that is not listed here is an error too. Edito
 Secrets are never written down: `api_key`, `api_secret` and `salt` are references, `"{{ env('NAME') }}"`, and `url`,
 `connect`, `spark` and `state` may use them in part. A text with braces stands in quotes, or YAML takes the braces for
 its own. What is not the same for all who use a spec, and accounts beside the first: [environments.md](environments.md).
+
+Files are read as YAML 1.2: plain `yes`, `no`, `on` and `off` are texts, and so are dates. Anchors, aliases and merges
+(`<<: *name`, `<<: [*one, *two]`) mean what YAML says: a merge brings all keys of a mapping, those that it merges itself
+among them, and a key's own value wins. A `<<` that is no mapping is an error, and so are tags and numbers with a zero
+in front (`0755`), which versions of YAML read differently: put those in quotes.
 """
 
 _TAIL = """## Null

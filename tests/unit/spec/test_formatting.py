@@ -150,3 +150,17 @@ def test_a_formatted_spec_has_the_same_digest(tmp_path: Path) -> None:
 
 def test_null_is_a_word() -> None:
     assert canonical("version: 1\nvars: {a: null, b: ~}\n").endswith("vars: {a: null, b: null}\n")
+
+
+def test_merges_stay_merges() -> None:
+    text = """\
+version: 1
+
+properties:
+  inner: &inner {column: spent, private: true}
+  text: &text {<<: *inner, column: city}
+  remark:
+    <<: [*text, *inner]
+    column: first_name
+"""
+    assert canonical(text) == text

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconcile.errors import CredentialsRefused, SpecInvalid, Where
-from reconcile.spec import load
+from reconcile.spec import load, merges, problems
 from reconcile.spec.model import Nulls, Spec
 
 SPECS = Path(__file__).parents[3] / "specs"
@@ -127,6 +127,74 @@ properties:
     assert [(p.column, p.type) for p in spec.properties.values()] == [("a", "string"), ("b", "string"), ("a", "string")]
 
 
+def test_what_comes_through_a_second_anchor_is_merged(tmp_path: Path) -> None:
+    more = """version: 1
+properties:
+  inner: &inner {private: true, column: spent}
+  text: &text {<<: *inner, column: city}
+  remark: {<<: *text, column: first_name}
+  either: {<<: [*text, {type: string}], column: last_name}
+"""
+    spec = load.load(write(tmp_path, base=BASE, more=more))
+    assert [one.private for one in spec.properties.values()] == [True, True, True, True]
+    assert [one.column for one in spec.properties.values()] == ["spent", "city", "first_name", "last_name"]
+    where = spec.where("properties", "remark", "private")
+    assert where is not None
+    assert (where.line, where.column) == (3, 18), "where it is written, not where it is merged"
+
+
+def test_an_environment_merges_others_with_all_that_these_merge(tmp_path: Path) -> None:
+    more = """version: 1
+environments:
+  base: &base
+    account: &account {name: staging, api_key: "{{ env('K2') }}", api_secret: "{{ env('S2') }}"}
+    policy: &policy {mode: observe}
+  middle: &middle
+    <<: *base
+    list_prefix: "m "
+  prod:
+    <<: *middle
+    account: {<<: *account, name: prod}
+"""
+    spec = load.load(write(tmp_path, base=BASE, more=more), env="prod")
+    assert (spec.account.name, spec.account.api_key, str(spec.policy.mode)) == ("prod", "{{ env('K2') }}", "observe")
+    assert spec.account.registry == "m reconcile: managed"
+
+
+def test_merges_of_merges_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each merges the one before it nine times: kept as they come, the last had nine to the power of sixty keys."""
+    lines = ["  p0: &a0 {column: c, type: string}"]
+    lines += [f"  p{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 60)]
+    write(tmp_path, base=BASE, more="version: 1\nproperties:\n" + "\n".join(lines) + "\n")
+    assert load.load(tmp_path).properties["p59"].column == "c"
+    monkeypatch.setattr(merges, "MOST_MERGED", 1_000)
+    with pytest.raises(SpecInvalid) as caught:
+        load.load(tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.message == "the spec merges too much"
+    assert problem.where is not None
+    assert problem.where.text.startswith("  p56:")
+
+
+def test_a_long_chain_of_anchors_is_read(tmp_path: Path) -> None:
+    chain = [f"  p{n}: &a{n} {{<<: *a{n - 1}, description: d{n}}}" for n in range(1, 1_200)]
+    more = "version: 1\nproperties:\n  p0: &a0 {column: c, private: true}\n" + "\n".join(chain) + "\n"
+    spec = load.load(write(tmp_path, base=BASE, more=more))
+    assert spec.properties["p1199"].private
+    assert spec.properties["p1199"].description == "d1199"
+
+
+def test_secrets_that_are_merged_are_not_shown(tmp_path: Path) -> None:
+    more = """version: 1
+environments:
+  staging: {account: &account {name: s, apikey: &key 5eCr3t}}
+  prod: {account: {<<: {login: 5eCr3t, name: 5}}}
+"""
+    with pytest.raises(SpecInvalid) as caught:
+        load.load(write(tmp_path, base=BASE, more=more), env="prod")
+    assert "5eCr3t" not in "".join(map(problems.render, caught.value.problems))
+
+
 def test_an_alias_of_itself_ends(tmp_path: Path) -> None:
     assert "the spec is nested too deeply, or too large" in messages(
         write(tmp_path, base=BASE, more="version: 1\nvars: &v {a: *v}\n")
@@ -134,10 +202,10 @@ def test_an_alias_of_itself_ends(tmp_path: Path) -> None:
 
 
 def test_dates_stay_text_and_numbers_are_numbers(tmp_path: Path) -> None:
-    values = ("2026-01-31", "0x1F", "1e3", "010", "yes")
+    values = ("2026-01-31", "0x1F", "1e3", "0o17", "yes")
     more = "version: 1\nproperties:\n" + "".join(f"  p{i}: {{value: {v}}}\n" for i, v in enumerate(values))
     spec = load.load(write(tmp_path, base=BASE, more=more))
-    assert [prop.value for prop in spec.properties.values()] == ["2026-01-31", 31, 1000.0, 10, "yes"]
+    assert [prop.value for prop in spec.properties.values()] == ["2026-01-31", 31, 1000.0, 15, "yes"]
 
 
 def test_characters_written_as_json_writes_them_are_joined(tmp_path: Path) -> None:
