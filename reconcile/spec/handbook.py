@@ -41,8 +41,8 @@ _TAIL = r"""## Values
 ## Text
 
 Text is compared letter by letter, by Unicode code points: with its case, with its accents, and in the order of code
-points (`Z` before `a`). An empty text is a text, and no null. `length` counts code points, so that a letter with a
-combining accent has two.
+points (`Z` before `a`). Values of sources and of rules are in Unicode's form NFC, so that `é` is one letter however it
+is composed. An empty text of a source is null. `length` counts code points.
 
 ## Times
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
-from pydantic import StrictBool, model_validator
+from pydantic import StrictBool, field_validator, model_validator
 
 from reconcile.spec.part import Part, Scalar
 
@@ -58,6 +58,13 @@ class Hash(StrEnum):
     SHA256 = "sha256"
 
 
+class OnMisfit(StrEnum):
+    """What becomes of a value that does not fit: nothing changes at Sailthru, or it is taken as null."""
+
+    KEEP = "keep"
+    NULL = "null"
+
+
 class Property(Part):
     """A value of a profile, from exactly one of `column`, `template`, `value`, `sql`; see [values.md](values.md)."""
 
@@ -82,7 +89,9 @@ class Property(Part):
     region: str | None = None
     """Where phone numbers without a country belong: two letters, such as `GB`."""
     strict: StrictBool = False
-    """A value that does not fit the type stops the plan, instead of becoming null."""
+    """A value that does not fit the type stops the plan, instead of being left out of it."""
+    on_misfit: OnMisfit | None = OnMisfit.KEEP
+    """A value that does not fit: `keep` leaves the var and its lists as Sailthru has them, `null` takes it as null."""
     default: Scalar | list[str] = None
     """What a null becomes."""
     hash: Hash | None = None
@@ -97,6 +106,11 @@ class Property(Part):
     """For people."""
     owner: str | None = None
     """Who answers for it: a team or a person."""
+
+    @field_validator("on_misfit", mode="before")
+    @classmethod
+    def _null_is_a_word(cls, value: object) -> object:
+        return OnMisfit.NULL if value is None else value
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -41,6 +42,11 @@ class Formula:
     """The properties it reads, as written."""
     tree: Tree = field(repr=False, compare=False)
     """As sqlglot reads it; nobody may change it."""
+
+    @property
+    def may_overflow(self) -> bool:
+        """Whether a number may come out of it that is none: by a division, a function or a text."""
+        return any(isinstance(node, _OVERFLOWING) for node in self.tree.walk())
 
     def sql(self, as_of: datetime) -> str:
         """Canonical DuckDB SQL: names in quotes, the clock as a literal in UTC.
@@ -116,10 +122,26 @@ def _sql(tree: Tree) -> str:
     return str(tree.sql(dialect=_DUCKDB, identify=True, comments=False))
 
 
+_OVERFLOWING = (
+    exp.Div,
+    exp.IntDiv,
+    exp.Mod,
+    exp.Pow,
+    exp.Ln,
+    exp.Log,
+    exp.Sqrt,
+    exp.Exp,
+    exp.Cast,
+    exp.TryCast,
+    exp.Anonymous,
+)
+
 # The clock
 
 
 def _stop(node: Tree, moment: datetime) -> Tree:
+    if isinstance(node, exp.Literal) and node.is_string and not node.name.isascii():
+        return exp.Literal.string(unicodedata.normalize("NFC", node.name))  # as all values are
     if isinstance(node, exp.CurrentDate):
         return _day(moment.date())
     return _instant(moment) if _is_now(node) else node

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from reconcile.spec import handbook, operators, source
+from reconcile.spec import grammar, handbook, operators, source
 from reconcile.spec.check import SECRET
 from reconcile.spec.environment import File
 from reconcile.spec.group import BASES, WAYS
@@ -238,10 +238,12 @@ def _any_of(choices: Sequence[Schema], schema: Schema) -> str:
 
 
 def main(folder: str) -> None:
-    """Write `spec.md`, `spec.schema.json` and `operators.md` into a folder."""
+    """Write `spec.md`, `spec.schema.json` and `operators.md` into a folder, and the grammar into its `values.md`."""
     Path(folder, "spec.md").write_text(reference(), encoding="utf-8")
     Path(folder, "operators.md").write_text(handbook.text(), encoding="utf-8")
     Path(folder, "spec.schema.json").write_text(text(), encoding="utf-8")
+    if (values := Path(folder, "values.md")).exists():
+        values.write_text(grammar.within(values.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,29 +1,35 @@
 """What the many rows of a person come to: all aggregates of a source in one pass, one row a person.
 
+A value that does not fit is left out, and counted for the person: what it came to is not all that it might be.
+
 The answers do not depend on the order of rows, nor on the engine: sums are worked out in decimals, `first` and `last`
 take the least and the greatest of pairs (what puts them in order, value), lists are sorted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+import operator
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 import ibis
 import ibis.expr.datatypes as dt
 
 from reconcile.errors import Problem, SpecInvalid
+from reconcile.spec import aggregates as aggregated
 from reconcile.spec import rules
 from reconcile.spec.model import Spec
-from reconcile.spec.property import TEXTS, Aggregate, Property, ValueType
-from reconcile.state import conversions, values
+from reconcile.spec.property import Aggregate, Property, ValueType
+from reconcile.state import conversions, reading, values
 from reconcile.state.model import Rows
 from reconcile.state.workspace import FormulaRefused, Workspace
 
 PLACES = 12
 """Places after the point in which broken numbers are summed; what has no room in 38 digits then is no number."""
 
-_WHOLE, _BROKEN = dt.Decimal(38, 0), dt.Decimal(38, PLACES)
+_WHOLE, _LARGE, _BROKEN = dt.Decimal(38, 0), dt.Decimal(37, 0), dt.Decimal(38, PLACES)
+"""What is summed: whole numbers of 64 bits, larger ones, and fractions."""
 _LEAST = 5e-13
 """Half of the last place of a sum: what is less comes to nothing."""
 _CONVERTED = frozenset({Aggregate.MIN, Aggregate.MAX, Aggregate.FIRST, Aggregate.LAST})
@@ -48,18 +54,28 @@ def value(rows: Rows, name: str, prop: Property) -> Rows:
     return found.fill_null(False) if prop.aggregate is Aggregate.EXISTS else found  # noqa: FBT003 -- Ibis's own
 
 
-def of(spec: Spec, source: str, rows: Rows, key: str, workspace: Workspace, as_of: datetime) -> Rows:
+def of(
+    spec: Spec,
+    source: str,
+    rows: Rows,
+    key: str,
+    workspace: Workspace,
+    as_of: datetime,
+    odd: Collection[str] | None = None,
+) -> Rows:
     """A table of people by their key, with a column for each aggregate over this source.
 
     Args:
         rows: the source's, with a column `key`.
         as_of: the one clock of relative dates in this run.
+        odd: the columns that hold NaN, an infinity or a year beyond 9999; None where nobody has looked.
 
     Raises:
         SpecInvalid: a filter or a column does not work out, with its place and no value.
     """
     props = {name: prop for name, prop in spec.properties.items() if prop.aggregate and prop.source == source}
-    flagged = _flagged(spec, rows.filter(rows[key].notnull()), props, workspace, as_of)
+    received = _received(rows.filter(rows[key].notnull()), props, odd)
+    flagged = _flagged(spec, received, props, workspace, as_of)
     ready = _prepared(spec, flagged, props)
     made = {name: _columns(ready, name, prop) for name, prop in props.items()}
     people = ready.group_by(key)
@@ -91,6 +107,28 @@ def _refused(spec: Spec, name: str, key: str, told: str, hint: str | None = None
 # Which rows
 
 
+def _received(rows: Rows, props: Mapping[str, Property], odd: Collection[str] | None) -> Rows:
+    """The rows with every column as all are to see it, and beside it that of the source where that tells more."""
+    used = sorted({name for prop in props.values() for name in aggregated.columns(prop)} & {*rows.columns})
+    made: dict[str, Rows] = {}
+    for name in used:
+        raw, may_be_odd = rows[name], values.may_be_odd(rows[name]) and (odd is None or name in odd)
+        made[name] = values.received(raw, odd=may_be_odd)
+        if may_be_odd or raw.type().is_decimal() or raw.type().is_string():
+            made[_raw(name)] = raw
+        if may_be_odd:
+            made[_odd(name)] = values.odd(raw)
+    return rows.mutate(**made) if made else rows
+
+
+def _raw(column: str) -> str:
+    return f"r:{column}"
+
+
+def _odd(column: str) -> str:
+    return f"o:{column}"
+
+
 def _flagged(spec: Spec, rows: Rows, props: Mapping[str, Property], workspace: Workspace, as_of: datetime) -> Rows:
     """The rows with a yes or no for each filter; a filter that comes out null says no."""
     formulas = {_flag(name): rules.parse(prop.where).sql(as_of) for name, prop in props.items() if prop.where}
@@ -120,12 +158,40 @@ def _prepared(spec: Spec, rows: Rows, props: Mapping[str, Property]) -> Rows:
     """
     made: dict[str, Rows] = {}
     for name, prop in props.items():
+        wrong = [rows[_odd(one)] for one in aggregated.columns(prop) if _odd(one) in rows.columns]
         if prop.column is not None:
-            raw = rows[prop.column]
-            made[_typed(name)] = typed = _values(spec, name, prop, raw)
-            if typed.type() != raw.type() or prop.type in TEXTS:
-                made[misfits(name)] = conversions.misfits(raw, typed)
+            given = _given(rows, prop)
+            made[_typed(name)] = typed = _values(spec, name, prop, given)
+            if typed.type() != given.type() or (prop.type is not None and conversions.changes(given, prop.type)):
+                wrong.append(given.notnull() & typed.isnull())
+        if prop.by is not None:
+            made[_order(name)] = _ordered(prop, rows, made[_typed(name)])
+        if wrong:
+            made[misfits(name)] = functools.reduce(operator.or_, wrong)
     return rows.mutate(**made)
+
+
+def _given(rows: Rows, prop: Property) -> Rows:
+    """The column that is aggregated: of decimals every digit, and of what is to be an address every letter."""
+    column = str(prop.column)
+    if _raw(column) in rows.columns:
+        raw = rows[_raw(column)]
+        if raw.type().is_decimal():
+            return raw
+        if prop.type is ValueType.EMAIL and prop.aggregate in _CONVERTED:
+            return conversions.received(raw, prop.type)
+    return rows[column]
+
+
+def _ordered(prop: Property, rows: Rows, typed: Rows) -> Rows:
+    """What puts rows in order. Texts of times go by the moment, of numbers by the number, and all others behind."""
+    by = rows[prop.by]
+    if not by.type().is_string():
+        return by
+    if prop.by == prop.column:
+        return typed
+    order = ibis.struct({"at": reading.read_moment(by), "number": reading.read_number(by), "text": by})
+    return ibis.ifelse(by.notnull(), order, ibis.null(order.type()))
 
 
 def _columns(rows: Rows, name: str, prop: Property) -> dict[str, Rows]:
@@ -133,12 +199,26 @@ def _columns(rows: Rows, name: str, prop: Property) -> dict[str, Rows]:
     flag = rows[_flag(name)] if prop.where else None
     if prop.column is None or prop.aggregate is None:
         count = rows.count(where=flag)
-        return {column(name): count > 0 if prop.aggregate is Aggregate.EXISTS else count}
-    by = rows[prop.by] if prop.by else None
+        made = {column(name): count > 0 if prop.aggregate is Aggregate.EXISTS else count}
+        return made | ({misfits(name): rows[misfits(name)].sum()} if misfits(name) in rows.columns else {})
+    by = rows[_order(name)] if prop.by else None
     found = {column(name): _aggregated(prop.aggregate, rows[_typed(name)], by, flag)}
     if misfits(name) in rows.columns:
-        found[misfits(name)] = rows[misfits(name)].sum(where=flag)
+        # A filter that reads what is no value says no; of those rows it cannot be known whether they count.
+        counted = None if flag is None else flag | _unread(rows, prop)
+        found[misfits(name)] = rows[misfits(name)].sum(where=counted)
     return found
+
+
+def _unread(rows: Rows, prop: Property) -> Rows:
+    """Where the filter reads what is no value."""
+    read = rules.parse(prop.where or "").properties
+    odd = [rows[_odd(one)] for one in sorted(read) if _odd(one) in rows.columns]
+    return functools.reduce(operator.or_, odd, ibis.literal(value=False))
+
+
+def _order(name: str) -> str:
+    return f"b:{name}"
 
 
 def _typed(name: str) -> str:
@@ -163,7 +243,7 @@ def _summable(spec: Spec, name: str, prop: Property, raw: Rows) -> Rows:
     if kind.is_integer():
         return raw.cast(_WHOLE)
     if kind.is_decimal():
-        return raw
+        return raw.cast(_LARGE) if kind.scale == 0 else raw
     if kind.is_floating():
         # By its text: the decimal that was meant, where a double of 0.1 is a little more. DuckDB 1.5 rounds what is too
         # small for a decimal by its first digit, wherever that stands: `9e-14` would be a whole last place.
@@ -185,6 +265,8 @@ def _aggregated(aggregate: Aggregate, column: Rows, by: Rows, flag: Rows | None)
 
 def _sum(column: Rows, flag: Rows | None) -> Rows:
     total = column.sum(where=flag)
+    if column.type() == _LARGE:
+        return total.cast(reading.EXACT)
     return total.cast(dt.int64) if column.type() == _WHOLE else _double(total)
 
 

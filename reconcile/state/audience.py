@@ -61,7 +61,8 @@ def _counted(spec: Spec, found: People, known: Known, workspace: Workspace) -> A
         both = {str(at): rows[columns[a]] & rows[columns[b]] for at, (a, b) in enumerate(some)}
         counts = _sums(both, rows, workspace)
         overlaps |= {pair: counts[str(at)] for at, pair in enumerate(some) if counts[str(at)]}
-    nowhere = rows.filter([~rows[column] for column in columns.values()]) if columns else rows
+    joined = (rows[column].fill_null(False) for column in columns.values())  # noqa: FBT003 -- Ibis's own signature
+    nowhere = rows.filter([~one for one in joined]) if columns else rows
     return Audience(found.total, sizes, overlaps, workspace.count(nowhere), (*found.invalid, *known.unconverted))
 
 

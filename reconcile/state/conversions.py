@@ -1,14 +1,15 @@
-"""Columns made into the type that a property declares: what does not fit becomes null, and is counted by the caller."""
+"""Columns made into the type that a property declares: what does not fit becomes null, and why is said beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import IntEnum
 
 import ibis
 import ibis.expr.datatypes as dt
 
-from reconcile.spec.property import ValueType
-from reconcile.state import nested, values
+from reconcile.spec.property import TEXTS, ValueType
+from reconcile.state import nested, reading, values
 from reconcile.state.model import Rows
 
 # PHP's FILTER_VALIDATE_EMAIL, which Sailthru's own validator calls after trim and lower-case (SAILTHRU.md §7.3):
@@ -32,22 +33,130 @@ def well_formed(address: Rows) -> Rows:
     )
 
 
+class Misfit(IntEnum):
+    """Why a value does not fit its type; nothing where it does."""
+
+    NONE = 0
+    OTHER = 1
+    FRACTION = 2
+    RANGE = 3
+    ENDLESS = 4
+
+
+WORDS: Mapping[Misfit, str] = {
+    Misfit.OTHER: "no {type}",
+    Misfit.FRACTION: "a fraction",
+    Misfit.RANGE: "beyond what the type holds",
+    Misfit.ENDLESS: "NaN or infinite",
+}
+"""What a plan says of them."""
+
+
+def received(column: Rows, kind: ValueType | None, *, odd: bool = True) -> Rows:
+    """A column of a source as the conversion to this type is to see it; see `values.received`."""
+    # Unicode's normal form makes a K of the Kelvin sign: of an address nothing is changed but what Sailthru changes.
+    if kind is ValueType.EMAIL and column.type().is_string():
+        return values.literal(column).nullif("")
+    return values.received(column, odd=odd)
+
+
 def converted(column: Rows, kind: ValueType) -> Rows:
-    """A column as this type; what cannot be converted becomes null (the caller counts how many).
+    """A received column as this type; what does not fit becomes null, see `misfit`.
 
     A phone number and JSON stay as they are: it takes more than an expression to read them.
     """
     return _CONVERSIONS[kind](column)
 
 
-def misfits(raw: Rows, typed: Rows) -> Rows:
-    """Where a value could not be converted; an empty text is none."""
-    there = raw.nullif("") if raw.type().is_string() else raw
-    return there.notnull() & typed.isnull()
+def changes(column: Rows, kind: ValueType) -> bool:
+    """Whether a received column may have values that do not fit this type."""
+    if kind in TEXTS:
+        return True
+    found = column.type()
+    sure = kind is ValueType.FLOAT and found.is_integer() and found.nbytes <= 4  # a double holds them all
+    return kind is not ValueType.STRING and values.kind_of(column) is not kind and not sure
+
+
+def misfit(given: Rows, typed: Rows, kind: ValueType | None) -> Rows:
+    """Why each value does not fit, as a `Misfit`.
+
+    Args:
+        given: the received column, or that of the source where nothing was converted.
+        typed: what became of it.
+    """
+    wrong = given.notnull() & typed.isnull()
+    return ibis.cases((wrong, _why(given, kind)), else_=ibis.literal(int(Misfit.NONE), "int8"))
+
+
+def _why(given: Rows, kind: ValueType | None) -> Rows:
+    found, codes = given.type(), {one: ibis.literal(int(one), "int8") for one in Misfit}
+    if found.is_floating():
+        beyond = codes[Misfit.FRACTION if kind is ValueType.INTEGER else Misfit.OTHER]
+        large = ibis.ifelse(given.abs() >= 2.0**53, codes[Misfit.RANGE], beyond)
+        return ibis.ifelse(reading.finite(given), large, codes[Misfit.ENDLESS])
+    if found.is_decimal() and kind is ValueType.INTEGER:
+        return codes[Misfit.FRACTION]
+    if found.is_numeric() and kind is ValueType.FLOAT:
+        return codes[Misfit.RANGE]
+    if found.is_timestamp() or found.is_date():
+        return codes[Misfit.RANGE]
+    if found.is_string() and kind in {ValueType.INTEGER, ValueType.FLOAT}:
+        return ibis.cases(
+            (~reading.fits(given, ValueType.FLOAT), codes[Misfit.OTHER]),
+            (reading.fits(given, kind), codes[Misfit.RANGE]),
+            else_=codes[Misfit.FRACTION],
+        )
+    return codes[Misfit.OTHER]
 
 
 def _where(fits: Callable[[Rows], Rows], text: Rows) -> Rows:
     return ibis.ifelse(fits(text), text, ibis.null(dt.string))
+
+
+def _integer(column: Rows) -> Rows:
+    kind = column.type()
+    if kind.is_string():
+        return reading.read_integer(column)
+    if values.kind_of(column) is ValueType.INTEGER:
+        return column
+    if kind.is_decimal():
+        whole = column.cast(reading.EXACT)
+        return ibis.ifelse(whole == column, whole, ibis.null(reading.EXACT))
+    if kind.is_floating():
+        whole = (column % 1 == 0) & (column.abs() < 2.0**63)
+        return ibis.ifelse(whole, column.try_cast(dt.int64), ibis.null(dt.int64))
+    return column.try_cast(dt.int64)
+
+
+def _float(column: Rows) -> Rows:
+    """As doubles. A fraction is the double next to it; a whole number is that number or a misfit."""
+    kind = column.type()
+    if kind.is_string():
+        return reading.read_number(column)
+    if kind.is_floating():
+        return column
+    if values.kind_of(column) is not ValueType.INTEGER:
+        return column.try_cast(dt.float64)
+    number = column.try_cast(dt.float64)
+    exact = (column.abs() <= 2**53) | reading.held(number, column.cast(reading.EXACT))
+    return ibis.ifelse(exact, number, ibis.null(dt.float64))
+
+
+def _boolean(column: Rows) -> Rows:
+    kind = column.type()
+    if kind.is_string():
+        return reading.read_boolean(column)
+    if kind.is_numeric():
+        return ibis.cases((column == 1, True), (column == 0, False), else_=ibis.null(dt.boolean))
+    return column.try_cast(dt.boolean)
+
+
+def _date(column: Rows) -> Rows:
+    return reading.read_date(column) if column.type().is_string() else column.try_cast(dt.date)
+
+
+def _moment(column: Rows) -> Rows:
+    return reading.read_moment(column) if column.type().is_string() else column.try_cast(dt.Timestamp())
 
 
 def _listed(column: Rows) -> Rows:
@@ -58,11 +167,11 @@ def _listed(column: Rows) -> Rows:
 
 _CONVERSIONS: Mapping[ValueType, Callable[[Rows], Rows]] = {
     ValueType.STRING: values.text_of,
-    ValueType.INTEGER: lambda column: column.try_cast(dt.int64),
-    ValueType.FLOAT: lambda column: column.try_cast(dt.float64),
-    ValueType.BOOLEAN: lambda column: column.try_cast(dt.boolean),
-    ValueType.DATE: lambda column: column.try_cast(dt.date),
-    ValueType.DATETIME: lambda column: column.try_cast(dt.Timestamp()),
+    ValueType.INTEGER: _integer,
+    ValueType.FLOAT: _float,
+    ValueType.BOOLEAN: _boolean,
+    ValueType.DATE: _date,
+    ValueType.DATETIME: _moment,
     ValueType.EMAIL: lambda column: _where(well_formed, values.address(values.text_of(column))),
     ValueType.URL: lambda column: _where(lambda text: text.re_search(URL), values.text_of(column).strip()),
     ValueType.LIST: _listed,

@@ -153,13 +153,27 @@ def _type(spec: Spec, name: str, column: Rows) -> ValueType:
 
 
 def table(spec: Spec, rows: Rows, shape: Shape) -> Rows:
-    """A desired table, of people with their properties and groups."""
+    """A desired table, of people with their properties and groups.
+
+    A membership that is null, and a var that begins with `values.KEPT`, are left as they are at Sailthru.
+    """
     email = rows[people.EMAIL]
     columns = {"hash": values.md5(email), "email": email}
     for var in shape.vars:
-        identity = var.name == shape.identity  # the key is in canonical form already
-        columns[var.column] = rows[people.KEY] if identity else values.of(rows[spec.vars[var.name].property], var.type)
+        # The key is in canonical form already.
+        columns[var.column] = rows[people.KEY] if var.name == shape.identity else _told(spec, rows, var)
     for membership in shape.lists:
         columns[membership.column] = rows[rules.member(spec.lists[membership.list])]
     columns[shape.registry.column] = ibis.literal(value=True)
     return rows.select(**columns)
+
+
+def _told(spec: Spec, rows: Rows, var: Var) -> Rows:
+    """The canonical text of a var, or that it is left as it is at Sailthru."""
+    name = spec.vars[var.name].property
+    text, left_open = values.of(rows[name], var.type), f"u:{name}"
+    if left_open not in rows.columns:
+        return text
+    # What is left of an aggregate is good enough for somebody of whom nothing is known.
+    new = text.fill_null("") if spec.properties[name].aggregate is not None else ibis.literal("")
+    return ibis.ifelse(rows[left_open], ibis.literal(values.KEPT) + new, text)

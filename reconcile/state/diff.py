@@ -23,7 +23,7 @@ from collections.abc import Iterable
 
 import ibis
 
-from reconcile.state import identity
+from reconcile.state import identity, values
 from reconcile.state.model import Membership, Rows, Shape, Var
 
 
@@ -43,7 +43,7 @@ def between(desired: Rows, observed: Rows, shape: Shape) -> Rows:
     for var in shape.vars:
         columns |= _var(pairs, var, wanted)
     for membership in shape.memberships:
-        columns |= _membership(pairs, membership)
+        columns |= _membership(pairs, membership, wanted)
     changes = pairs.select(**columns)
     return changes.filter((changes.kind == "create") | changes.moved | any_of(changes, differences(shape)))
 
@@ -61,14 +61,18 @@ def any_of(rows: Rows, columns: Iterable[str]) -> Rows:
 
 def _var(pairs: Rows, var: Var, wanted: Rows) -> dict[str, Rows]:
     new, old = pairs[f"d:{var.column}"], pairs[f"o:{var.column}"]
+    there = pairs["o:hash"].notnull()
+    kept = new.startswith(values.KEPT).fill_null(False)  # noqa: FBT003 -- Ibis's own signature
+    new = ibis.cases((kept & there, old), (kept, new.substr(1).nullif("")), else_=new)
     differs = wanted & ~new.identical_to(old)
     if var.skip_nulls:
         differs &= new.notnull()
     return {f"set:{var.name}": differs, f"new:{var.name}": new, f"old:{var.name}": old}
 
 
-def _membership(pairs: Rows, membership: Membership) -> dict[str, Rows]:
-    new, old = (pairs[f"{side}:{membership.column}"].fill_null(False) for side in "do")  # noqa: FBT003 -- Ibis's
+def _membership(pairs: Rows, membership: Membership, wanted: Rows) -> dict[str, Rows]:
+    old = pairs[f"o:{membership.column}"].fill_null(False)  # noqa: FBT003 -- Ibis's own signature
+    new = wanted & pairs[f"d:{membership.column}"].fill_null(old)  # null is left as it is
     return {f"join:{membership.list}": new & ~old, f"leave:{membership.list}": old & ~new}
 
 

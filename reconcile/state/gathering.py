@@ -40,6 +40,6 @@ class Gathering:
         """
         found = people.gather(self.spec, self.sources, self.workspace, self.masks, self.progress, self.as_of)
         with steps.step(self.progress, "evaluating properties") as step:
-            known = properties.evaluate(self.spec, found.rows, self.workspace, self.as_of, self.environ)
+            known = properties.evaluate(self.spec, found.rows, self.workspace, self.as_of, self.environ, found.odd)
             step.advance(found.total)
         return found, known

@@ -26,13 +26,13 @@ def listed(source: str) -> str:
 
 
 def belongs(rows: Rows, group: Group, fits: Rows, key: Rows) -> Rows:
-    """Whether people are in a group.
+    """Whether people are in a group; null where that is left open, and no other term says no.
 
     Args:
-        fits: whether they fit its rule.
+        fits: whether they fit its rule; null where that is left open.
         key: the source's own id.
     """
-    return functools.reduce(operator.and_, _terms(rows, group, key), fits.fill_null(False))  # noqa: FBT003 -- Ibis's own signature
+    return functools.reduce(operator.and_, _terms(rows, group, key), fits)
 
 
 def _terms(rows: Rows, group: Group, key: Rows) -> Iterator[Rows]:

@@ -9,7 +9,7 @@ stays an expression over the sources, for whoever needs all of them, or a few.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,6 +52,8 @@ class People:
     key_column: Rows
     total: int
     violations: tuple[Violation, ...] = ()
+    odd: frozenset[str] = frozenset()
+    """Columns that hold NaN, an infinity or a year beyond 9999."""
 
     @property
     def rows(self) -> Rows:
@@ -91,7 +93,8 @@ def gather(
     """
     demands = _demands(spec)
     tables = {name: _read(sources[name], demands[name], workspace, progress) for name in demands}
-    facts = [SourceFacts(name, workspace.count(rows), demands[name].columns) for name, rows in tables.items()]
+    looked = {name: _looked_at(rows, workspace) for name, rows in tables.items()}
+    facts = [SourceFacts(name, count, demands[name].columns) for name, (count, _) in looked.items()]
     _not_empty(facts)
     violations = contracts.check(spec, tables, workspace, as_of)
     home = spec.profiles.from_
@@ -114,7 +117,7 @@ def gather(
         home=addressed.filter(addressed[KEY].notnull()).anti_join(bad, KEY),
         others=(
             *(_once(rows, several[name]) for name, rows in keyed.items() if name != home),
-            *(_summed(spec, tables[name], name, workspace, as_of, progress) for name in sorted(many)),
+            *(_summed(spec, tables[name], name, workspace, as_of, progress, looked[name][1]) for name in sorted(many)),
             *(rows.mutate(**{groups.listed(name): True}) for name, rows in members.items()),
         ),
         held=bad.select(hash=values.md5(bad[EMAIL]), identity=bad[KEY]),
@@ -128,7 +131,16 @@ def gather(
         key_column=tables[home][_key(spec)],
         total=facts[0].rows - workspace.count(bad),
         violations=violations,
+        odd=frozenset(column(name, one) for name, (_, odd) in looked.items() for one in odd),
     )
+
+
+def _looked_at(rows: Rows, workspace: Workspace) -> tuple[int, frozenset[str]]:
+    """How many rows, and the columns that hold NaN, an infinity or a year beyond 9999."""
+    names = [name for name in rows.columns if values.may_be_odd(rows[name])]
+    odd = {str(at): values.odd(rows[name]).any() for at, name in enumerate(names)}
+    found = workspace.one(rows.aggregate(rows=rows.count(), **odd))
+    return int(found["rows"]), frozenset(name for at, name in enumerate(names) if found[str(at)])
 
 
 def _not_empty(facts: Iterable[SourceFacts]) -> None:
@@ -190,11 +202,19 @@ def _once(rows: Rows, several: Rows) -> Rows:
     return rows.filter(rows[KEY].notnull()).anti_join(several, KEY)
 
 
-def _summed(spec: Spec, rows: Rows, source: str, workspace: Workspace, as_of: datetime, progress: Progress) -> Rows:
+def _summed(
+    spec: Spec,
+    rows: Rows,
+    source: str,
+    workspace: Workspace,
+    as_of: datetime,
+    progress: Progress,
+    odd: Collection[str],
+) -> Rows:
     """A source of many rows a person, as one row each."""
     with steps.step(progress, f"aggregating {source}") as step:
         keyed = rows.mutate(**{KEY: _canonical(rows[spec.sources[source].key])})
-        found = aggregates.of(spec, source, keyed, KEY, workspace, as_of)
+        found = aggregates.of(spec, source, keyed, KEY, workspace, as_of, odd)
         step.advance(workspace.count(found))
     return found
 
@@ -204,10 +224,20 @@ def _named(source: str, rows: Rows, key: str) -> Rows:
     return named.mutate(**{KEY: _canonical(named[column(source, key)])})
 
 
+_EMPTY_FRACTION = r"^-?[0-9]+\.0+$"
+
+
 def _canonical(key: Rows) -> Rows:
-    """A source's key: sources are joined on it whatever number type each has, and people are held by it."""
+    """A source's key: sources are joined on it whatever number type each has, and people are held by it.
+
+    A text stays as it is, but for the empty fraction that spreadsheets write behind whole numbers.
+    """
     kind = values.kind_of(key) or ValueType.STRING
-    return values.canonical(values.text_of(key).strip(), kind) if kind is ValueType.STRING else values.of(key, kind)
+    if kind is not ValueType.STRING:
+        return values.text_of(values.received(key)) if key.type().is_numeric() else values.of(key, kind)
+    text = values.canonical(values.literal(values.text_of(key)).strip(), kind)
+    whole = ibis.ifelse(text.re_search(_EMPTY_FRACTION), text.re_extract("^-?[0-9]+", 0), text)
+    return ibis.ifelse(text.contains("."), whole, text)
 
 
 def _lists_of_members(spec: Spec) -> list[str]:

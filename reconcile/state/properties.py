@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from graphlib import TopologicalSorter
 from typing import Any, TypeAlias
 
@@ -18,7 +20,7 @@ from reconcile.spec.kinds import Kind, Kinds
 from reconcile.spec.model import Spec
 from reconcile.spec.part import Scalar
 from reconcile.spec.places import Places
-from reconcile.spec.property import TEXTS, Property, ValueType
+from reconcile.spec.property import OnMisfit, Property, ValueType
 from reconcile.state import (
     aggregates,
     arrows,
@@ -40,7 +42,8 @@ class Known:
     """What is known of people, said but not yet worked out for anybody.
 
     Args:
-        rows: everybody, with a column for each property (by its id) and for each group (`g:<id>`, boolean).
+        rows: everybody, with a column for each property (by its id) and for each group (`g:<id>`, boolean; null where a
+            value that does not fit leaves it open). `u:<id>` says whether a property is left open, where any may be.
         over: the same for other rows of the table of people, such as a few of them.
         settle: works out rows made of these and keeps them as a table of this name; only here do values meet
             expressions, so only here can an expression fail on them: `SpecInvalid`, with its place and no value.
@@ -54,23 +57,31 @@ class Known:
 
 
 def evaluate(
-    spec: Spec, rows: Rows, workspace: Workspace, as_of: datetime, environ: Mapping[str, str] | None = None
+    spec: Spec,
+    rows: Rows,
+    workspace: Workspace,
+    as_of: datetime,
+    environ: Mapping[str, str] | None = None,
+    odd: Collection[str] | None = None,
 ) -> Known:
     """Say all properties and groups over the table of people. Templates are rendered, on their distinct inputs.
 
     Args:
         as_of: the one clock of relative dates in this run.
         environ: where `env()` looks for salts.
+        odd: the columns that hold NaN, an infinity or a year beyond 9999; None where nobody has looked.
 
     Raises:
         SpecInvalid: an expression or template cannot be worked out, with its place and no value.
         ValuesUnfit: values do not fit a strict property.
         CredentialsRefused: the variable of a salt is not set.
     """
-    desk = _Desk(spec, workspace, as_of, hashing.Salts(spec, workspace, environ or {}))
-    everybody = desk.over(rows)
+    desk = _Desk(spec, workspace, as_of, hashing.Salts(spec, workspace, environ or {}), odd)
+    everybody = desk.worked_out(rows)
     unconverted = _unconverted(everybody, desk)
-    return Known(desk.bare(everybody), desk.over_some, desk.settle, unconverted)
+    if desk.checks:  # what has no misfits needs nobody's attention any more
+        everybody = desk.worked_out(rows)
+    return Known(desk.bare(desk.decide(everybody)), desk.over_some, desk.settle, unconverted)
 
 
 Work: TypeAlias = Callable[[Mapping[str, list[Any]]], list[str | None]]
@@ -102,12 +113,16 @@ class _Desk:
     workspace: Workspace
     as_of: datetime
     salts: hashing.Salts
-    checks: dict[str, str] = field(default_factory=dict)
+    odd: Collection[str] | None = None
+    checks: dict[str, list[str]] = field(default_factory=dict)
+    fine: set[str] = field(default_factory=set)
     formulas: dict[str, tuple[Where | None, Callable[[], Rows]]] = field(default_factory=dict)
     rendered: dict[str, Rows] = field(default_factory=dict)
+    undecided: set[str] = field(default_factory=set)
+    """Groups that may be null for somebody."""
 
-    def over(self, rows: Rows) -> Rows:
-        """These people with all their properties and groups, and the columns of `checks`."""
+    def worked_out(self, rows: Rows) -> Rows:
+        """These people with all their properties, and the columns of `checks`."""
         given = {name: one for name, one in self.spec.properties.items() if one.template is None and one.sql is None}
         # All at once: a step over many columns takes Ibis its time, for whatever it has to say that is made of it.
         rows = rows.mutate(**{name: self._given(rows, name, prop) for name, prop in given.items()})
@@ -115,16 +130,16 @@ class _Desk:
         for name in TopologicalSorter(links.links(self.spec)).static_order():
             if name not in given:
                 rows = self._finish(self._made(rows, name), [name])
-        return self.decide(rows)
+        return rows
 
     def over_some(self, rows: Rows) -> Rows:
-        """The same for people among those for whom it was said already."""
-        return self.bare(self.over(rows))
+        """The same, and their groups, for people among those for whom it was said already."""
+        return self.bare(self.decide(self.worked_out(rows)))
 
     def bare(self, rows: Rows) -> Rows:
         """The rows without what is only there to be counted or told."""
-        strict = (strictness.raw_column(name) for name in self.checks if self.spec.properties[name].strict)
-        return rows.drop(*self.checks.values(), *(name for name in strict if name in rows.columns))
+        extra = {name for columns in self.checks.values() for name in columns if not name.startswith("x:a:")}
+        return rows.drop(*sorted(extra & {*rows.columns}))
 
     def _given(self, rows: Rows, name: str, prop: Property) -> Rows:
         """The column of a property that needs no other."""
@@ -176,7 +191,16 @@ class _Desk:
         return derived.mutate(**decided)
 
     def _belongs(self, rows: Rows, name: str) -> Rows:
-        return groups.belongs(rows, self.spec.groups[name], rows[rules.member(name)], rows[people.KEY])
+        group, fits = self.spec.groups[name], rows[rules.member(name)].fill_null(False)  # noqa: FBT003 -- Ibis's own signature
+        asked = [rows[_open(one)] for one in links.asked(group, self.spec) if _open(one) in rows.columns]
+        if group.rules is not None:
+            named = {one for _, one in conditions.groups(group)}
+            asked += [rows[rules.member(one)].isnull() for one in sorted(named & self.undecided)]
+        if asked:
+            fits = ibis.ifelse(functools.reduce(operator.or_, asked), ibis.null("boolean"), fits)
+        if asked or {*(group.in_ or ()), *(group.not_in or ())} & self.undecided:
+            self.undecided.add(name)
+        return groups.belongs(rows, group, fits, rows[people.KEY])
 
     def _rule(self, name: str, known: Kinds) -> _Formula:
         group = self.spec.groups[name]
@@ -220,6 +244,7 @@ class _Desk:
             if prop.type in _READ:
                 rows = self._read(rows, name, prop, _READ[prop.type])
         rows = _with(rows, (self._converted(rows, name, prop) for name, prop in props.items()))
+        rows = _with(rows, (self._left_open(rows, name, prop) for name, prop in props.items()))
         rows = _with(rows, (self._filled(rows, name, prop) for name, prop in props.items()))
         for name, prop in props.items():
             if prop.hash is not None:
@@ -229,39 +254,69 @@ class _Desk:
     def _filled(self, rows: Rows, name: str, prop: Property) -> dict[str, Rows]:
         if prop.default is None:
             return {}
-        return {name: rows[name].fill_null(self._default(name, rows[name], prop.default))}
+        filled = rows[name].fill_null(self._default(name, rows[name], prop.default))
+        known = _open(name) not in rows.columns
+        return {name: filled if known else ibis.ifelse(rows[_open(name)], rows[name], filled)}
 
     def _converted(self, rows: Rows, name: str, prop: Property) -> dict[str, Rows]:
-        summed = aggregates.misfits(name) in rows.columns  # they were converted before they were aggregated
-        if prop.type in _READ or (prop.type is None and not summed):
+        if prop.type in _READ:
             return {}
         raw = rows[name]
-        typed = raw if prop.type is None else conversions.converted(raw, prop.type)
-        if summed:
-            return self._checked(rows, name, typed, rows[aggregates.misfits(name)])
-        if typed.type() == raw.type() and prop.type not in TEXTS:
-            return {}
-        return self._checked(rows, name, typed, conversions.misfits(raw, typed))
+        odd = values.may_be_odd(raw) and self._may_be_odd(prop)
+        received = conversions.received(raw, prop.type, odd=odd)
+        typed = received if prop.type is None else conversions.converted(received, prop.type)
+        if not (odd or (prop.type is not None and conversions.changes(received, prop.type))):
+            return self._counted(rows, name, {} if typed is raw else {name: typed})
+        given = received if raw.type().is_string() else raw
+        return self._counted(rows, name, {name: typed, **self._checked(name, raw, given, typed)})
+
+    def _may_be_odd(self, prop: Property) -> bool:
+        """Whether a value may be NaN, an infinity or a year beyond 9999."""
+        if prop.aggregate is not None:
+            return False  # the values were looked at before they were aggregated
+        if prop.sql is not None:
+            return rules.parse(prop.sql).may_overflow
+        source = prop.source or self.spec.profiles.from_
+        return self.odd is None or people.column(source, prop.column or "") in self.odd
 
     def _read(self, rows: Rows, name: str, prop: Property, read: Reader) -> Rows:
         """A type whose values take more than an expression to read."""
         given = f"given:{name}"
-        texts = rows.mutate(**{given: values.text_of(rows[name]).nullif("")})
+        texts = rows.mutate(**{given: values.text_of(conversions.received(rows[name], prop.type))})
         if name not in self.rendered:
             self.rendered[name] = self._worked_out(texts, name, [given], lambda one: read(one[given], prop.region))
         found = self.rendered[name]
         made = f"made:{name}"
         joined = texts.left_join(found, texts[given] == found[given]).select(*texts.columns, **{made: found[name]})
-        wrong = conversions.misfits(joined[given], joined[made])
-        return joined.mutate(**self._checked(joined, name, joined[made], wrong)).drop(given, made)
+        checked = self._checked(name, joined[given], joined[given], joined[made])
+        return joined.mutate(**self._counted(rows, name, {name: joined[made], **checked})).drop(given, made)
 
-    def _checked(self, rows: Rows, name: str, typed: Rows, wrong: Rows) -> dict[str, Rows]:
-        """The typed column, and what is to be counted as wrong with it."""
-        self.checks[name] = f"x:{name}"
-        made = {name: typed, self.checks[name]: wrong}
-        if self.spec.properties[name].strict and aggregates.misfits(name) not in rows.columns:
-            made[strictness.raw_column(name)] = ibis.ifelse(wrong, values.text_of(rows[name]), ibis.null("string"))
+    def _checked(self, name: str, raw: Rows, given: Rows, typed: Rows) -> dict[str, Rows]:
+        """Why each value does not fit, and what those look like that do not."""
+        if name in self.fine:
+            return {}
+        why = conversions.misfit(given, typed, self.spec.properties[name].type)
+        looks = ibis.ifelse(given.notnull() & typed.isnull(), values.text_of(raw), ibis.null("string"))
+        self.checks[name] = [strictness.why_column(name), strictness.raw_column(name)]
+        return {strictness.why_column(name): why, strictness.raw_column(name): looks}
+
+    def _counted(self, rows: Rows, name: str, made: dict[str, Rows]) -> dict[str, Rows]:
+        """The same; values that were left out of an aggregate are to be counted too."""
+        if aggregates.misfits(name) in rows.columns:
+            self.checks.setdefault(name, []).append(aggregates.misfits(name))
         return made
+
+    def _left_open(self, rows: Rows, name: str, prop: Property) -> dict[str, Rows]:
+        """Whether a value is left as Sailthru has it: it does not fit, or what it is made of does not."""
+        if prop.on_misfit is not OnMisfit.KEEP:
+            return {}
+        open_ = [rows[_open(one)] for one in links.links(self.spec)[name] if _open(one) in rows.columns]
+        if name not in self.fine and not prop.strict:
+            if strictness.why_column(name) in rows.columns:
+                open_.append(rows[strictness.why_column(name)] != conversions.Misfit.NONE)
+            if aggregates.misfits(name) in rows.columns:
+                open_.append(rows[aggregates.misfits(name)].fill_null(0) > 0)
+        return {_open(name): functools.reduce(operator.or_, open_)} if open_ else {}
 
     def _default(self, name: str, column: Rows, default: Scalar | list[str]) -> Rows:
         """The default as a value of the column's own type, which only now is known."""
@@ -301,7 +356,9 @@ class _Desk:
 
     def _batches(self, distinct: Rows, name: str, work: Work) -> Iterator[pa.RecordBatch]:
         for batch in self.workspace.stream(distinct):
-            made = arrows.texts(work(batch.to_pydict()))
+            made = arrows.texts(
+                work({name: [_plain(one) for one in found] for name, found in batch.to_pydict().items()})
+            )
             yield batch.append_column(pa.field(name, pa.string()), made)
 
     def _batch(self, name: str, text: str, columns: Mapping[str, list[object]]) -> list[str | None]:
@@ -336,9 +393,30 @@ def _refused(message: str, where: Where | None, hint: str | None = None) -> Spec
     return SpecInvalid([Problem(message, where, hint)])
 
 
+def _plain(value: Any) -> Any:
+    """A value as templates reckon with it."""
+    if not isinstance(value, Decimal):
+        return value
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _open(name: str) -> str:
+    """The column that says whether a property is left as Sailthru has it."""
+    return f"u:{name}"
+
+
 def _unconverted(rows: Rows, desk: _Desk) -> tuple[Invalid, ...]:
+    """What does not fit, by property and by reason."""
     if not desk.checks:
         return ()
-    sums = rows.aggregate(**{name: rows[check].sum() for name, check in desk.checks.items()})
-    counts = desk.workspace.one(desk.settle("unconverted", sums))
-    return strictness.told(desk.spec, {name: int(count or 0) for name, count in counts.items()}, rows, desk.workspace)
+    sums: dict[tuple[str, int], Rows] = {}
+    for name, columns in desk.checks.items():
+        if (why := strictness.why_column(name)) in columns:
+            sums |= {(name, code): (rows[why] == code).sum() for code in conversions.WORDS}
+        if (left_out := aggregates.misfits(name)) in columns:
+            sums[name, conversions.Misfit.NONE] = rows[left_out].sum()
+    found = desk.settle("unconverted", rows.aggregate(**{str(at): one for at, one in enumerate(sums.values())}))
+    counts = dict(zip(sums, desk.workspace.one(found).values(), strict=True))
+    wrong = {key: int(count) for key, count in counts.items() if count}
+    desk.fine |= desk.checks.keys() - {name for name, _ in wrong}
+    return strictness.told(desk.spec, wrong, rows, desk.workspace)

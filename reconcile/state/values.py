@@ -1,12 +1,14 @@
 """The canonical form of values: both sides pass through it before they are compared, so that `1` is `1.0`.
 
 Everything is text here, in one form per type; null stands for null, missing and empty alike, because an export cannot
-tell them apart (SAILTHRU.md §9.3). What does not fit its type keeps its own text, and so differs from all that does.
+tell them apart (SAILTHRU.md §9.3). What is not of the grammar of its type keeps its own text, and so differs from all
+that is.
 
 | type     | canonical text                                         | sent as          |
 |----------|--------------------------------------------------------|------------------|
 | string   | Unicode NFC                                            | string           |
-| integer, float | shortest decimal; `1.0` is `1`; NaN and infinities are null | number     |
+| integer  | its digits; `1.0` is `1`                               | number           |
+| float    | shortest decimal of the double; `1.0` is `1`           | number           |
 | boolean  | `true`, `false`                                        | true, false      |
 | date     | `YYYY-MM-DD`                                           | string           |
 | datetime | `YYYY-MM-DDTHH:MM:SSZ`, UTC, whole seconds             | string           |
@@ -27,8 +29,9 @@ import ibis
 import ibis.expr.datatypes as dt
 import orjson
 
+from reconcile.spec import grammar
 from reconcile.spec.property import ValueType
-from reconcile.state import nested
+from reconcile.state import nested, reading
 from reconcile.state.model import Rows
 
 FOREIGN = "\ue000"
@@ -37,8 +40,9 @@ FOREIGN = "\ue000"
 _SENT_AS_TEXT = frozenset(
     {ValueType.STRING, ValueType.DATE, ValueType.DATETIME, ValueType.EMAIL, ValueType.PHONE, ValueType.URL}
 )
-_TRUE = ("true", "t", "yes", "1")
-_FALSE = ("false", "f", "no", "0")
+
+KEPT = "\ue001"
+"""Leads the text of a var that stays as the account has it; what follows it is for a profile that is created."""
 
 
 @ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]  # Ibis ships no types
@@ -61,11 +65,6 @@ def quoted(text: str) -> str:  # type: ignore[empty-body]  # the engine has the 
     """The engine's JSON string for a text, quotes and escapes included."""
 
 
-@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]  # Ibis ships no types
-def shortest(number: float) -> str:  # type: ignore[empty-body]  # the engine has the body
-    """The shortest text that reads back as the same double: not always the engine's own cast to text."""
-
-
 def canonical(text: Rows, kind: ValueType) -> Rows:
     """The canonical text of a text column, for a var of this type. Idempotent."""
     return _CANONICAL[kind](text.nullif(""))
@@ -77,12 +76,11 @@ def _composed(text: Rows) -> Rows:
 
 
 def _date(text: Rows) -> Rows:
-    return ibis.coalesce(text.try_cast(dt.date).strftime("%Y-%m-%d"), text)
+    return ibis.coalesce(reading.read_date(text).strftime("%Y-%m-%d"), text)
 
 
 def _datetime(text: Rows) -> Rows:
-    moment = text.try_cast(dt.Timestamp(timezone="UTC")).cast(dt.Timestamp())  # an offset counts, none is UTC
-    return ibis.coalesce(moment.strftime("%Y-%m-%dT%H:%M:%SZ"), text)
+    return ibis.coalesce(reading.read_moment(text).strftime("%Y-%m-%dT%H:%M:%SZ"), text)
 
 
 def _strings(text: Rows) -> Rows:
@@ -95,11 +93,29 @@ def _listed(texts: Rows) -> Rows:
     return (ibis.literal("[") + regular.map(quoted).join(",").fill_null("") + "]").nullif("[]")
 
 
+_DIGITS = r"^-?[1-9][0-9]{0,14}$"
+"""Whole numbers in canonical form already, whatever their type."""
+
+
+def _integer(text: Rows) -> Rows:
+    number = text.re_search(grammar.around(grammar.NUMBER))
+    exact = ibis.ifelse(number, text.try_cast(reading.EXACT), ibis.null(reading.EXACT))
+    # An account may write a large whole number with an exponent; the cast would round a fraction.
+    whole = text.re_search(grammar.around(grammar.WHOLE)) | (text.re_search("[eE]") & (exact.abs() >= 10**15))
+    return ibis.cases(
+        (text.re_search(_DIGITS), text),
+        (whole & exact.notnull(), exact.cast(dt.string)),
+        else_=_number(text),
+    )
+
+
 def _number(text: Rows) -> Rows:
-    number = text.try_cast(dt.float64)
-    # What the engine can hold as a whole number keeps every digit; the rest goes through a double.
-    digits = ibis.cases((text.re_search(r"^[+-]?[0-9]{1,19}$"), text.try_cast(dt.int64)), else_=ibis.null(dt.int64))
-    return ibis.cases((digits.notnull(), digits.cast(dt.string)), (number.isnull(), text), else_=_shortest(number))
+    number = reading.read_number(text)
+    return ibis.cases(
+        (text.re_search(_DIGITS), text),
+        (number.notnull(), _shortest(number)),
+        else_=ibis.coalesce(reading.read_exact(text).cast(dt.string), text),
+    )
 
 
 def _shortest(number: Rows) -> Rows:
@@ -107,18 +123,18 @@ def _shortest(number: Rows) -> Rows:
     return ibis.cases(
         (number.isnan() | number.isinf(), ibis.null(dt.string)),
         (whole, number.try_cast(dt.int64).cast(dt.string)),
-        else_=shortest(number),
+        else_=reading.shortest(number),
     )
 
 
 def _boolean(text: Rows) -> Rows:
-    word = text.lower()
-    return ibis.cases((word.isin(_TRUE), "true"), (word.isin(_FALSE), "false"), else_=text)
+    word = reading.bare_word(text)
+    return ibis.cases((word.isin(grammar.TRUE), "true"), (word.isin(grammar.FALSE), "false"), else_=text)
 
 
 _CANONICAL: Mapping[ValueType, Callable[[Rows], Rows]] = {
     ValueType.STRING: _composed,
-    ValueType.INTEGER: _number,
+    ValueType.INTEGER: _integer,
     ValueType.FLOAT: _number,
     ValueType.BOOLEAN: _boolean,
     ValueType.DATE: _date,
@@ -138,7 +154,7 @@ def of(column: Rows, kind: ValueType) -> Rows:
         case ValueType.INTEGER | ValueType.DATE | ValueType.DATETIME if kind_of(column) is kind:
             return text_of(column)
         case ValueType.FLOAT if found.is_floating():
-            return _shortest(column.cast(dt.float64))
+            return text_of(column)
         case ValueType.BOOLEAN if found.is_boolean():
             return ibis.cases((column, "true"), (~column, "false"), else_=ibis.null(dt.string))
         case ValueType.LIST if found.is_array():
@@ -148,15 +164,66 @@ def of(column: Rows, kind: ValueType) -> Rows:
 
 
 def text_of(column: Rows) -> Rows:
-    """A typed column of the desired side as text, ready for `canonical`."""
+    """A typed column of the desired side as its own shortest text, ready for `canonical`."""
     kind = column.type()
     if kind.is_timestamp():
         return column.strftime("%Y-%m-%dT%H:%M:%SZ")
     if kind.is_date():
         return column.strftime("%Y-%m-%d")
     if kind.is_floating():
-        return shortest(column.cast(dt.float64))
+        return _shortest(_double(column))
+    if kind.is_decimal() and kind.scale != 0:
+        return column.cast(dt.string).re_replace(r"\.?0+$", "")
     return column.cast(dt.string)
+
+
+def _double(column: Rows) -> Rows:
+    """A floating column as doubles: a shorter one by its text, so that 19.9 stays 19.9."""
+    return column if column.type().is_float64() else column.cast(dt.string).cast(dt.float64)
+
+
+def received(column: Rows, *, odd: bool = True) -> Rows:
+    """A column of a source as everybody else is to see it, without what is no value of its type.
+
+    A text is in NFC, an empty one is no value, and one that stands for a JSON value is that value's text.
+
+    Args:
+        odd: whether the column may hold what `odd` finds.
+    """
+    kind = column.type()
+    if kind.is_string():
+        return _composed(literal(column).nullif(""))
+    if kind.is_floating():
+        number = _double(column)
+        return number if not odd else ibis.ifelse(reading.finite(number), number, ibis.null(dt.float64))
+    if kind.is_timestamp() and kind.timezone is not None:
+        return received(column.cast(dt.Timestamp(timezone="UTC")).cast(dt.Timestamp()), odd=odd)
+    if odd and (kind.is_timestamp() or kind.is_date()):
+        return ibis.ifelse(reading.lasting(column), column, ibis.null(kind))
+    short = kind.is_decimal() and kind.scale != 0 and (kind.precision or 38) <= 15
+    # A double holds every digit of these, and is what expressions and templates reckon with best.
+    return column.cast(dt.float64) if short else column.cast(reading.EXACT) if kind.is_uint64() else column
+
+
+_MARKED = f"^{FOREIGN}[-0-9tfn{{\\[]"
+
+
+def literal(text: Rows) -> Rows:
+    """A text without the mark of a JSON value."""
+    marked = ibis.ifelse(text.re_search(_MARKED), text.substr(1), text)
+    return ibis.ifelse(text.startswith(FOREIGN), marked, text)
+
+
+def may_be_odd(column: Rows) -> bool:
+    """Whether a column's type can hold what is no value: NaN, an infinity, a year beyond 9999."""
+    kind = column.type()
+    return bool(kind.is_floating() or kind.is_timestamp() or kind.is_date())
+
+
+def odd(column: Rows) -> Rows:
+    """Where a column holds such a thing."""
+    fine = reading.finite(column) if column.type().is_floating() else reading.lasting(column)
+    return (~fine).fill_null(False)  # noqa: FBT003 -- Ibis's own signature
 
 
 def seen(value: Any, kind: ValueType) -> str | None:
@@ -200,14 +267,11 @@ def typed(text: str | None, kind: ValueType) -> Any:
 
 
 def _as_number(text: str) -> int | float | str:
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        number = float(text)
-    except ValueError:
+    if grammar.read(text, ValueType.FLOAT) is None:
         return text
+    if grammar.read(text, ValueType.INTEGER) is not None:
+        return int(text.partition(".")[0])
+    number = float(text)
     return number if math.isfinite(number) else text
 
 
@@ -266,6 +330,7 @@ def kind_of(column: Rows) -> ValueType | None:
         (kind.is_string, ValueType.STRING),
         (kind.is_integer, ValueType.INTEGER),
         (kind.is_floating, ValueType.FLOAT),
+        (lambda: kind.is_decimal() and kind.scale == 0, ValueType.INTEGER),
         (kind.is_decimal, ValueType.FLOAT),
         (kind.is_boolean, ValueType.BOOLEAN),
         (kind.is_json, ValueType.JSON),

@@ -94,7 +94,7 @@ def _salts(spec: Spec) -> dict[str, str]:
 def _came(spec: Spec, case: Case, workspace: Workspace, as_of: datetime) -> _Came:
     masks = Masks(b"tests", reveal=True)
     found = people.gather(spec, given.sources(spec, case), workspace, masks, Silent(), as_of)
-    known = properties.evaluate(spec, found.rows, workspace, as_of, _salts(spec))
+    known = properties.evaluate(spec, found.rows, workspace, as_of, _salts(spec), found.odd)
     shape = desired.shape_of(spec, known.rows, found.key_column)
     everybody = known.settle("everybody", known.rows)
     wanted = known.settle("wanted", desired.table(spec, everybody, shape))

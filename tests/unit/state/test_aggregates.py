@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from plans import MASKS, NOW
 from rows import Rows
@@ -36,6 +38,10 @@ ORDERS: Mapping[str, list[Any]] = {
     "at": [AT[0], AT[1], AT[2], None, AT[3], AT[0]],
     "note": ["7", "x", "10", None, None, "1"],
 }
+
+NOON, TWO = (datetime(2026, 1, 2, hour) for hour in (15, 14))  # noqa: DTZ001 -- in UTC
+BIG = pa.array([2**53 + 1, 0, 2**53], pa.decimal128(20, 0))
+SMALL = pa.array([19.9, 0.1, 0.1], pa.float32())
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +133,47 @@ def test_values_that_are_no_numbers_are_counted_for_people_only(shop: Shop) -> N
     shop.orders = Rows("orders", {"who": [1, 9], "total": [float("nan"), float("nan")]})
     known = shop.known("  p: {source: orders, aggregate: sum, column: total}\n")
     assert [(one.source, one.count) for one in known.unconverted] == [("property p", 1)]
+
+
+NAN, NFD = float("nan"), "e\u0301"
+SIX, DAY = "2026-01-02T10:00:00-05:00", "2026-01-02T14:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("columns", "prop", "found", "open_"),
+    [
+        ({"x": [12.5, NAN, 2000.0]}, "aggregate: max, column: x", [12.5, 2000.0, None], [True, False, False]),
+        ({"x": [12.5, NAN, 1.0]}, "aggregate: count, column: x", [1, 1, 0], [True, False, False]),
+        ({"x": [12.5, NAN, 1.0]}, "aggregate: count, where: x > 0", [1, 1, 0], [True, False, False]),
+        ({"x": ["12", "nan", "5"]}, "aggregate: max, column: x, type: float", [12.0, 5.0, None], [True, False, False]),
+        (
+            {"x": ["0.4", "0x10", "5"]},
+            "aggregate: sum, column: x, type: integer",
+            [None, 5, None],
+            [True, False, False],
+        ),
+        ({"x": ["x", "", ""], "at": [1, 2, 3]}, "aggregate: last, column: x, by: at", ["x", None, None], None),
+        ({"x": ["x", "", "y"]}, "aggregate: count, column: x", [1, 1, 0], None),
+        ({"x": ["é", NFD, "e"]}, "aggregate: count_distinct, column: x", [1, 1, 0], None),
+        ({"x": ["é", NFD, "e"]}, "aggregate: exists, where: \"x = 'é' and x <> ''\"", [True, False, False], None),
+        ({"x": [SIX, DAY, DAY]}, "aggregate: max, column: x, type: datetime", [NOON, TWO, None], None),
+        ({"x": ["a", "b", "c"], "at": [SIX, DAY, SIX]}, "aggregate: last, column: x, by: at", ["a", "c", None], None),
+        ({"x": ["a", "b", "c"], "at": ["10", "9", "1"]}, "aggregate: last, column: x, by: at", ["a", "c", None], None),
+        ({"x": BIG}, "aggregate: sum, column: x", [Decimal(2**53 + 1), Decimal(2**53), None], None),
+        ({"x": BIG}, "aggregate: max, column: x", [Decimal(2**53 + 1), Decimal(2**53), None], None),
+        ({"x": BIG}, "aggregate: list, column: x", [["0", str(2**53 + 1)], [str(2**53)], None], None),
+        ({"x": SMALL}, "aggregate: list, column: x", [["0.1", "19.9"], ["0.1"], None], None),
+    ],
+)
+def test_values_are_aggregated_as_they_are(
+    shop: Shop, columns: dict[str, Any], prop: str, found: list[object], open_: list[bool] | None
+) -> None:
+    """Of 1 the first two rows, of 2 the third."""
+    shop.orders = Rows("orders", {"who": [1, 1, 2], **columns})
+    rows = shop.known(f"  p: {{source: orders, {prop}}}\n").rows
+    told = shop.workspace.dicts(rows.order_by(people.KEY), limit=9)
+    assert [row["p"] for row in told] == found
+    assert [row["u:p"] for row in told] == open_ if open_ else "u:p" not in rows.columns
 
 
 @pytest.mark.parametrize(

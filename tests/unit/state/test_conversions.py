@@ -94,7 +94,9 @@ def test_what_does_not_fit_is_null_and_counted(tmp_path: Path, workspace: Worksp
     ],
 )
 def test_defaults(tmp_path: Path, workspace: Workspace, prop: str, found: Any) -> None:
-    assert column(workspace, known(tmp_path, workspace, prop, [None, "nope"])) == [found, found]
+    assert column(workspace, known(tmp_path, workspace, prop, [None, "nope"])) == [found, None]
+    taken = prop.replace("default", "on_misfit: null, default")
+    assert column(workspace, known(tmp_path, workspace, taken, [None, "nope"])) == [found, found]
 
 
 def test_a_number_is_read_once_for_each_distinct_text(

@@ -234,6 +234,33 @@ def test_sources_are_joined_whatever_type_their_keys_have(spec: rc.Spec, workspa
     assert scored == {"1": 5, "2": 6}
 
 
+@pytest.mark.parametrize(
+    ("keys", "kind", "told"),
+    [
+        ([Decimal(2**53), Decimal(2**53 + 1)], pa.decimal128(20, 0), [str(2**53), str(2**53 + 1)]),
+        ([2**53 + 1, 2**64 - 1], pa.uint64(), [str(2**64 - 1), str(2**53 + 1)]),
+        ([Decimal("1.10"), Decimal("1.00")], pa.decimal128(38, 2), ["1", "1.1"]),
+        ([7.0, 7.5], pa.float64(), ["7", "7.5"]),
+        (["1.10", "1.1", "1.0", "007", " A9 "], pa.string(), ["007", "1", "1.1", "1.10", "A9"]),
+        (["\ue0001", "K2", "12345678901234567890.0"], pa.string(), ["1", "12345678901234567890", "K2"]),
+    ],
+)
+def test_a_key_keeps_every_digit(
+    spec: rc.Spec, workspace: Workspace, keys: Sequence[Any], kind: pa.DataType, told: list[str]
+) -> None:
+    rows = [(key, f"p{at}@example.com") for at, key in enumerate(keys)]
+    found = gathered(spec, workspace, customers(*rows, keys=kind), scores((1, 1)))
+    assert sorted(row[people.KEY] for row in workspace.dicts(found.rows, limit=9)) == sorted(told)
+    assert found.invalid == ()
+
+
+def test_what_is_no_value_is_looked_for_once(spec: rc.Spec, workspace: Workspace) -> None:
+    some = Rows("scores", {"who": [1, 2], "score": [1.5, float("nan")]})
+    assert gathered(spec, workspace, customers((1, "a@example.com")), some).odd == {people.column("scores", "score")}
+    fine = Rows("scores", {"who": [1, 2], "score": [1.5, None]})
+    assert gathered(spec, workspace, customers((1, "a@example.com")), fine).odd == frozenset()
+
+
 def test_who_is_held_is_known_by_the_address_too(spec: rc.Spec, workspace: Workspace) -> None:
     found = gathered(spec, workspace, customers(("", "Ada@example.com"), keys=pa.string()), scores(("1", 1)))
     assert workspace.dicts(found.held, limit=9) == [{"hash": values.hash_of("ada@example.com"), "identity": None}]

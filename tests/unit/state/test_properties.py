@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from decimal import Decimal
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from reconcile.state import people, properties
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.workspace import Workspace
 
+AT = datetime(2026, 1, 2, 15)  # noqa: DTZ001 -- in UTC
 SPEC = """\
 version: 1
 account: {name: shop, api_key: "{{ env('KEY') }}", api_secret: "{{ env('SECRET') }}"}
@@ -77,7 +80,38 @@ def test_properties_are_worked_out_in_the_order_of_their_needs(desk: Desk) -> No
     ("prop", "given", "found"),
     [
         ("{column: x, type: integer}", ["1", " 2 ", "x", None], [1, 2, None, None]),
-        ("{column: x, type: float, default: 0}", ["1.5", "-", None], [1.5, 0, 0]),
+        ("{column: x, type: float, default: 0}", ["1.5", "-", None], [1.5, None, 0]),
+        ("{column: x, type: float, default: 0, on_misfit: null}", ["1.5", "-", None], [1.5, 0, 0]),
+        ("{column: x, type: integer}", [17.6, 17.0, nan], [None, 17, None]),
+        ("{column: x, type: integer}", ["1.5", "0x10", "1_000", "1e-7", "17.0"], [None, None, None, None, 17]),
+        ("{column: x, type: integer}", [Decimal("1.50"), Decimal("2.00")], [None, 2]),
+        ("{column: x, type: float}", [2**53 + 1, 2**53, 5], [None, 2.0**53, 5.0]),
+        ("{column: x, type: boolean}", [5, 1, 0], [None, True, False]),
+        ("{column: x, type: boolean}", ["Yes", "n", "on"], [True, False, None]),
+        ("{column: x}", [inf, 1.5, None], [None, 1.5, None]),
+        ("{column: x}", ["", "a"], [None, "a"]),
+        ("{column: x, default: free}", ["", "pro", None], ["free", "pro", "free"]),
+        (
+            "{column: x, type: string}",
+            ["TRUE", "1.10", "2020-04-23T10:00:00.678+02:00"],
+            [*["TRUE", "1.10", "2020-04-23T10:00:00.678+02:00"]],
+        ),
+        ("{column: x, type: string}", ["\ue00012", "\ue000true", "\ue000x"], ["12", "true", "\ue000x"]),
+        ("{column: x, type: integer}", ["\ue00012", "013"], [12, 13]),
+        ("{column: x}", pa.array([19.9, 0.1], pa.float32()), [19.9, 0.1]),
+        ("{column: x, type: string}", pa.array([19.9, 2.0], pa.float32()), ["19.9", "2"]),
+        ("{column: x, type: string}", [Decimal("1.10"), Decimal("2.00")], ["1.1", "2"]),
+        ("{column: x, type: string}", [Decimal(9007199254740993), None], ["9007199254740993", None]),
+        (
+            "{column: x, type: datetime}",
+            ["2026-01-02T10:00:00-05:00", "n/a", "2026-01-02T10:00:00", "2026-01-02 10:00+02:00"],
+            [AT, None, datetime(2026, 1, 2, 10), datetime(2026, 1, 2, 8)],  # noqa: DTZ001 -- in UTC
+        ),
+        (
+            "{column: x, type: date}",
+            ["epoch", "2026-02-31", "99999-01-01", "2026-01-02 10:00"],
+            [None, None, None, AT.date()],
+        ),
         ("{column: x, type: float, default: 0.5}", [1, None], [1.0, 0.5]),
         ("{column: x, type: integer, default: 7}", [1, None], [1, 7]),
         ("{column: x, type: boolean, default: false}", [1, 0, None], [True, False, False]),
@@ -92,7 +126,7 @@ def test_properties_are_worked_out_in_the_order_of_their_needs(desk: Desk) -> No
             [datetime.fromisoformat(text) for text in ("1999-12-31", "2020-01-02T03:04:05")],
         ),
         ("{column: x, type: string, default: none}", [5, None], ["5", "none"]),
-        ("{column: x, type: string}", [1.5, 2.0], ["1.5", "2.0"]),
+        ("{column: x, type: string}", [1.5, 2.0], ["1.5", "2"]),
         ("{column: x, default: there}", ["Ada", None], ["Ada", "there"]),
         ("{value: 3}", ["a", "b"], [3, 3]),
         ("{value: yes it is}", ["a"], ["yes it is"]),
@@ -134,6 +168,91 @@ def test_values_that_do_not_fit_are_counted_by_property(desk: Desk) -> None:
     known = desk.known(text, x=["1", "one", "two", None], y=["soon", "2020-01-01", None, None])
     assert {one.source: one.count for one in known.unconverted} == {"property n": 2, "property d": 1}
     assert not any(name.startswith("x:") for name in known.rows.columns)
+
+
+def test_misfits_are_counted_by_reason_and_shown_by_their_looks(desk: Desk) -> None:
+    text = "  n: {column: x, type: integer}\n  f: {column: y}\n  p: {column: z, type: integer, private: true}\n"
+    texts = ["1.5", "9" * 20, "Ab-1"]
+    known = desk.known(text, x=texts, y=[nan, inf, 1.0], z=texts)
+    told = {(one.source, one.reason): (one.count, one.samples) for one in known.unconverted}
+    kept = "(left as it is at Sailthru)"
+    assert told == {
+        ("property n", f"value does not fit its type: no integer {kept}"): (1, ('"xx-9"',)),
+        ("property n", f"value does not fit its type: a fraction {kept}"): (1, ('"9.9"',)),
+        ("property n", f"value does not fit its type: beyond what the type holds {kept}"): (1, (f'"{"9" * 20}"',)),
+        ("property f", f"value does not fit its type: NaN or infinite {kept}"): (2, ()),
+        ("property p", f"value does not fit its type: no integer {kept}"): (1, ()),
+        ("property p", f"value does not fit its type: a fraction {kept}"): (1, ()),
+        ("property p", f"value does not fit its type: beyond what the type holds {kept}"): (1, ()),
+    }
+
+
+OPEN = """\
+  n: {column: x, type: integer}
+  taken: {column: x, type: integer, on_misfit: null}
+  told: {template: "{{ n | default('none') }}"}
+  double: {sql: "coalesce(n, 0) * 2"}
+groups:
+  many: {list: Many, where: "n >= 10"}
+  none: {list: None, rules: {property: n, op: exists, value: false}}
+  twice: {list: Twice, where: "double >= 20"}
+  told: {list: Told, rules: {property: told, op: eq, value: none}}
+  others: {list: Others, not_in: [many]}
+  inside: {list: Inside, rules: {none: [{in: [many]}]}}
+  both: {list: Both, in: [many, null_taken]}
+  null_taken: {list: Taken, rules: {property: taken, op: exists, value: false}}
+"""
+
+
+def test_a_misfit_leaves_open_all_that_is_made_of_it(desk: Desk) -> None:
+    known = desk.known(OPEN, x=["5", "lots", "20", None])
+    rows = desk.workspace.dicts(known.rows.order_by(people.KEY), limit=9)
+
+    def column(name: str) -> list[Any]:
+        return [row[name] for row in rows]
+
+    assert [column(f"u:{name}") for name in ("n", "told", "double")] == [[False, True, False, False]] * 3
+    assert "u:taken" not in rows[0]
+    assert column("g:many") == [False, None, True, False]
+    assert column("g:none") == [False, None, False, True]
+    assert column("g:twice") == [False, None, True, False]
+    assert column("g:told") == [False, None, False, True]
+    assert column("g:others") == [True, None, False, True]
+    assert column("g:inside") == [True, None, False, True]
+    assert column("g:null_taken") == [False, True, False, True]
+    assert column("g:both") == [False, True, True, True]
+
+
+def test_people_without_misfits_cost_no_columns(desk: Desk) -> None:
+    known = desk.known(OPEN, x=["5", "20", None])
+    assert [name for name in known.rows.columns if name[:2] in {"u:", "x:", "r:"}] == []
+
+
+def test_a_division_by_zero_is_a_misfit(desk: Desk) -> None:
+    text = '  n: {column: x}\n  q: {sql: "1 / n"}\ngroups:\n  big: {list: Big, where: "q >= 1"}\n'
+    known = desk.known(text, x=[0, 2])
+    found = [(row["q"], row["g:big"]) for row in desk.workspace.dicts(known.rows.order_by(people.KEY), limit=9)]
+    assert found == [(None, None), (0.5, False)]
+    assert [(one.source, one.count) for one in known.unconverted] == [("property q", 1)]
+
+
+def test_text_of_one_name_is_one_name_however_it_is_composed(desk: Desk) -> None:
+    text = "  n: {column: x}\ngroups:\n"
+    text += "  rule: {list: Rule, rules: {property: n, op: eq, value: Jose\u0301}}\n"
+    text += "  where: {list: Where, where: \"n = 'Jos\u00e9'\"}\n  other: {list: Other, where: \"n = 'Jose\u0301'\"}\n"
+    for group in ("rule", "where", "other"):
+        assert desk.column(text, f"g:{group}", x=["Jose\u0301", "Jos\u00e9", "Jose"]) == [True, True, False]
+
+
+def test_numbers_are_compared_exactly(desk: Desk) -> None:
+    text = "  n: {column: x}\ngroups:\n  eq: {list: Eq, rules: {property: n, op: eq, value: 9007199254740992}}\n"
+    wholes = [Decimal(2**53), Decimal(2**53 + 1)]
+    assert desk.column(text, "g:eq", x=pa.array(wholes, pa.decimal128(20, 0))) == [True, False]
+    text = "  n: {column: x}\ngroups:\n  eq: {list: Eq, rules: {property: n, op: in, value: [19.9, 0.1]}}\n"
+    assert desk.column(text, "g:eq", x=pa.array([19.9, 0.1, 0.2], pa.float32())) == [True, True, False]
+    money = [Decimal("90071992547409.93"), Decimal("90071992547409.92")]
+    text = "  n: {column: x}\ngroups:\n  eq: {list: Eq, where: n = 90071992547409.92}\n"
+    assert desk.column(text, "g:eq", x=pa.array(money, pa.decimal128(18, 2))) == [False, True]
 
 
 def test_templates_see_nulls_and_give_them(desk: Desk) -> None:

@@ -44,19 +44,29 @@ def test_null_missing_and_empty_are_one(workspace: Workspace, kind: V) -> None:
         ("123456789012345678", "123456789012345678"),
         ("1234567890123456789", "1234567890123456789"),
         ("-9223372036854775808", "-9223372036854775808"),
-        ("9223372036854775808", "9.223372036854776e+18"),
+        ("9223372036854775808", "9223372036854775808"),
+        ("12345678901234567890", "12345678901234567890"),
+        ("-99999999999999999999999999999999999999", "-99999999999999999999999999999999999999"),
         ("1e18", "1000000000000000000"),
         ("9007199254740992.0", "9007199254740992"),
-        ("1e30", "1e+30"),
-        ("1e400", None),
-        ("nan", None),
-        ("inf", None),
+        ("1e400", "1e400"),
+        ("nan", "nan"),
+        ("inf", "inf"),
         ("ten", "ten"),
         ("1,5", "1,5"),
+        ("0x10", "0x10"),
+        ("1_000", "1_000"),
+        ("1234567890123456.5", "1234567890123456.5"),
     ],
 )
 def test_numbers(workspace: Workspace, kind: V, text: str, told: str | None) -> None:
     assert canonical(workspace, kind, text) == [told]
+
+
+def test_a_large_number_is_told_as_its_type_is_sent(workspace: Workspace) -> None:
+    assert canonical(workspace, V.FLOAT, "1e30", "10000000000000000000000") == ["1e+30", "1e+22"]
+    digits = ["1" + 30 * "0", "1" + 22 * "0", "1" + 22 * "0"]
+    assert canonical(workspace, V.INTEGER, "1e30", "10000000000000000000000", "1.0E+22") == digits
 
 
 @pytest.mark.parametrize(
@@ -69,6 +79,13 @@ def test_numbers(workspace: Workspace, kind: V, text: str, told: str | None) -> 
         (V.DATE, "1987-08-01", "1987-08-01"),
         (V.DATE, "1987-8-1", "1987-08-01"),
         (V.DATE, "soon", "soon"),
+        (V.DATE, "today", "today"),
+        (V.DATE, "infinity", "infinity"),
+        (V.DATE, "2026-02-31", "2026-02-31"),
+        (V.DATE, "2026-01-02T23:59:59-05:00", "2026-01-02"),
+        (V.DATETIME, "epoch", "epoch"),
+        (V.DATETIME, "10:00:00", "10:00:00"),
+        (V.DATETIME, "2026-03-29T02:30+02:00", "2026-03-29T00:30:00Z"),
         (V.DATETIME, "2026-03-29T02:30:00Z", "2026-03-29T02:30:00Z"),
         (V.DATETIME, "2026-03-29 02:30:00", "2026-03-29T02:30:00Z"),
         (V.DATETIME, "2026-03-29T02:30:00.123456Z", "2026-03-29T02:30:00Z"),
@@ -121,6 +138,10 @@ def test_a_json_value_of_another_type_differs_from_all_that_fit(workspace: Works
         ("1", V.STRING, "1"),
         (None, V.STRING, None),
         ("1987-08-01", V.DATE, "1987-08-01"),
+        ("12345678901234567890", V.INTEGER, 12345678901234567890),
+        ("1_000", V.INTEGER, "1_000"),
+        ("\u0661", V.INTEGER, "\u0661"),
+        ("nan", V.FLOAT, "nan"),
     ],
 )
 def test_what_is_sent(text: str | None, kind: V, sent: object) -> None:
