@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from reconcile.apply import memory
 from reconcile.errors import AllowanceUnfit, GuardBreached
 from reconcile.plan import allowances, explain
 from reconcile.plan.model import Allowance
-from reconcile.review import composing, markdown
+from reconcile.review import composing, html, markdown
 from reconcile.store.folder import Folder
 
 
@@ -86,6 +87,23 @@ def test_a_typo_that_puts_hundreds_on_a_small_list_is_refused(tmp_path: Path) ->
     assert report.converged
     assert report.allowed == ("joins:Big Spenders=336",)
     world.check_calm()
+
+
+def test_too_many_joins_are_told_in_every_form_with_the_way_out(tmp_path: Path) -> None:
+    world = small_list(tmp_path)
+    world.text = world.text.replace('where: "spent >= 1000"', 'where: "spent >= 100"')
+    plan = world.plan()
+    view, page = explain.view(plan), composing.page(plan)
+    forms = {
+        "text": "\n".join(explain.text(view)),
+        "json": json.dumps(explain.as_json(view), ensure_ascii=False),
+        "markdown": markdown.text(page),
+        "html": unescape(html.text(page)),
+    }
+    for name, form in forms.items():
+        read = form.replace('\\"', '"').replace("\u200b", "")
+        assert '336 people would join the list "Big Spenders" of 44 members; at most 25 may' in read, name
+        assert "--allow 'joins:Big Spenders=336'" in read, name
 
 
 @pytest.mark.parametrize("mode", ["additive", "enrich", "observe"])
