@@ -22,7 +22,7 @@ from reconcile.spec import rules
 from reconcile.spec.model import Spec
 from reconcile.spec.property import Aggregate, Property, ValueType
 from reconcile.state import conversions, reading, values
-from reconcile.state.model import Rows
+from reconcile.state.model import MISFIT, Rows
 from reconcile.state.workspace import FormulaRefused, Workspace
 
 PLACES = 12
@@ -110,14 +110,16 @@ def _refused(spec: Spec, name: str, key: str, told: str, hint: str | None = None
 def _received(rows: Rows, props: Mapping[str, Property], odd: Collection[str] | None) -> Rows:
     """The rows with every column as all are to see it, and beside it that of the source where that tells more."""
     used = sorted({name for prop in props.values() for name in aggregated.columns(prop)} & {*rows.columns})
+    flags = {name: rows[f"{MISFIT}{name}"] for name in used if f"{MISFIT}{name}" in rows.columns}
     made: dict[str, Rows] = {}
     for name in used:
         raw, may_be_odd = rows[name], values.may_be_odd(rows[name]) and (odd is None or name in odd)
         made[name] = values.received(raw, odd=may_be_odd)
         if may_be_odd or raw.type().is_decimal() or raw.type().is_string():
             made[_raw(name)] = raw
-        if may_be_odd:
-            made[_odd(name)] = values.odd(raw)
+        if may_be_odd or name in flags:
+            wrong = [values.odd(raw)] if may_be_odd else []
+            made[_odd(name)] = functools.reduce(operator.or_, [*wrong, *([flags[name]] if name in flags else [])])
     return rows.mutate(**made) if made else rows
 
 

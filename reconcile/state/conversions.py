@@ -41,6 +41,7 @@ class Misfit(IntEnum):
     FRACTION = 2
     RANGE = 3
     ENDLESS = 4
+    COLUMN = 5
 
 
 WORDS: Mapping[Misfit, str] = {
@@ -48,6 +49,7 @@ WORDS: Mapping[Misfit, str] = {
     Misfit.FRACTION: "a fraction",
     Misfit.RANGE: "beyond what the type holds",
     Misfit.ENDLESS: "NaN or infinite",
+    Misfit.COLUMN: "nothing that its column can hold",
 }
 """What a plan says of them."""
 
@@ -77,15 +79,18 @@ def changes(column: Rows, kind: ValueType) -> bool:
     return kind is not ValueType.STRING and values.kind_of(column) is not kind and not sure
 
 
-def misfit(given: Rows, typed: Rows, kind: ValueType | None) -> Rows:
+def misfit(given: Rows, typed: Rows, kind: ValueType | None, flag: Rows | None = None) -> Rows:
     """Why each value does not fit, as a `Misfit`.
 
     Args:
         given: the received column, or that of the source where nothing was converted.
         typed: what became of it.
+        flag: where the source has a value that is none of its column's type.
     """
-    wrong = given.notnull() & typed.isnull()
-    return ibis.cases((wrong, _why(given, kind)), else_=ibis.literal(int(Misfit.NONE), "int8"))
+    reasons = [(given.notnull() & typed.isnull(), _why(given, kind))]
+    if flag is not None:
+        reasons.insert(0, (flag, ibis.literal(int(Misfit.COLUMN), "int8")))
+    return ibis.cases(*reasons, else_=ibis.literal(int(Misfit.NONE), "int8"))
 
 
 def _why(given: Rows, kind: ValueType | None) -> Rows:

@@ -22,7 +22,7 @@ from reconcile.spec.model import Spec
 from reconcile.spec.property import ValueType
 from reconcile.state import aggregates, contracts, conversions, groups, steps, values
 from reconcile.state.masks import Masks
-from reconcile.state.model import Demand, Invalid, Progress, Rows, Source, SourceFacts, Violation
+from reconcile.state.model import MISFIT, Demand, Invalid, Progress, Rows, Source, SourceFacts, Violation
 from reconcile.state.workspace import Workspace
 
 KEY, EMAIL, REASON = "k:id", "k:email", "k:reason"
@@ -94,6 +94,7 @@ def gather(
     demands = _demands(spec)
     tables = {name: _read(sources[name], demands[name], workspace, progress) for name in demands}
     looked = {name: _looked_at(rows, workspace) for name, rows in tables.items()}
+    tables = {name: rows.drop(*_idle_flags(rows, looked[name][1])) for name, rows in tables.items()}
     facts = [SourceFacts(name, count, demands[name].columns) for name, (count, _) in looked.items()]
     _not_empty(facts)
     violations = contracts.check(spec, tables, workspace, as_of)
@@ -125,7 +126,7 @@ def gather(
         invalid=(
             *_invalid(bad, home, workspace, masks),
             *_strangers(members, keyed[home], workspace, masks),
-            *_misfits(sources[name] for name in tables),
+            *_misfits(spec, (sources[name] for name in tables)),
         ),
         sources=tuple(facts),
         key_column=tables[home][_key(spec)],
@@ -136,11 +137,18 @@ def gather(
 
 
 def _looked_at(rows: Rows, workspace: Workspace) -> tuple[int, frozenset[str]]:
-    """How many rows, and the columns that hold NaN, an infinity or a year beyond 9999."""
-    names = [name for name in rows.columns if values.may_be_odd(rows[name])]
-    odd = {str(at): values.odd(rows[name]).any() for at, name in enumerate(names)}
-    found = workspace.one(rows.aggregate(rows=rows.count(), **odd))
-    return int(found["rows"]), frozenset(name for at, name in enumerate(names) if found[str(at)])
+    """How many rows, and the columns that hold what is no value of theirs: by a flag, or NaN, infinite, beyond 9999."""
+    tests = [(name, values.odd(rows[name])) for name in rows.columns if values.may_be_odd(rows[name])]
+    tests += [(name.removeprefix(MISFIT), rows[name]) for name in rows.columns if name.startswith(MISFIT)]
+    found = workspace.one(
+        rows.aggregate(rows=rows.count(), **{str(at): odd.any() for at, (_, odd) in enumerate(tests)})
+    )
+    return int(found["rows"]), frozenset(name for at, (name, _) in enumerate(tests) if found[str(at)])
+
+
+def _idle_flags(rows: Rows, odd: Collection[str]) -> list[str]:
+    """The flags of columns in which every value fits."""
+    return [name for name in rows.columns if name.startswith(MISFIT) and name.removeprefix(MISFIT) not in odd]
 
 
 def _not_empty(facts: Iterable[SourceFacts]) -> None:
@@ -176,7 +184,20 @@ def _demands(spec: Spec) -> dict[str, Demand]:
         contract = spec.sources[source].contract
         for name, path in (contract.columns if contract else {}).items():
             _require(columns, name, spec.where("sources", source, "contract", *path))
-    return {source: Demand(tuple(columns), columns) for source, columns in wanted.items()}
+    numbers = _read_as_numbers(spec)
+    return {
+        source: Demand(tuple(columns), columns, flagged=True, numbers=numbers[source])
+        for source, columns in wanted.items()
+    }
+
+
+def _read_as_numbers(spec: Spec) -> dict[str, frozenset[str]]:
+    """By source, the columns that a property declares to be no boolean."""
+    found: dict[str, set[str]] = {name: set() for name in spec.sources}
+    for prop in spec.properties.values():
+        if prop.column is not None and prop.type not in {None, ValueType.BOOLEAN}:
+            found[prop.source or spec.profiles.from_].add(prop.column)
+    return {name: frozenset(columns) for name, columns in found.items()}
 
 
 def _require(columns: dict[str, str], name: str, where: object) -> None:
@@ -307,9 +328,17 @@ def _invalid(bad: Rows, source: str, workspace: Workspace, masks: Masks) -> tupl
     )
 
 
-def _misfits(sources: Iterable[Source]) -> Iterator[Invalid]:
+def _misfits(spec: Spec, sources: Iterable[Source]) -> Iterator[Invalid]:
+    """What does not fit in columns that no property reads: of properties it is told by their names."""
+    told = {
+        (prop.source or spec.profiles.from_, name)
+        for prop in spec.properties.values()
+        for name in aggregated.columns(prop)
+    }
     for source in sources:
         for name, count in sorted(source.misfits.items()):
+            if (source.name, name) in told:
+                continue
             yield Invalid("value does not fit its type (taken as null)", f"{source.name}.{name}", count)
 
 

@@ -33,7 +33,7 @@ from reconcile.state import (
     values,
     wording,
 )
-from reconcile.state.model import Invalid, Rows
+from reconcile.state.model import MISFIT, Invalid, Rows
 from reconcile.state.workspace import FormulaRefused, Workspace
 
 
@@ -262,13 +262,21 @@ class _Desk:
         if prop.type in _READ:
             return {}
         raw = rows[name]
-        odd = values.may_be_odd(raw) and self._may_be_odd(prop)
+        flag = self._flag(rows, prop)
+        odd = flag is not None or (values.may_be_odd(raw) and self._may_be_odd(prop))
         received = conversions.received(raw, prop.type, odd=odd)
         typed = received if prop.type is None else conversions.converted(received, prop.type)
         if not (odd or (prop.type is not None and conversions.changes(received, prop.type))):
             return self._counted(rows, name, {} if typed is raw else {name: typed})
         given = received if raw.type().is_string() else raw
-        return self._counted(rows, name, {name: typed, **self._checked(name, raw, given, typed)})
+        return self._counted(rows, name, {name: typed, **self._checked(name, raw, given, typed, flag)})
+
+    def _flag(self, rows: Rows, prop: Property) -> Rows | None:
+        """Where the source has a value that is none of its column's type, and so came as null."""
+        if prop.column is None or prop.aggregate is not None:
+            return None
+        name = people.column(prop.source or self.spec.profiles.from_, f"{MISFIT}{prop.column}")
+        return rows[name] if name in rows.columns else None
 
     def _may_be_odd(self, prop: Property) -> bool:
         """Whether a value may be NaN, an infinity or a year beyond 9999."""
@@ -291,11 +299,11 @@ class _Desk:
         checked = self._checked(name, joined[given], joined[given], joined[made])
         return joined.mutate(**self._counted(rows, name, {name: joined[made], **checked})).drop(given, made)
 
-    def _checked(self, name: str, raw: Rows, given: Rows, typed: Rows) -> dict[str, Rows]:
+    def _checked(self, name: str, raw: Rows, given: Rows, typed: Rows, flag: Rows | None = None) -> dict[str, Rows]:
         """Why each value does not fit, and what those look like that do not."""
         if name in self.fine:
             return {}
-        why = conversions.misfit(given, typed, self.spec.properties[name].type)
+        why = conversions.misfit(given, typed, self.spec.properties[name].type, flag)
         looks = ibis.ifelse(given.notnull() & typed.isnull(), values.text_of(raw), ibis.null("string"))
         self.checks[name] = [strictness.why_column(name), strictness.raw_column(name)]
         return {strictness.why_column(name): why, strictness.raw_column(name): looks}

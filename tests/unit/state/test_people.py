@@ -197,11 +197,11 @@ def test_a_source_that_breaks_off_is_told_as_itself(spec: rc.Spec, workspace: Wo
         gathered(spec, workspace, shop, scores((1, 1)))
 
 
-def test_values_that_a_source_could_not_read_are_counted(spec: rc.Spec, workspace: Workspace) -> None:
+def test_keys_that_a_source_could_not_read_are_counted_by_column(spec: rc.Spec, workspace: Workspace) -> None:
     shop = customers((1, "ada@example.com"))
-    shop.misfits = {"city": 3}
+    shop.misfits = {"id": 3}
     found = gathered(spec, workspace, shop, scores((1, 1)))
-    assert [(one.source, one.count) for one in found.invalid] == [("customers.city", 3)]
+    assert [(one.source, one.count) for one in found.invalid] == [("customers.id", 3)]
 
 
 @pytest.mark.parametrize(
