@@ -20,12 +20,14 @@ from reconcile.apply.brake import Brake
 from reconcile.apply.creation import Creation
 from reconcile.apply.endings import ListsUnfit
 from reconcile.apply.erasure import Erasure
-from reconcile.apply.journal import Journal, Past
-from reconcile.apply.model import BAD, Events, Item, Outcome, Receipt, Tally
+from reconcile.apply.figures import Figures
+from reconcile.apply.journal import Journal, Past, Ranges
+from reconcile.apply.model import BAD, LOOKED_AT, Events, Item, Outcome, Receipt, Tally
 from reconcile.apply.pace import Pace
 from reconcile.apply.room import Room
 from reconcile.apply.upserts import Upserts
 from reconcile.apply.verifier import Verifier
+from reconcile.errors import ReconcileError
 from reconcile.plan import archive
 from reconcile.plan.model import Plan, Route, Stage
 from reconcile.state import abreast
@@ -34,6 +36,9 @@ from reconcile.state.masks import Masks
 
 CHUNK = 500
 """Actions that are written before they are looked at: time for a write to become visible (SAILTHRU.md §6)."""
+
+SILENCE = 10.0
+"""Seconds after which a stage says how far it is, also when no chunk of it is over yet."""
 
 
 class Doer(Protocol):
@@ -46,6 +51,8 @@ class Doer(Protocol):
 
     async def do(self, chunk: Sequence[Item[Any]], begun: Callable[[], None]) -> Sequence[Receipt | None]:
         """A receipt for each, in their order; None for those that the end of the run left undone, or in doubt.
+
+        Which of both it is, `figures` know.
 
         Args:
             begun: called once, when all of the chunk is under way or done, and the next may be begun.
@@ -97,7 +104,7 @@ class Applier:
         total = end - first - self.past.settled(first, end)
         clocked = _Clocked(stage, total, self.events, tally, self.waited, self.clock)
         self.events.stage(stage, total)
-        doer = self._doer(stage, plan)
+        doer = self._doer(stage, plan, tally.figures)
         by_job = stage is Stage.UPSERTS and plan.face.route is Route.JOBS and not self.past.settled(first, end)
         if by_job and not self.brake.pulled:
             items = await self._in_bulk(plan, items, clocked)
@@ -123,43 +130,65 @@ class Applier:
                 chunk = [] if self.brake.pulled else list(islice(left, CHUNK))
                 if not chunk:
                     return turn.release()
-                for receipt in await self._chunk(doer, chunk, turn.release):
+                for receipt in await self._chunk(doer, chunk, turn.release, clocked.tally.figures):
                     clocked.add(receipt)
                 clocked.tell()
 
         await abreast.each(range(doer.side_by_side), work, at_once=doer.side_by_side)
 
-    async def _chunk(self, doer: Doer, chunk: Sequence[Item[Any]], begun: Callable[[], None]) -> list[Receipt]:
+    async def _chunk(
+        self, doer: Doer, chunk: Sequence[Item[Any]], begun: Callable[[], None], figures: Figures
+    ) -> list[Receipt]:
         entry = self.journal.intend("actions", (item.number for item in chunk))
-        receipts = await doer.do(chunk, begun)
+        figures.enter(chunk)
+        try:
+            receipts = await doer.do(chunk, begun)
+        except (ReconcileError, asyncio.CancelledError):
+            self._settle(entry, chunk, [None] * len(chunk), figures)
+            raise
+        else:
+            self._settle(entry, chunk, receipts, figures)
+        finally:
+            figures.leave(chunk)
+        return [receipt for receipt in receipts if receipt is not None]
+
+    def _settle(
+        self, entry: int, chunk: Sequence[Item[Any]], receipts: Sequence[Receipt | None], figures: Figures
+    ) -> None:
+        """Say what came of a chunk: of which actions what, and which were never begun. The others are in doubt."""
         outcomes: dict[Outcome, list[int]] = {}
+        unbegun = []
         for item, receipt in zip(chunk, receipts, strict=True):
             if receipt is not None:
                 outcomes.setdefault(receipt.outcome, []).append(item.number)
-        self.journal.settle(entry, outcomes)
-        return [receipt for receipt in receipts if receipt is not None]
+            elif not (item.doubtful or figures.is_sent(item.action)):
+                unbegun.append(item.number)
+        self.journal.settle(entry, outcomes, unbegun=unbegun)
+        for outcome, numbers in outcomes.items():
+            figures.note_ended(numbers, looked_at=outcome in LOOKED_AT)
 
     async def _in_bulk(self, plan: Plan, items: Iterable[Item[Any]], clocked: _Clocked) -> Iterator[Item[Any]]:
         """What jobs can do; what they left undone goes on one by one, where errors have words."""
-        jobs = _Jobs(self.journal)
-        route = bulk.Bulk(self.account, self.workspace, self.events, self.at_once, self.brake, jobs.handed)
+        figures = clocked.tally.figures
+        jobs = _Jobs(self.journal, self.past, figures)
+        route = bulk.Bulk(self.account, self.workspace, self.events, self.at_once, self.brake, jobs)
         done = await route.apply(plan, resumed=_jobs_of(self.past))
-        by_job = (number for number, (_, action) in enumerate(archive.walk(plan)) if done.settles(action))
-        jobs.settle(by_job)
+        jobs.settle(done.settled)
+        figures.note_ended(done.settled, looked_at=True)
         clocked.add_settled(done.total - len(done.left), done.told())
-        return (item for item in items if not done.settles(item.action))
+        return _without(items, done.settled)
 
-    def _doer(self, stage: Stage, plan: Plan) -> Doer:
+    def _doer(self, stage: Stage, plan: Plan, figures: Figures) -> Doer:
         match stage:
             case Stage.LISTS:
-                return Creation(self.account, self.brake)
+                return Creation(self.account, self.brake, figures)
             case Stage.ROOM:
-                return Room(self.account, self.masks, self.brake, self._places())
+                return Room(self.account, self.masks, self.brake, self._places(), figures)
             case Stage.UPSERTS | Stage.REMOVALS:
-                verifier = Verifier(plan.face.shape, self.workspace)
-                return Upserts(self.account, self.masks, self.brake, verifier, stage, self._places(), self._places())
+                verifier, places = Verifier(plan.face.shape, self.workspace), (self._places(), self._places())
+                return Upserts(self.account, self.masks, self.brake, verifier, stage, *places, figures)
             case Stage.DELETIONS:
-                return Erasure(self.account, self.masks, self.brake, plan.face.registry, self._places())
+                return Erasure(self.account, self.masks, self.brake, plan.face.registry, self._places(), figures)
             case _:
                 assert_never(stage)
 
@@ -169,23 +198,62 @@ class Applier:
 
 @dataclass(slots=True)
 class _Jobs:
-    """Writes jobs into the journal: before each is handed in, when it has its id, and when all were looked at."""
+    """Writes jobs and looks at them into the journal: before each is begun, and when it is over.
+
+    Satisfies `bulk.Record`.
+    """
 
     journal: Journal
-    entries: dict[str, int] = field(default_factory=dict)
+    past: Past
+    figures: Figures
+    entries: dict[str, tuple[int, Ranges]] = field(default_factory=dict)
+    look: int = -1
 
-    def handed(self, path: Path, job: str | None) -> None:
-        """A file is about to be handed in, or was and has its id."""
-        if job is None:
-            self.entries[path.name] = self.journal.intend("job", file=path.name)
-        else:
-            self.journal.note(self.entries[path.name], job=job)
+    def intend_job(self, path: Path, numbers: Ranges) -> None:
+        """A file with these actions is about to be handed in."""
+        self.entries[path.name] = self.journal.intend("job", _each(numbers), file=path.name), numbers
+
+    def note_job(self, path: Path, job: str) -> None:
+        """It was, and the job has this id."""
+        entry, numbers = self.entries[path.name]
+        self.figures.note_attempted(_each(numbers))
+        self.journal.note(entry, job=job)
+
+    def drop_job(self, path: Path) -> None:
+        """It was not: nothing was sent."""
+        entry, numbers = self.entries.pop(path.name)
+        self.journal.settle(entry, unbegun=(one for one in _each(numbers) if not self.past.is_doubtful(one)))
+
+    def end_job(self, path: Path) -> None:
+        """The job has ended well."""
+        self.figures.note_written(_each(self.entries[path.name][1]))
+
+    def intend_look(self, numbers: Ranges) -> None:
+        """What jobs did to these is about to be looked at."""
+        self.look = self.journal.intend_look(_each(numbers))
 
     def settle(self, numbers: Iterable[int]) -> None:
-        """All were looked at, and these actions are as wanted."""
-        self.journal.settle(self.journal.intend("by job"), {Outcome.VERIFIED: numbers})
-        for entry in self.entries.values():
+        """All were looked at, and these actions are as wanted; so the jobs of earlier attempts are over too."""
+        self.journal.settle(self.look, {Outcome.VERIFIED: numbers})
+        for entry, _ in self.entries.values():
             self.journal.settle(entry)
+        for entry, intent in self.past.open.items():
+            if intent.kind == "job":
+                self.journal.settle(entry)
+
+
+def _each(numbers: Ranges) -> Iterator[int]:
+    return (number for first, last in numbers for number in range(first, last + 1))
+
+
+def _without(items: Iterable[Item[Any]], settled: Iterator[int]) -> Iterator[Item[Any]]:
+    """Those that are not settled; both come in the order of their numbers."""
+    skip = next(settled, None)
+    for item in items:
+        while skip is not None and skip < item.number:
+            skip = next(settled, None)
+        if item.number != skip:
+            yield item
 
 
 def _jobs_of(past: Past) -> list[str] | None:
@@ -207,10 +275,16 @@ class _Clocked:
     clock: Callable[[], float]
     done: int = 0
     began: float = 0.0
+    told_at: float = 0.0
     before: Mapping[str, float] = field(default_factory=dict)
+    figured: tuple[int, int, int] = (0, 0, 0)
 
     def __post_init__(self) -> None:
         self.began, self.before = self.clock(), self.waited()
+        figures = self.tally.figures
+        self.figured = figures.attempted, figures.written, figures.looked_at
+        self.told_at = self.began
+        figures.moved = self.add_written
 
     def add(self, receipt: Receipt) -> None:
         """An action has its receipt."""
@@ -225,9 +299,20 @@ class _Clocked:
         self.tally.notes.extend(told)
         self.events.settled(count)
 
+    def add_written(self, count: int) -> None:
+        """So many more actions were written; told now and then, as looks at them may be long in coming."""
+        self.events.written(count)
+        if self.clock() - self.told_at >= SILENCE:
+            self.tell()
+
     def tell(self, *, finished: bool = False) -> None:
         """Say how far it is."""
         waited = pace.since(self.before, self.waited())
-        told = Pace(self.stage, self.done, self.total, self.clock() - self.began, waited, finished)
+        figures = self.tally.figures
+        now = figures.attempted, figures.written, figures.looked_at
+        attempted, written, looked_at = (later - before for later, before in zip(now, self.figured, strict=True))
+        seconds = self.clock() - self.began
+        told = Pace(self.stage, self.done, self.total, seconds, waited, finished, attempted, written, looked_at)
+        self.told_at = self.clock()
         self.tally.paces[self.stage] = told
         self.events.pace(told)

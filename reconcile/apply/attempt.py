@@ -84,7 +84,7 @@ class Attempt:
         Raises:
             AccountBusy: another apply is at work on the account, and was for `lock_timeout` seconds.
             Ended: the run is to end before it has begun.
-            PlanUnusable: the plan was applied already, another one was since it was made, or its journal is damaged.
+            PlanUnusable: the plan was applied already, another one was since it was made, or its journal is not its.
             StoreUnavailable: nobody can say whether any of it is so.
         """
         self.run.make()
@@ -119,19 +119,19 @@ class Attempt:
                 await self._applier(breaker, account, masks, workspace).apply(self.plan, tally)
             except ReconcileError as error:
                 stopped = error
-        report = self._report(tally, account, stopped, paused=breaker.paused, seconds=self.clock() - began)
-        report = self._remembered(report, masks, workspace)
+        past, _ = journal.read(self.run.journal)
+        report = self._report(tally, past, account, stopped, paused=breaker.paused, seconds=self.clock() - began)
+        report = self._remembered(report, past, masks, workspace)
         self._journal.end(self._at(), by, converged=report.converged, status=report.exit_status)
         return self._kept(report)
 
-    def _remembered(self, report: Report, masks: Masks, workspace: DuckDB) -> Report:
+    def _remembered(self, report: Report, past: Past, masks: Masks, workspace: DuckDB) -> Report:
         """The report once the ledger has what was done; says so where it has not.
 
         Before the last record of the journal, so that whoever goes on writes what a sudden end kept from it.
         """
         if isinstance(self.brake.reason, LeaseLost):
             return report  # it is somebody else's by now
-        past, _ = journal.read(self.run.journal)
         try:
             ledgers.record(self.store, self.plan, past, self.run.name, self._at(), masks, workspace)
         except ReconcileError as error:
@@ -204,7 +204,14 @@ class Attempt:
         return self.run.plan, self.run.events, self.run.report
 
     def _report(
-        self, tally: Tally, account: Metered, stopped: ReconcileError | None, *, paused: float, seconds: float
+        self,
+        tally: Tally,
+        past: Past,
+        account: Metered,
+        stopped: ReconcileError | None,
+        *,
+        paused: float,
+        seconds: float,
     ) -> Report:
         return Report(
             plan_id=self.plan.id,
@@ -225,6 +232,10 @@ class Attempt:
             run=self.run.name,
             by=lease.myself(),
             ended_at=self._at(),
+            attempted=tally.figures.attempted,
+            written=tally.figures.written,
+            looked_at=tally.figures.looked_at,
+            in_doubt=past.count_in_doubt(),
         )
 
     def _applier(self, breaker: Breaker, account: Metered, masks: Masks, workspace: DuckDB) -> Applier:

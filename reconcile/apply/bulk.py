@@ -7,22 +7,26 @@ is read one by one for that, and what it proves is said.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 import ibis
 
+from reconcile.apply import sending
 from reconcile.apply.brake import Brake
 from reconcile.apply.endings import Ended
+from reconcile.apply.journal import Ranges, ranges
 from reconcile.apply.model import Executor
+from reconcile.apply.sending import Sending
 from reconcile.apply.verifier import Verifier
 from reconcile.errors import AccountUnavailable, ApiRejected
 from reconcile.plan import actions, archive
 from reconcile.plan.costs import LINES, SAMPLE
-from reconcile.plan.model import Action, Plan, Stage, Upsert
+from reconcile.plan.model import Face, Plan, Stage, Upsert
 from reconcile.state import abreast, diff, observed, values
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.model import Exporter, Progress, Ref, Rows, Shape, Sighting
@@ -58,29 +62,76 @@ class BulkExecutor(Executor, Exporter, Protocol):
         ...
 
 
+class Record(Protocol):
+    """Hears of jobs and looks before they are begun, for the journal. Actions are told by their numbers in the plan."""
+
+    def intend_job(self, path: Path, numbers: Ranges) -> None:
+        """A file with these actions is about to be handed in."""
+        ...
+
+    def note_job(self, path: Path, job: str) -> None:
+        """It was, and the job has this id."""
+        ...
+
+    def drop_job(self, path: Path) -> None:
+        """It was not: nothing was sent."""
+        ...
+
+    def end_job(self, path: Path) -> None:
+        """The job has ended well."""
+        ...
+
+    def intend_look(self, numbers: Ranges) -> None:
+        """What jobs did to these is about to be looked at, and what is as wanted will be settled."""
+        ...
+
+
+class Unrecorded:
+    """A `Record` that keeps nothing."""
+
+    def intend_job(self, path: Path, numbers: Ranges) -> None:
+        """Nothing."""
+
+    def note_job(self, path: Path, job: str) -> None:
+        """Nothing."""
+
+    def drop_job(self, path: Path) -> None:
+        """Nothing."""
+
+    def end_job(self, path: Path) -> None:
+        """Nothing."""
+
+    def intend_look(self, numbers: Ranges) -> None:
+        """Nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """What came of the bulk route.
 
     Args:
-        total: actions that went this way.
-        left: hashes of those that are not as wanted, to be done one by one.
+        numbers: actions that went this way: those that `eligible` says, and no others.
+        left: numbers of those that are not as wanted, to be done one by one.
         jobs: files handed in; `unsure` of them without a clear answer.
         sampled, wrong: profiles read for their types, and how many were not as wanted.
     """
 
-    total: int
-    left: frozenset[str]
+    numbers: Ranges
+    left: frozenset[int]
     jobs: int
     unsure: int
     sampled: int
     wrong: int
 
-    def settles(self, action: Action) -> bool:
-        """Whether this action went by job and was seen to be as wanted."""
-        if not isinstance(action, Upsert) or action.email is None or action.moves_to or action.holder:
-            return False
-        return action.hash not in self.left
+    @property
+    def total(self) -> int:
+        """How many actions went this way."""
+        return sum(last + 1 - first for first, last in self.numbers)
+
+    @property
+    def settled(self) -> Iterator[int]:
+        """Numbers of the actions that went by job and were seen to be as wanted, in ascending order."""
+        return (number for first, last in self.numbers for number in range(first, last + 1) if number not in self.left)
 
     def told(self) -> Iterator[str]:
         """What people should know of it."""
@@ -112,7 +163,7 @@ class Bulk:
 
     Args:
         brake: once it is pulled no further file is handed in, and nothing is waited for.
-        handed: is told of each file before (`job_id` None) and after it was handed in, for the journal.
+        record: is told of each file before and after it is handed in, and of looks before they are made.
     """
 
     account: BulkExecutor
@@ -120,7 +171,7 @@ class Bulk:
     progress: Progress
     at_once: int
     brake: Brake
-    handed: Callable[[Path, str | None], None] = lambda _path, _job: None
+    record: Record = field(default_factory=Unrecorded)
     _wrong: Rows = None
 
     async def apply(self, plan: Plan, *, resumed: Sequence[str] | None = None) -> Done:
@@ -136,16 +187,26 @@ class Bulk:
         shape = plan.face.shape
         path = archive.body(plan, self.workspace.folder / "actions.ndjson.zst")
         lines = self.workspace.json_lines(path, actions.LINE)
-        rows = self.workspace.keep(_TABLE, eligible(actions.table(lines, shape)))
-        total = self.workspace.count(rows)
+        rows = self.workspace.keep(_TABLE, eligible(actions.table(lines, shape), plan.face))
+        numbers = self._numbers(rows)
+        total = sum(last + 1 - first for first, last in numbers)
         jobs = unsure = 0
+        if resumed is not None:
+            self.record.intend_look(numbers)
         if resumed is None or (rest := await self._rest(rows, shape, total, resumed)) is not None:
             jobs, unsure = await self._run(rows if resumed is None else rest, shape, total)
+            if resumed is None:
+                self.record.intend_look(numbers)
             left = await self._compare(rows, shape, total)
         else:
             left = frozenset()
         wrong, sampled = await self._sample(rows, shape, left)
-        return Done(total, left | wrong, jobs, unsure, sampled, len(wrong))
+        return Done(numbers, left | wrong, jobs, unsure, sampled, len(wrong))
+
+    def _numbers(self, rows: Rows) -> Ranges:
+        """The numbers of these actions in the walk of the plan."""
+        batches = self.workspace.stream(rows.order_by("number").select("number"))
+        return ranges(number for batch in batches for number in batch.column(0).to_pylist())
 
     async def _rest(self, rows: Rows, shape: Shape, total: int, jobs: Sequence[str]) -> Rows | None:
         """What is not as wanted once the jobs of an earlier attempt have ended; None when all is."""
@@ -169,15 +230,16 @@ class Bulk:
                 if isinstance(ended, Ended):
                     raise ended
             jobs, unsure = jobs + len(group), unsure + known.count(False)
-            self.progress.advance(step, sum(count for _, count in group))
+            self.progress.advance(step, sum(last + 1 - first for _, part in group for first, last in part))
         self.progress.finish(step)
         return jobs, unsure
 
-    async def _groups(self, rows: Rows, shape: Shape) -> AsyncIterator[list[tuple[Path, int]]]:
+    async def _groups(self, rows: Rows, shape: Shape) -> AsyncIterator[list[tuple[Path, Ranges]]]:
         """Files by as many as may run side by side: each is made when its turn comes, and gone afterwards."""
-        group: list[tuple[Path, int]] = []
-        for file in self._files(self.account.update_lines(rows, shape)):
-            group.append(file)
+        group: list[tuple[Path, Ranges]] = []
+        numbers = (number for first, last in self._numbers(rows) for number in range(first, last + 1))
+        for path, count in self._files(self.account.update_lines(rows, shape)):
+            group.append((path, ranges(islice(numbers, count))))  # lines are in the order of hashes, as numbers are
             if len(group) == JOBS_AT_ONCE:
                 yield group
                 group = []
@@ -200,36 +262,42 @@ class Bulk:
         path.write_bytes(b"".join(pieces))
         return path, sum(bytes(piece).count(b"\n") for piece in pieces)
 
-    async def _job(self, file: tuple[Path, int]) -> bool | Ended:
+    async def _job(self, file: tuple[Path, Ranges]) -> bool | Ended:
         """One job from start to end; False when nobody knows what became of it: the exports will tell.
 
         That the run is to end is returned, not raised: those side by side are to hand in what they have begun to.
         """
-        path, _ = file
+        path, numbers = file
         if (reason := self.brake.reason) is not None:
             return reason
-        self.handed(path, None)
+        self.record.intend_job(path, numbers)
+        calls = Sending(lambda: None)
         try:
-            job = await self.account.start_update(path)
-            self.handed(path, job)
+            with sending.watch(calls):
+                job = await self.account.start_update(path)
+            self.record.note_job(path, job)
             await self.account.finish_update(job)
         except (AccountUnavailable, ApiRejected):
             return False
         except Ended as ended:
+            if not calls.sent:
+                self.record.drop_job(path)
             return ended
         finally:
             path.unlink(missing_ok=True)
+        self.record.end_job(path)
         return True
 
-    async def _compare(self, rows: Rows, shape: Shape, total: int) -> frozenset[str]:
-        """Hashes of those that the exports show to be otherwise."""
-        left: frozenset[str] = frozenset()
+    async def _compare(self, rows: Rows, shape: Shape, total: int) -> frozenset[int]:
+        """Numbers of those that the exports show to be otherwise."""
+        left: frozenset[int] = frozenset()
         for wait in SETTLING:
             await self.brake.rest(wait)
             lists = [one.list for one in shape.memberships if one == shape.registry or self._touched(rows, one.list)]
             seen = await observed.members_of(self.account, shape, lists, rows, self.workspace, self.progress)
             wrong = self.workspace.keep("wrong", differing(rows, seen, shape).select("hash"))
-            left = frozenset(row["hash"] for row in self.workspace.dicts(wrong, limit=max(total, 1)))
+            numbers = rows.semi_join(wrong, "hash").select("number")
+            left = frozenset(row["number"] for row in self.workspace.dicts(numbers, limit=max(total, 1)))
             self._wrong = wrong
             if len(left) <= FEW * total:
                 break
@@ -238,26 +306,31 @@ class Bulk:
     def _touched(self, rows: Rows, name: str) -> bool:
         return self.workspace.count(rows.filter(rows[f"join:{name}"] | rows[f"leave:{name}"]).limit(1)) > 0
 
-    async def _sample(self, rows: Rows, shape: Shape, left: frozenset[str]) -> tuple[frozenset[str], int]:
-        """Read some of those that look right, typed; the hashes of those that are not, and how many were read."""
+    async def _sample(self, rows: Rows, shape: Shape, left: frozenset[int]) -> tuple[frozenset[int], int]:
+        """Read some of those that look right, typed; the numbers of those that are not, and how many were read."""
         some = rows.order_by(values.md5(rows["hash"] + "sample"))
-        chosen = [row for row in self.workspace.dicts(some, limit=SAMPLE + len(left)) if row["hash"] not in left]
+        chosen = [row for row in self.workspace.dicts(some, limit=SAMPLE + len(left)) if row["number"] not in left]
         upserts = [_upsert(row, shape) for row in chosen[:SAMPLE]]
         seen = await abreast.each(upserts, self._look, at_once=self.at_once)
         wrong = Verifier(shape, self.workspace).differences(list(zip(upserts, seen, strict=True)))
-        return frozenset(wrong), len(upserts)
+        return frozenset(row["number"] for row in chosen[:SAMPLE] if row["hash"] in wrong), len(upserts)
 
     async def _look(self, action: Upsert) -> Sighting | None:
         return await self.account.look(Ref(email=action.email), list(action.vars))
 
 
-def eligible(rows: Rows) -> Rows:
-    """The upserts that a line can say: by address; whether a line may change one is unknown (SAILTHRU.md §9.4).
+def eligible(rows: Rows, face: Face) -> Rows:
+    """The upserts that a line can say, with their numbers in the walk of the plan: what a job does and may settle.
 
-    Where another person's profile had the address, somebody looks before anything is written: no job does.
+    By address; whether a line may change one is unknown (SAILTHRU.md §9.4). Where another person's profile had the
+    address, somebody looks before anything is written: no job does.
     """
-    by_address = rows.email.notnull() & ~rows.moved & rows.holder.isnull()
-    return rows.filter((rows.stage == int(Stage.UPSERTS)) & by_address)
+    first, _ = face.span(Stage.UPSERTS)
+    upserts = rows.filter(rows.stage == int(Stage.UPSERTS))
+    place = ibis.row_number().over(order_by=upserts["hash"])  # a stage's lines are in the order of their hashes
+    numbered = upserts.mutate(number=(first + place).cast("int64"))
+    by_address = numbered.email.notnull() & ~numbered.moved & numbered.holder.isnull()
+    return numbered.filter(by_address)
 
 
 def differing(rows: Rows, seen: Rows, shape: Shape) -> Rows:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from reconcile.apply.brake import Brake
 from reconcile.apply.endings import Ended
+from reconcile.apply.figures import Figures
 from reconcile.apply.model import REREADS, Executor, Item, Receipt
 from reconcile.apply.receipts import attempted, receipt, verdict
 from reconcile.plan.model import CreateList, Stage
@@ -23,6 +24,7 @@ class Creation:
 
     account: Executor
     brake: Brake
+    figures: Figures = field(default_factory=Figures)
 
     async def do(self, chunk: Sequence[Item[CreateList]], begun: Callable[[], None]) -> list[Receipt | None]:
         """Create them, each looked up before, so that one that was made earlier is not made again.
@@ -49,8 +51,12 @@ class Creation:
         if self.brake.pulled:
             return None
         try:
-            error = await attempted(self.account.create_list(name, doubtful=item.doubtful))
+            error = await attempted(self._made(item))
         except Ended:
             return None
         self.brake.note(failed=error is not None)
         return receipt(Stage.LISTS, name, "create list", error)
+
+    async def _made(self, item: Item[CreateList]) -> None:
+        with self.figures.writing(item.action):
+            await self.account.create_list(item.action.list, doubtful=item.doubtful)

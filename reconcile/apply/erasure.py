@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from reconcile.apply.brake import Brake
 from reconcile.apply.endings import Ended
+from reconcile.apply.figures import Figures
 from reconcile.apply.model import BAD, Executor, Item, Outcome, Receipt
 from reconcile.errors import AccountUnavailable, ApiRejected
 from reconcile.plan.model import Delete, Stage
@@ -32,6 +33,7 @@ class Erasure:
     Args:
         registry: the list of those we manage; who is no longer on it is not ours to delete.
         places: for deletions side by side.
+        figures: is told what was written.
     """
 
     side_by_side: ClassVar[int] = 2
@@ -42,6 +44,7 @@ class Erasure:
     brake: Brake
     registry: str
     places: asyncio.Semaphore
+    figures: Figures = field(default_factory=Figures)
 
     async def do(self, chunk: Sequence[Item[Delete]], begun: Callable[[], None]) -> list[Receipt | None]:
         """Delete a chunk side by side; None for those that were never begun."""
@@ -65,7 +68,7 @@ class Erasure:
                 return self._receipt(action, Outcome.VERIFIED)
             if moved := self._moved(action, seen):
                 return self._receipt(action, Outcome.CONFLICT, moved)
-            gone = await self._until_gone(_names(seen))
+            gone = await self._until_gone(action, _names(seen))
         except ApiRejected as error:
             return self._receipt(action, Outcome.REJECTED, error.message)
         except AccountUnavailable as error:
@@ -82,11 +85,12 @@ class Erasure:
             return "its e-mail address has changed since the plan was made, so it was left alone"
         return ""
 
-    async def _until_gone(self, refs: Sequence[Ref]) -> bool:
+    async def _until_gone(self, action: Delete, refs: Sequence[Ref]) -> bool:
         for wait in WAITS:
             # By address first: there a repeat answers 404, real evidence; by sid for good measure.
             for ref in refs:
-                await self.account.delete(ref)
+                with self.figures.writing(action):
+                    await self.account.delete(ref)
                 await self.account.sleep(wait)
                 if await self._gone(refs):
                     return True

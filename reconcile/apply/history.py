@@ -88,7 +88,8 @@ def status(store: Store, account: str, asked: str) -> Status:
     run = _asked(store, account, asked)
     past = _past(store, account, run.name)
     settled = past.settled(0, past.total)
-    doubtful = sum(past.is_doubtful(number) and not past.is_settled(number) for number in range(past.total))
+    # After an end in order the journal knows what may have been done; else it may lack its last words.
+    doubtful = past.count_in_doubt() if past.orderly else past.total - settled
     return Status(run, past.total, settled, doubtful, past.attempts)
 
 
@@ -138,7 +139,7 @@ def past(store: Store, face: Face) -> tuple[str, Past]:
 
 def _past(store: Store, account: str, name: str) -> Past:
     kept = store.get(runs.key(account, "runs", name, "journal.ndjson"))
-    return journal.parsed(kept.content.splitlines(keepends=True), name)[0] if kept else Past()
+    return journal.parsed(kept.content.splitlines(keepends=True))[0] if kept else Past()
 
 
 def _is(name: str, asked: str) -> bool:

@@ -6,18 +6,27 @@ holds nobody. A record is one of
 
     run      the first: which plan, and how many actions it has
     attempt  somebody begins, or goes on
-    intend   this is about to be done; `kind` says what: `actions`, or a route's own unit, such as a bulk job
+    intend   this is about to be done; `kind` says what: `actions`, a `job` that carries them, or a look at what jobs
+             did (`by job`)
     note     what became known of an intent meanwhile, such as the id that a job got
-    settle   an intent is over; `outcomes` says of which actions what came. Those not named are in doubt
+    settle   an intent is over; `outcomes` says of which actions what came, `unbegun` which were never begun. Those not
+             named are in doubt
     end      the attempt ended by itself, and whether the account has converged
 
-A cut at any byte is read: the last line is dropped when it has no end, since whatever it announced has not begun, and
-whatever it confirmed can be looked at again. Anything else that is torn is an error.
+**The law**: what is verified was intended. A receipt whose intent does not name the action is not believed: the action
+is in doubt, and is looked at. It cannot be written either.
+
+Every line ends with a checksum of the rest of it (`crc`). A line that does not fit its own is not believed, and since
+nobody knows what it was about, all that is not settled is looked at. So is it when a record is missing. Journals of
+before have no checksums, and are read as they are. The last line is dropped when it has no end, since whatever it
+announced has not begun, and whatever it confirmed can be looked at again. Only the journal of another plan is refused.
 """
 
 from __future__ import annotations
 
 import os
+import zlib
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +45,22 @@ Ranges = list[list[int]]
 _UNTOUCHED, _INTENDED = 0, 1
 _CODES = {outcome: code for code, outcome in enumerate(Outcome, 2)}
 
+_LOOK = "by job"
+"""The kind of an intent to look only: nothing is in doubt because of it."""
+
+_CRC = b',"crc":"'
+_CRC_SIZE = len(_CRC) + len('01234567"}\n')
+
+_BEFORE = {
+    "run": {"plan", "total"},
+    "attempt": {"at", "by", "pid"},
+    "intend": {"kind", "numbers", "file"},
+    "note": {"of", "job"},
+    "settle": {"of", "outcomes"},
+    "end": {"at", "by", "converged", "status"},
+}
+"""What the records of journals without checksums hold: a line with anything else has lost its checksum by damage."""
+
 
 @dataclass(slots=True)
 class Intent:
@@ -51,16 +76,22 @@ class Past:
     """What earlier attempts at a run left behind: a byte for each action, and the few intents that are open.
 
     Attributes:
+        plan: the id of the plan that it is about; empty when the journal does not tell.
         attempts: how many there were.
         orderly: the last one ended by itself, so what has no intent was not begun.
+        cut: an attempt before the last did not: the journal may lack its last words.
+        damaged: lines are damaged or missing: what they were about is not known.
         begun_at: when the first attempt was made; None when there was none.
         finished: when and by whom the plan was applied in full; None when it was not.
         open: record number -> intent without a settlement.
     """
 
+    plan: str = ""
     total: int = 0
     attempts: int = 0
     orderly: bool = False
+    cut: bool = False
+    damaged: bool = False
     begun_at: datetime | None = None
     finished: str | None = None
     open: dict[int, Intent] = field(default_factory=dict)
@@ -75,7 +106,14 @@ class Past:
         """Whether an action may have been carried out: look first, then do what is left of it."""
         if number < len(self._states) and self._states[number] != _UNTOUCHED:
             return True
-        return self.attempts > 0 and not self.orderly
+        return self.damaged or self.cut or (self.attempts > 0 and not self.orderly)
+
+    def count_in_doubt(self) -> int:
+        """How many actions may have been done, and nobody has looked: they were intended, and have no receipt.
+
+        Of a journal that lost lines, all that have no receipt.
+        """
+        return self._states.count(_INTENDED) + (self._states.count(_UNTOUCHED) if self.damaged else 0)
 
     def settled(self, first: int, end: int) -> int:
         """How many actions from `first` up to but not including `end` are settled."""
@@ -88,17 +126,30 @@ class Past:
         return bytes(self._states).translate(bytes(int(code == verified) for code in range(256)))
 
     def take(self, record: Mapping[str, Any]) -> None:
-        """Follow the journal by one record."""
-        if record["i"] != self._records:
-            raise ValueError("a record is missing")
-        self._records += 1
+        """Follow the journal by one record.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is no record of this journal; nothing was taken of it.
+        """
+        number = record["i"]
+        if type(number) is not int or number < self._records:
+            raise ValueError("a record out of its order")
+        if number and not self.plan and record["t"] not in {"run", "attempt"}:
+            raise ValueError("a record of a plan that is not known")
+        self._follow(record)
+        self.damaged |= number > self._records
+        self._records = number + 1
         self.orderly = record["t"] == "end"
+
+    def _follow(self, record: Mapping[str, Any]) -> None:
         match record["t"]:
             case "run":
-                self.total, self._states = record["total"], bytearray(record["total"])
+                self._begin(record)
             case "attempt":
+                at = datetime.fromisoformat(record["at"])
+                self.cut |= self.attempts > 0 and not self.orderly
                 self.attempts += 1
-                self.begun_at = self.begun_at or datetime.fromisoformat(record["at"])
+                self.begun_at = self.begun_at or at
             case "intend":
                 self._intend(record)
             case "note":
@@ -110,14 +161,26 @@ class Past:
             case _:
                 raise ValueError("an unknown record")
 
+    def _begin(self, record: Mapping[str, Any]) -> None:
+        plan, total = record["plan"], record["total"]
+        if not isinstance(plan, str) or type(total) is not int or self.plan not in {"", plan}:
+            raise ValueError("another plan")
+        self.plan, self.total, self._states = plan, total, bytearray(total)
+
     def _intend(self, record: Mapping[str, Any]) -> None:
-        self.open[record["i"]] = Intent(record["kind"], record["numbers"], _facts(record))
-        self._mark(record["numbers"], _INTENDED)
+        numbers = _checked(record["numbers"], self.total)
+        self.open[record["i"]] = Intent(record["kind"], numbers, _facts(record))
+        if record["kind"] != _LOOK:
+            self._mark(numbers, _INTENDED)
 
     def _settle(self, record: Mapping[str, Any]) -> None:
-        self.open.pop(record["of"])
-        for outcome, numbers in record["outcomes"].items():
-            self._mark(numbers, _CODES[Outcome(outcome)])
+        told = [(_CODES[Outcome(name)], _checked(ones, self.total)) for name, ones in record["outcomes"].items()]
+        told.append((_UNTOUCHED, _checked(record.get("unbegun", []), self.total)))
+        intent = self.open.pop(record["of"], None)
+        intended = intent.numbers if intent else []
+        for code, numbers in told:
+            for one in numbers:
+                self._mark([one], code if _is_within(one, intended) else _INTENDED)
 
     def _mark(self, numbers: Ranges, code: int) -> None:
         for first, last in numbers:
@@ -135,6 +198,7 @@ class Journal:
     def __init__(self, file: IO[bytes] | None = None, records: int = 0) -> None:
         self._file = file
         self._records = records
+        self._intended: dict[int, Ranges] = {}
 
     def run(self, plan: str, total: int) -> None:
         """The first record: which plan this is about, and how many actions it has."""
@@ -152,15 +216,42 @@ class Journal:
             numbers: the actions it carries out.
             facts: what it takes to find out later whether it was done; without people.
         """
-        return self._append("intend", kind=kind, numbers=ranges(numbers), **facts)
+        named = ranges(numbers)
+        entry = self._append("intend", kind=kind, numbers=named, **facts)
+        self._intended[entry] = named
+        return entry
+
+    def intend_look(self, numbers: Iterable[int]) -> int:
+        """What jobs did to these is about to be looked at; returns the entry, to settle."""
+        return self.intend(_LOOK, numbers)
 
     def note(self, entry: int, **facts: Any) -> None:
         """What became known of an intent: added to its facts when the journal is read."""
         self._append("note", of=entry, **facts)
 
-    def settle(self, entry: int, outcomes: Mapping[Outcome, Iterable[int]] | None = None, **facts: Any) -> None:
-        """An intent is over. Its actions that are in no outcome were cut off, or not begun: they stay in doubt."""
+    def settle(
+        self,
+        entry: int,
+        outcomes: Mapping[Outcome, Iterable[int]] | None = None,
+        *,
+        unbegun: Iterable[int] = (),
+        **facts: Any,
+    ) -> None:
+        """An intent is over. Its actions that are in no outcome and were begun were cut off: they stay in doubt.
+
+        Args:
+            unbegun: those that were never begun, and that no earlier attempt may have done.
+
+        Raises:
+            ValueError: a receipt, and the intent does not name its action: what is verified was intended.
+        """
         told = {str(outcome): ranges(numbers) for outcome, numbers in (outcomes or {}).items()}
+        never = ranges(unbegun)
+        intended = self._intended.pop(entry, [])
+        if not all(_is_within(one, intended) for numbers in (*told.values(), never) for one in numbers):
+            raise ValueError("a receipt without an intent")
+        if never:
+            facts["unbegun"] = never
         self._append("settle", of=entry, outcomes=told, **facts)
 
     def end(self, at: str, by: str, *, converged: bool, status: int) -> None:
@@ -169,7 +260,7 @@ class Journal:
 
     def _append(self, record: str, **facts: Any) -> int:
         number, self._records = self._records, self._records + 1
-        self._write(orjson.dumps({"i": number, "t": record, **facts}, option=orjson.OPT_APPEND_NEWLINE))
+        self._write(_sealed(orjson.dumps({"i": number, "t": record, **facts})))
         return number
 
     def _write(self, line: bytes) -> None:
@@ -188,48 +279,74 @@ def opened(path: Path, plan: str, total: int) -> Iterator[tuple[Journal, Past]]:
         total: the plan's actions.
 
     Raises:
-        PlanUnusable: the journal is damaged, or another plan's.
+        PlanUnusable: the journal is another plan's.
     """
     past, whole = read(path)
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
         file.truncate(whole)
         file.seek(whole)
         journal = Journal(file, past._records)
-        if not whole:
+        if not past.plan:  # nothing is written yet, or whose it is was damaged: nothing of it is believed
             journal.run(plan, total)
-            past.total = total
-        elif past.total != total:
-            raise _damaged(str(path), 1)
+            past.plan, past.total, past._states = plan, total, bytearray(total)
+        elif (past.plan, past.total) != (plan, total):
+            raise _of_another(path, past, plan, total)
         yield journal, past
 
 
 def read(path: Path) -> tuple[Past, int]:
-    """What a journal says, and how many of its bytes are whole records; nothing when there is none.
-
-    Raises:
-        PlanUnusable: it is damaged in another place than its end.
-    """
+    """What a journal says, and how many of its bytes are whole lines; nothing when there is none."""
     if not path.exists():
         return Past(), 0
     with path.open("rb") as file:
-        return parsed(file, str(path))
+        return parsed(file)
 
 
-def parsed(lines: Iterable[bytes], called: str) -> tuple[Past, int]:
-    """The same of the lines of a journal, by what it is called in an error."""
-    past, whole = Past(), 0
-    for number, line in enumerate(lines, 1):
+def parsed(lines: Iterable[bytes]) -> tuple[Past, int]:
+    """The same of the lines of a journal."""
+    past, whole, checked = Past(), 0, False
+    for line in lines:
         if not line.endswith(b"\n"):
             past.orderly = False
             break
-        try:
-            past.take(orjson.loads(line))
-        except (ValueError, KeyError, TypeError):
-            raise _damaged(called, number) from None
         whole += len(line)
+        try:
+            content, fits = _unsealed(line)
+            past.take(_record(content, fits=fits, checked=checked))
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError):
+            past.damaged, past.orderly = True, False
+        else:
+            checked |= fits
     # Somebody was here, even if the cut took the record that says so: whatever they did must be looked for.
     past.attempts = max(past.attempts, 1)
     return past, whole
+
+
+def _sealed(record: bytes) -> bytes:
+    """A record as a line with its checksum."""
+    return record[:-1] + _CRC + b'%08x"}\n' % zlib.crc32(record)
+
+
+def _unsealed(line: bytes) -> tuple[bytes, bool]:
+    """The record of a line, and whether it has a checksum that fits."""
+    record = line[:-_CRC_SIZE] + b"}"
+    return (record, True) if _sealed(record) == line else (line, False)
+
+
+def _record(content: bytes, *, fits: bool, checked: bool) -> Mapping[str, Any]:
+    """What a line says.
+
+    Args:
+        fits: it has a checksum that fits.
+        checked: a line before it had one, so this must have one.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is damaged.
+    """
+    record: dict[str, Any] = orjson.loads(content)
+    if not fits and (checked or not {*record} <= {"i", "t"} | _BEFORE[record["t"]]):
+        raise ValueError("a line without its checksum")
+    return record
 
 
 def ranges(numbers: Iterable[int]) -> Ranges:
@@ -247,8 +364,27 @@ def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in {"i", "t", "of", "kind", "numbers"}}
 
 
-def _damaged(path: str, line: int) -> PlanUnusable:
+def _checked(numbers: Any, total: int) -> Ranges:
+    """Ranges as they were written.
+
+    Raises:
+        ValueError, TypeError: they are no ranges of actions of this plan.
+    """
+    for first, last in numbers:
+        if type(first) is not int or type(last) is not int or not 0 <= first <= last < total:
+            raise ValueError("no range of actions")
+    return list(numbers)
+
+
+def _is_within(one: list[int], intended: Ranges) -> bool:
+    """Whether one of these ranges, in ascending order, holds all of this one."""
+    place = bisect_right(intended, one[0], key=lambda other: other[0])
+    return place > 0 and one[1] <= intended[place - 1][1]
+
+
+def _of_another(path: Path, past: Past, plan: str, total: int) -> PlanUnusable:
     return PlanUnusable(
-        f"The journal {path} is damaged in line {line}, so nobody can say what was done.",
+        f"The journal {path} is another plan's, or is damaged in line 1: it is about the plan {past.plan} with"
+        f" {past.total:,} actions, and this is {plan} with {total:,}.",
         hint="Plan again: the new plan is made against what the account holds now, and has a journal of its own.",
     )

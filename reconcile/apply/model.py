@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
+from reconcile.apply.figures import Figures
 from reconcile.apply.pace import Pace
 from reconcile.plan.model import Action, Stage
 from reconcile.state.model import Progress, Ref, RemoteList, Sighting, Silent
@@ -89,6 +90,9 @@ class Outcome(StrEnum):
     """The world has moved since the plan was made, and doing it would destroy what the plan never saw."""
 
 
+LOOKED_AT = (Outcome.VERIFIED, Outcome.DIVERGED, Outcome.CONFLICT)
+"""Outcomes that say what was seen."""
+
 BAD = (Outcome.REJECTED, Outcome.FAILED, Outcome.DIVERGED, Outcome.CONFLICT)
 
 
@@ -155,6 +159,10 @@ class Events(Progress, Protocol):
         """So many actions of this stage went by job and were seen to be as wanted."""
         ...
 
+    def written(self, count: int) -> None:
+        """So many more actions of this stage were written; they are yet to be looked at."""
+        ...
+
 
 class Unheard(Silent):
     """`Events` that nobody hears."""
@@ -177,6 +185,9 @@ class Unheard(Silent):
     def settled(self, count: int) -> None:
         """Nothing."""
 
+    def written(self, count: int) -> None:
+        """Nothing."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -186,6 +197,7 @@ class Tally:
         total: actions of the plan.
         earlier: actions that an earlier attempt has settled.
         paces: how far each stage has come.
+        figures: what was attempted, written and looked at.
     """
 
     total: int
@@ -194,6 +206,10 @@ class Tally:
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     examples: list[Receipt] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    figures: Figures = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.figures = Figures(self.total)
 
     @property
     def left(self) -> int:
@@ -217,7 +233,7 @@ class Report:
 
     Args:
         plan_id: the plan that was applied.
-        total: actions in the plan; those without a receipt were not attempted, or nobody knows what came of them.
+        total: actions in the plan. Each was verified earlier, has a receipt, is in doubt, or was not attempted.
         outcomes: receipts by outcome.
         examples: some receipts that did not end well, masked.
         calls: calls made, by method and endpoint; retries by cause.
@@ -234,6 +250,10 @@ class Report:
         by: who ran it.
         ended_at: when it ended (ISO 8601).
         audit: number and digest of the entries that it has in the audit.
+        attempted: actions of this attempt for which a call that writes was sent, or that have a receipt.
+        written: those to which Sailthru said ok, or whose job ended.
+        looked_at: those that were seen afterwards, or found as wanted.
+        in_doubt: actions that may have been done, in this attempt or an earlier one, and that nobody has looked at.
     """
 
     plan_id: str
@@ -255,11 +275,15 @@ class Report:
     by: str = ""
     ended_at: str = ""
     audit: Mapping[int, str] = field(default_factory=dict)
+    attempted: int = 0
+    written: int = 0
+    looked_at: int = 0
+    in_doubt: int = 0
 
     @property
     def unattempted(self) -> int:
-        """Actions that were never begun, or that nobody knows the end of: the next attempt looks."""
-        return self.total - self.earlier - sum(self.outcomes.values())
+        """Actions that were not begun in this attempt, and that no earlier one may have done."""
+        return self.total - self.earlier - sum(self.outcomes.values()) - self.in_doubt
 
     @property
     def converged(self) -> bool:
@@ -274,4 +298,4 @@ class Report:
         if self.stopped:
             return self.stopped_status
         bad = [outcome for outcome in BAD if self.outcomes.get(outcome)]
-        return 7 if bad == [Outcome.DIVERGED] and not self.unattempted else 4
+        return 7 if bad == [Outcome.DIVERGED] and not self.unattempted + self.in_doubt else 4

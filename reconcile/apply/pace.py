@@ -17,10 +17,11 @@ class Pace:
     """How far a stage is.
 
     Args:
-        done, total: actions of this attempt.
+        done, total: actions of this attempt; done is what has its receipt.
         seconds: since the stage began, pauses included.
         waited: seconds in which calls were held back, by cause; causes may overlap.
         finished: whether this is the stage's last word.
+        attempted, written, looked_at: see `figures.Figures`.
     """
 
     stage: Stage
@@ -29,6 +30,9 @@ class Pace:
     seconds: float
     waited: Mapping[str, float]
     finished: bool = False
+    attempted: int = 0
+    written: int = 0
+    looked_at: int = 0
 
     @property
     def rate(self) -> float:

@@ -26,6 +26,10 @@ def as_json(report: Report) -> dict[str, Any]:
         "total": report.total,
         "earlier": report.earlier,
         "outcomes": outcomes(report),
+        "attempted": report.attempted,
+        "written": report.written,
+        "looked_at": report.looked_at,
+        "in_doubt": report.in_doubt,
         "unattempted": report.unattempted,
         "examples": [receipt_json(one) for one in report.examples],
         "notes": list(report.notes),
@@ -66,6 +70,9 @@ def pace_json(pace: Pace) -> dict[str, Any]:
         "left": None if pace.left is None else round(pace.left),
         "waited": dict(pace.waited),
         "finished": pace.finished,
+        "attempted": pace.attempted,
+        "written": pace.written,
+        "looked_at": pace.looked_at,
     }
 
 
@@ -120,6 +127,10 @@ class Recorder:
         """So many actions went by job."""
         self.write("settled", count=count)
         self._then.settled(count)
+
+    def written(self, count: int) -> None:
+        """Not kept: it is told too often."""
+        self._then.written(count)
 
     def pace(self, pace: Pace) -> None:
         """A stage has got so far."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from reconcile.apply.brake import Brake
 from reconcile.apply.endings import Ended
+from reconcile.apply.figures import Figures
 from reconcile.apply.model import BAD, REREADS, Executor, Item, Outcome, Receipt, Write
 from reconcile.errors import AccountUnavailable, ApiRejected
 from reconcile.plan.model import MakeRoom, Stage
@@ -26,6 +27,7 @@ class Room:
 
     Args:
         places: for profiles side by side.
+        figures: is told what was written.
     """
 
     side_by_side: ClassVar[int] = 2
@@ -34,6 +36,7 @@ class Room:
     masks: Masks
     brake: Brake
     places: asyncio.Semaphore
+    figures: Figures = field(default_factory=Figures)
 
     async def do(self, chunk: Sequence[Item[MakeRoom]], begun: Callable[[], None]) -> list[Receipt | None]:
         """See to a chunk side by side; None for those that were never begun, or not seen to be so."""
@@ -52,7 +55,8 @@ class Room:
     async def _done(self, action: MakeRoom) -> Receipt:
         try:
             if await self._there(action):
-                await self.account.upsert(Write(Ref(sid=action.sid), email=action.to))
+                with self.figures.writing(action):
+                    await self.account.upsert(Write(Ref(sid=action.sid), email=action.to))
                 for wait in REREADS:
                     if not await self._there(action):
                         break

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from reconcile.apply.brake import Brake
 from reconcile.apply.endings import Ended
+from reconcile.apply.figures import Figures
 from reconcile.apply.model import REREADS, Executor, Item, Receipt, Write
 from reconcile.apply.receipts import Conflict, attempted, receipt, verdict
 from reconcile.apply.verifier import Verifier
@@ -30,6 +31,7 @@ class Upserts:
         stage: upserts or removals; who is only to be taken off a list is never made.
         writing, looking: places for calls side by side, of each kind so many: their quotas are apart (SAILTHRU.md
             §5), and while one chunk is looked at the next is written.
+        figures: is told what was written.
     """
 
     side_by_side: ClassVar[int] = 6
@@ -43,6 +45,7 @@ class Upserts:
     stage: Stage
     writing: asyncio.Semaphore
     looking: asyncio.Semaphore
+    figures: Figures = field(default_factory=Figures)
 
     async def do(self, chunk: Sequence[Item[Upsert]], begun: Callable[[], None]) -> list[Receipt | None]:
         """Write a chunk, then look at it; None for those that the end of the run left unwritten, or unseen."""
@@ -90,10 +93,14 @@ class Upserts:
             return blocked
         vars_ = {name: values.typed(text, self.verifier.types[name]) for name, text in action.vars.items()}
         write = Write(self._ref(action), vars_, action.lists, action.moves_to)
-        error = await attempted(self.account.upsert(write))
+        error = await attempted(self._upsert(action, write))
         if self.stage is Stage.REMOVALS and isinstance(error, ApiRejected) and await self._look(action) is None:
             return None  # who no longer exists is on no list
         return error
+
+    async def _upsert(self, action: Upsert, write: Write) -> None:
+        with self.figures.writing(action):
+            await self.account.upsert(write)
 
     async def _blocked(self, action: Upsert) -> ReconcileError | None:
         """Why the address cannot be written to: the profile of whoever had it before has it still, or nobody knows."""

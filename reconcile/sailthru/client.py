@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Self, assert_never
 
+from reconcile.apply import sending
 from reconcile.errors import ReconcileError
 from reconcile.sailthru import limits, wire, words
 from reconcile.sailthru.limits import Budget
@@ -115,6 +116,7 @@ class Client:
             AccountUnavailable: passing trouble outlasted all tries.
         """
         request = wire.encode(call, self._credentials)
+        sending.promise()
         tries, throttled_since = 0, math.inf
         while True:
             result = await self._try(call, request)
@@ -173,6 +175,8 @@ class Client:
                 if not wait:
                     budget.spend(now)
                     self.counts[call.method, call.endpoint] += 1
+                    if call.method != "GET":
+                        sending.announce()
                     return await self._exchange(call, request, lane, budget)
             with self.waits.during(budget.why(call.name, now)):
                 await self.sleep(wait)

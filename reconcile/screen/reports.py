@@ -13,6 +13,11 @@ def report(report: Report) -> Iterator[str]:
     for receipt in report.examples:
         yield f"  ! {receipt.what} {receipt.who}: {receipt.outcome}, {receipt.why}"
     yield outcomes(report)
+    if not report.converged and report.attempted:
+        yield (
+            f"In this attempt: {report.attempted:,} attempted, {report.written:,} written,"
+            f" {report.looked_at:,} looked at."
+        )
     yield from report.notes
     yield from _spent(report)
     if report.stopped:
@@ -29,6 +34,8 @@ def outcomes(report: Report) -> str:
     told = [f"{done.get(outcome, 0):,} {outcome}" for outcome in (Outcome.VERIFIED, *BAD)]
     if report.earlier:
         told.insert(0, f"{report.earlier:,} verified by an earlier attempt")
+    if report.in_doubt:
+        told.append(f"{report.in_doubt:,} may have been done and were not looked at")
     if report.unattempted:
         told.append(f"{report.unattempted:,} not attempted")
     return f"Of {report.total:,} actions: {', '.join(told)}."

@@ -40,6 +40,8 @@ class Steps:
         self._progress = progress
         self._json = as_json
         self._stage: str | None = None
+        self._ahead = 0
+        self._written = self._seen = 0
 
     @classmethod
     @contextmanager
@@ -75,7 +77,7 @@ class Steps:
     def stage(self, stage: Stage, total: int) -> None:
         """A stage of an apply begins."""
         self.end()
-        self._stage = _STAGES[stage]
+        self._stage, self._ahead, self._written, self._seen = _STAGES[stage], 0, 0, 0
         self.start(self._stage, total, "actions")
 
     def receipt(self, receipt: Receipt) -> None:
@@ -86,8 +88,19 @@ class Steps:
 
     def settled(self, count: int) -> None:
         """So many actions of this stage are as wanted, by job."""
+        counted = min(count, self._ahead)  # when they were written
+        self._ahead -= counted
+        self._seen += count
+        if self._stage is not None and count > counted:
+            self.advance(self._stage, count - counted)
+
+    def written(self, count: int) -> None:
+        """So many actions of this stage were written: they count as done, and the note says how many were seen."""
         if self._stage is not None:
+            self._ahead += count
+            self._written += count
             self.advance(self._stage, count)
+            self._voice.note(self._stage, _figures(self._written, self._seen))
 
     def pace(self, pace: Pace) -> None:
         """A stage has got so far: rate, what held it back, and its end where that can be told."""
@@ -125,10 +138,16 @@ class Steps:
 def _paced(pace: Pace) -> str:
     """A stage's pace in a few words; how long it took stands beside."""
     parts = [f"{pace.rate:,.1f}/s"] if pace.done and pace.seconds >= 1 else []
+    if pace.written and pace.looked_at < pace.attempted:
+        parts.append(_figures(pace.written, pace.looked_at))
     if pace.left is not None and not pace.finished:
         parts.append(f"about {span(pace.left)} left")
     held = [f"{span(seconds)} for {cause}" for cause, seconds in pace.waited.items() if seconds >= 1]
     return "; ".join(part for part in (", ".join(parts), f"held back {', '.join(held)}" if held else "") if part)
+
+
+def _figures(written: int, looked_at: int) -> str:
+    return f"{written:,} written, {looked_at:,} looked at"
 
 
 def _print(profile: Profile, *, as_json: bool) -> None:

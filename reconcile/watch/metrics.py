@@ -87,7 +87,12 @@ class _Page:
     def _applied(self) -> None:
         if (report := self._run.report) is None:
             return
-        outcomes = {**reporting.outcomes(report), "unattempted": report.unattempted, "earlier": report.earlier}
+        outcomes = {
+            **reporting.outcomes(report),
+            "in_doubt": report.in_doubt,
+            "unattempted": report.unattempted,
+            "earlier": report.earlier,
+        }
         self._each("actions", "Actions by what came of them.", "outcome", outcomes)
         self._each("calls", "Calls to the account, repeats included.", "endpoint", report.calls)
         retries = {str(cause): count for cause, count in report.retries.items()}

@@ -20,12 +20,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
+from stories import damaging
 from world import REGISTRY, SPEC, Customer, World, shop
 
 import reconcile as rc
 from reconcile.apply import applier, journal, runs
 from reconcile.apply.journal import Journal
+from reconcile.apply.model import Outcome
+from reconcile.plan import archive
+from reconcile.plan.model import Stage
 from reconcile.simulator import Faults, Simulator, store
 from reconcile.simulator.server import running
 
@@ -170,8 +175,6 @@ def check_end(world: World) -> None:
 
 def settled_people(world: World, plan: rc.Plan) -> set[str]:
     """Addresses and sids of those whose action the journal says is settled."""
-    from reconcile.plan import archive
-
     past, _ = journal.read(runs.of(world.ours.state, plan.face).journal)
     found = set()
     for number, (_, action) in enumerate(archive.walk(plan)):
@@ -283,14 +286,54 @@ def test_a_journal_cut_at_every_byte_is_read(whole: bytes, tmp_path: Path) -> No
         assert bool(past.finished) == (cut == len(whole))
 
 
-def test_a_journal_that_is_torn_elsewhere_is_an_error(whole: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "journal.ndjson"
+def damages(whole: bytes) -> Iterator[tuple[str, bytes]]:
+    """Journals in which one line is gone, is another record, or has one character more or less."""
     lines = whole.splitlines(keepends=True)
-    for number in range(1, len(lines) - 1):
-        for spoilt in (b"".join(lines[:number] + lines[number + 1 :]), whole.replace(lines[number], b"{}\n")):
-            path.write_bytes(spoilt)
-            with pytest.raises(rc.PlanUnusable, match=f"line {number + 1}"):
-                journal.read(path)
+    dice = random.Random(4)
+    for number, line in enumerate(lines):
+        place = dice.randrange(len(line) - 1)
+        flipped = bytes([*line[:place], line[place] ^ 1, *line[place + 1 :]])
+        for told, other in (("gone", b""), ("another", b"{}\n"), ("flipped", flipped), ("cut", line[:place] + b"\n")):
+            yield f"line {number + 1} {told}", b"".join([*lines[:number], other, *lines[number + 1 :]])
+
+
+def test_what_a_damaged_line_was_about_is_looked_at(scene: Scene, whole: bytes, tmp_path: Path) -> None:
+    """Of a run that has converged: nothing is written again, and only an end that is whole says that it is over."""
+    world = scene.world(tmp_path)
+    assert world.apply(scene.plan).converged
+    path = runs.of(world.ours.state, scene.plan.face).journal
+    end = whole.splitlines()[-1]
+    total = scene.plan.face.counts.total + len(scene.plan.face.new_lists)
+    for told, spoilt in damages(whole):
+        path.write_bytes(spoilt)
+        past, _ = journal.read(path)
+        assert all(past.is_settled(number) or past.is_doubtful(number) for number in range(total)), told
+        world.simulator.calls.clear()
+        if end in spoilt.splitlines() and past.plan:
+            with pytest.raises(rc.PlanUnusable, match="already applied"):
+                world.apply(scene.plan)
+        else:
+            assert world.apply(scene.plan).converged, told
+        assert writes(world) == [], told
+    check_end(world)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_killed_run_whose_journal_is_damaged_is_gone_on_with(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    dice = random.Random(seed)
+    world = scene.world(tmp_path)
+    assert attempt(world, scene.plan, Death("called", dice.randint(6, CALLS - 2)), monkeypatch) is None
+    path = runs.of(world.ours.state, scene.plan.face).journal
+    settled = settled_people(world, scene.plan)
+    path.write_bytes(damaging.flip(path.read_bytes(), dice))
+    assert settled_people(world, scene.plan) <= settled
+    right = right_people(world)
+    world.simulator.calls.clear()
+    assert world.apply(scene.plan).converged
+    check_end(world)
+    assert not {who for what, who in writes(world) if what == "POST user"} & right, "who was right was written again"
 
 
 def cuts(whole: bytes) -> Iterator[int]:
@@ -399,3 +442,136 @@ def test_killed_on_the_job_route(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     jobs = [call for call in world.simulator.calls if (call.method, call.params.get("job")) == ("POST", "update")]
     assert len(jobs) == 1
     check_end(world)
+
+
+def test_credentials_that_are_revoked_amid_a_chunk_end_the_run_in_order(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent is in doubt and is looked at; it is not written twice, though the end was one in order."""
+    monkeypatch.setattr(applier, "CHUNK", 500)
+    world = scene.world(tmp_path)
+    revoked = Revoking(world, 3)
+    report = asyncio.run(replace(world.ours, transport=revoked).apply(scene.plan))
+    assert report.exit_status == 77
+    assert not report.outcomes.get(Outcome.VERIFIED, 0) > 1, "a list was created, and then it was over"
+    assert 0 < report.in_doubt <= revoked.sent
+    assert report.unattempted >= scene.plan.face.counts.total - revoked.sent
+    right = right_people(world) - {f"person{number}@example.com" for number in (7, 8)}  # who need nothing
+    assert right, "something was written"
+    world.simulator._gate.keys["demo-key"] = "demo-secret"
+    world.simulator.calls.clear()
+    assert world.apply(scene.plan).converged
+    assert not {who for what, who in writes(world) if what == "POST user"} & right, "who was right was written again"
+    check_end(world)
+
+
+class Revoking(httpx.AsyncBaseTransport):
+    """Takes the key away once so many writes to profiles were answered."""
+
+    def __init__(self, world: World, after: int) -> None:
+        self.inner, self.world, self.after, self.sent = world.simulator.transport(), world, after, 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await self.inner.handle_async_request(request)
+        if (request.method, request.url.path) == ("POST", "/user"):
+            self.sent += 1
+            if self.sent == self.after:
+                self.world.simulator._gate.keys.clear()
+        return answer
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3, 4, 5])
+def test_an_end_in_order_then_an_attempt_that_is_killed_and_a_journal_that_lost_its_last_words(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    """The end in order was not the last: what has no intent may have been done since, so it is looked at."""
+    world = scene.world(tmp_path)
+    stop = asyncio.Event()
+    stop.set()
+    assert asyncio.run(world.ours.apply(scene.plan, stop=stop)).exit_status == 8
+    path = runs.of(world.ours.state, scene.plan.face).journal
+    assert attempt(world, scene.plan, Death("called", 14 + nth), monkeypatch) is None
+    lines = path.read_bytes().splitlines(keepends=True)
+    begun = max(number for number, line in enumerate(lines) if b'"attempt"' in line)
+    path.write_bytes(b"".join(lines[: begun + 1]))
+    right = right_people(world)
+    world.simulator.calls.clear()
+    assert world.apply(scene.plan).converged
+    check_end(world)
+    assert not {who for what, who in writes(world) if what == "POST user"} & right, "who was right was written again"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_lines_that_a_job_skipped_then_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    """What a job left undone is not settled with the rest of it."""
+    faults = Faults.model_validate({"jobs": {"skip_lines": 0.4}})
+    text = SPEC.replace("policy: {mode:", "policy: {route: jobs, mode:")
+    world = World(tmp_path, text=text, seed=seed, faults=faults)
+    world.fill(shop(30))
+    plan = world.plan()
+    posts = 0
+
+    class Killing(Death):
+        def at(self, event: str) -> bool:
+            nonlocal posts
+            if self.struck:
+                raise Killed
+            last = world.simulator.calls[-1] if world.simulator.calls else None
+            posts += event == "called" and last is not None and (last.method, last.endpoint) == ("POST", "user")
+            return posts > 3
+
+    world.simulator.calls.clear()
+    assert attempt(world, plan, Killing(), monkeypatch) is None
+    past, _ = journal.read(runs.of(world.ours.state, plan.face).journal)
+    assert 0 < past.settled(0, past.total) < past.total
+    assert settled_people(world, plan) & set(world.wanted()) <= right_people(world)
+    world.simulator.calls.clear()
+    report = world.apply(plan)
+    assert report.converged, report
+    assert report.earlier == past.settled(0, past.total)
+    check_end(world)
+
+
+@pytest.mark.parametrize("route", ["user", "jobs"])
+def test_what_is_done_was_intended_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, route: str) -> None:
+    """Whenever Sailthru gets a write, the journal on the disk names its action already."""
+    world = World(tmp_path, on_leave="delete", text=SPEC.replace("policy: {mode:", f"policy: {{route: {route}, mode:"))
+    world.fill(shop(12))
+    world.settle()
+    for number in (1, 2, 3):
+        world.customers.pop(number)
+        world.change(number + 3, city="Elsewhere")
+        world.customers[number + 20] = Customer(number + 20, f"new{number}@example.com", news=1)
+    world.time.now += 60
+    plan = world.plan()
+    path = runs.of(world.ours.state, plan.face).journal
+    about = {}
+    for number, (_, action) in enumerate(archive.walk(plan)):
+        about |= {name: number for key in ("email", "sid", "list") if (name := getattr(action, key, None))}
+    seen: set[int] = set()
+
+    class Checking(httpx.AsyncBaseTransport):
+        inner = world.simulator.transport()
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            before = len(world.simulator.calls)
+            records = [orjson.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+            intents = [one for one in records if one["t"] == "intend" and one["kind"] != "by job"]
+            named = {one for intent in intents for first, last in intent["numbers"] for one in range(first, last + 1)}
+            answer = await self.inner.handle_async_request(request)
+            for call in list(world.simulator.calls)[before:]:
+                if call.method == "GET":
+                    continue
+                if call.endpoint == "job" and call.params.get("job") == "update":
+                    done = set(range(*plan.face.span(Stage.UPSERTS)))
+                elif call.endpoint == "job":
+                    continue
+                else:
+                    done = {about[str(call.params.get("id", call.params.get("list")))]}
+                assert done <= named, f"{call.method} {call.endpoint} before its intent"
+                seen.update(done)
+            return answer
+
+    world.simulator.calls.clear()
+    assert asyncio.run(replace(world.ours, transport=Checking()).apply(plan)).converged
+    assert seen == set(range(plan.face.counts.total))

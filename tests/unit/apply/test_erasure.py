@@ -14,6 +14,7 @@ from reconcile.apply.model import Outcome, Receipt
 from reconcile.errors import AccountUnavailable, ApiRejected, CredentialsRefused, ReconcileError
 from reconcile.plan.model import Delete
 from reconcile.state import values
+from reconcile.state.model import Ref
 
 ADA = Delete(values.hash_of("ada@example.com"), "ada@example.com", "s1")
 
@@ -97,3 +98,43 @@ def test_nothing_is_begun_once_the_run_is_to_end(account: FakeAccount) -> None:
     brake.stop.set()
     assert asyncio.run(Erasure(account, MASKS, brake, REGISTRY, asyncio.Semaphore(5)).of(ADA)) is None
     assert not account.calls
+
+
+def test_who_is_gone_by_address_and_there_by_sid_is_still_there(account: FakeAccount) -> None:
+    """A deletion that only takes the address away is none."""
+    delete = account.delete
+
+    async def detached(ref: Ref) -> None:
+        if "s1" in account.profiles and account.calls["delete"] < 2:
+            account.profiles["s1"].email = "detached@example.com"
+            account.calls["delete"] += 1
+        else:
+            await delete(ref)
+
+    account.delete = detached  # type: ignore[method-assign]
+    assert erased(account).outcome is Outcome.VERIFIED
+    assert not account.profiles
+
+
+def test_who_never_goes_by_sid_is_not_deleted(account: FakeAccount) -> None:
+    async def detached(_: Ref) -> None:
+        account.profiles["s1"].email = "detached@example.com"
+
+    account.delete = detached  # type: ignore[method-assign]
+    assert erased(account).outcome is Outcome.DIVERGED
+
+
+def test_who_goes_by_sid_and_is_there_by_address_is_still_there(account: FakeAccount) -> None:
+    async def renumbered(_: Ref) -> None:
+        if "s1" in account.profiles:
+            account.profiles["s2"] = account.profiles.pop("s1")
+
+    account.delete = renumbered  # type: ignore[method-assign]
+    assert erased(account).outcome is Outcome.DIVERGED
+
+
+def test_who_was_gone_by_address_before_and_is_there_by_sid_is_left_alone(account: FakeAccount) -> None:
+    account.profiles["s1"].email = "moved@example.com"
+    receipt = erased(account)
+    assert (receipt.outcome, account.calls["delete"]) == (Outcome.CONFLICT, 0)
+    assert "address has changed" in receipt.why

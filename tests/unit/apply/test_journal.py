@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 import reconcile as rc
 from reconcile.apply import journal
 from reconcile.apply.journal import ranges
 from reconcile.apply.model import Outcome
+
+AT = "2026-03-01T12:00:00+00:00"
 
 
 @pytest.mark.parametrize(
@@ -67,9 +71,139 @@ def test_it_goes_on_after_a_torn_line(tmp_path: Path) -> None:
     assert [json.loads(line)["i"] for line in path.read_text().splitlines()] == [0, 1, 2]
 
 
-def test_the_journal_of_another_plan_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("plan", "total"), [("q", 3), ("p", 4)])
+def test_the_journal_of_another_plan_is_refused(tmp_path: Path, plan: str, total: int) -> None:
     path = tmp_path / "journal.ndjson"
     with journal.opened(path, "p", 3):
         pass
-    with pytest.raises(rc.PlanUnusable, match="damaged in line 1"), journal.opened(path, "p", 4):
+    with pytest.raises(rc.PlanUnusable, match="another plan's"), journal.opened(path, plan, total):
         pass
+
+
+def sealed(*records: dict[str, Any]) -> bytes:
+    """Lines as they are written, whatever the records say."""
+    return b"".join(journal._sealed(orjson.dumps({"i": i, **record})) for i, record in enumerate(records))
+
+
+RUN = {"t": "run", "plan": "p", "total": 6}
+ATTEMPT = {"t": "attempt", "at": AT, "by": "ada@x", "pid": 1}
+END = {"t": "end", "at": AT, "by": "ada@x", "converged": False, "status": 8}
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param([{"t": "settle", "of": 2, "outcomes": {"verified": [[1, 2]]}}], id="there was no intent"),
+        pytest.param(
+            [
+                {"t": "intend", "kind": "actions", "numbers": [[3, 4]]},
+                {"t": "settle", "of": 2, "outcomes": {"verified": [[1, 2]]}},
+            ],
+            id="the intent was about others",
+        ),
+        pytest.param(
+            [
+                {"t": "intend", "kind": "actions", "numbers": [[1, 1], [2, 2]]},
+                {"t": "intend", "kind": "by job", "numbers": []},
+                {"t": "settle", "of": 3, "outcomes": {"verified": [[1, 2]]}},
+            ],
+            id="another intent was about it",
+        ),
+    ],
+)
+def test_a_receipt_without_its_intent_is_in_doubt(tmp_path: Path, records: list[dict[str, Any]]) -> None:
+    path = tmp_path / "journal.ndjson"
+    path.write_bytes(sealed(RUN, ATTEMPT, *records, END))
+    past, _ = journal.read(path)
+    assert not past.settled(0, 6)
+    assert [past.is_doubtful(number) for number in range(3)] == [False, True, True]
+    assert past.orderly
+
+
+def test_a_receipt_without_its_intent_cannot_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "journal.ndjson"
+    with journal.opened(path, "p", 9) as (log, _):
+        entry = log.intend("actions", [1, 2, 3, 6])
+        size = path.stat().st_size
+        for numbers in ([0], [3, 4], [5], [6, 7]):
+            with pytest.raises(ValueError, match="a receipt without an intent"):
+                log.settle(entry, {Outcome.VERIFIED: numbers})
+        assert path.stat().st_size == size
+        entry = log.intend("actions", [1, 2, 3, 6])
+        log.settle(entry, {Outcome.VERIFIED: [1, 2, 6]})
+    assert journal.read(path)[0].settled(0, 9) == 3
+
+
+def test_what_was_never_begun_is_in_no_doubt(tmp_path: Path) -> None:
+    path = tmp_path / "journal.ndjson"
+    with journal.opened(path, "p", 6) as (log, _):
+        log.attempt(AT, "ada@x")
+        entry = log.intend("actions", range(6))
+        log.settle(entry, {Outcome.VERIFIED: [0]}, unbegun=[2, 3, 4, 5])
+        log.end(AT, "ada@x", converged=False, status=8)
+    past, _ = journal.read(path)
+    assert past.count_in_doubt() == 1
+    assert [past.is_doubtful(number) for number in range(6)] == [True, True, False, False, False, False]
+
+
+def test_an_orderly_end_then_another_attempt_that_is_killed_leaves_all_in_doubt(tmp_path: Path) -> None:
+    path = tmp_path / "journal.ndjson"
+    path.write_bytes(sealed(RUN, ATTEMPT, END, ATTEMPT))
+    past, _ = journal.read(path)
+    assert all(past.is_doubtful(number) for number in range(6))
+
+
+def test_a_kill_then_an_orderly_end_leaves_all_in_doubt_that_nobody_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "journal.ndjson"
+    path.write_bytes(sealed(RUN, ATTEMPT, ATTEMPT, END))
+    past, _ = journal.read(path)
+    assert past.orderly
+    assert all(past.is_doubtful(number) for number in range(6))
+
+
+def test_a_journal_without_checksums_is_read_as_it_is_and_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "journal.ndjson"
+    before = [
+        RUN,
+        ATTEMPT,
+        {"t": "intend", "kind": "actions", "numbers": [[0, 2]]},
+        {"t": "settle", "of": 2, "outcomes": {"verified": [[0, 1]], "rejected": [[2, 2]]}},
+        {"t": "intend", "kind": "job", "numbers": [], "file": "update-0.json"},
+        {"t": "note", "of": 4, "job": "77"},
+        END,
+    ]
+    path.write_bytes(b"".join(orjson.dumps({"i": i, **one}) + b"\n" for i, one in enumerate(before)))
+    with journal.opened(path, "p", 6) as (log, past):
+        assert (past.settled(0, 6), past.orderly, past.damaged) == (2, True, False)
+        assert [intent.facts["job"] for intent in past.open.values()] == ["77"]
+        log.attempt(AT, "bob@y")
+        log.settle(log.intend("actions", [3]), {Outcome.VERIFIED: [3]})
+    past, _ = journal.read(path)
+    assert (past.settled(0, 6), past.damaged) == (3, False)
+
+
+def test_a_line_that_lost_its_checksum_is_no_line_of_before(tmp_path: Path) -> None:
+    path = tmp_path / "journal.ndjson"
+    lines = sealed(RUN, ATTEMPT, {"t": "intend", "kind": "actions", "numbers": [[0, 2]]}).splitlines(keepends=True)
+    bare = orjson.dumps({"i": 3, "t": "settle", "of": 2, "outcomes": {"verified": [[0, 1]]}}) + b"\n"
+    path.write_bytes(b"".join(lines) + bare)
+    past, _ = journal.read(path)
+    assert (past.settled(0, 6), past.damaged) == (0, True)
+    path.write_bytes(b"".join(lines).replace(b'"crc"', b'"crd"'))
+    past, _ = journal.read(path)
+    assert (past.plan, past.damaged) == ("", True)
+
+
+def test_a_damaged_first_line_leaves_nothing_to_believe_and_the_journal_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "journal.ndjson"
+    intend = {"t": "intend", "kind": "actions", "numbers": [[0, 5]]}
+    settle = {"t": "settle", "of": 2, "outcomes": {"verified": [[0, 5]]}}
+    path.write_bytes(sealed(RUN, ATTEMPT, intend, settle, END | {"converged": True}).replace(b'"p"', b'"q"'))
+    with journal.opened(path, "p", 6) as (log, past):
+        assert not past.finished
+        assert not past.settled(0, 6)
+        assert all(past.is_doubtful(number) for number in range(6))
+        log.attempt(AT, "bob@y")
+        log.settle(log.intend("actions", [1]), {Outcome.VERIFIED: [1]})
+    past, _ = journal.read(path)
+    assert [past.is_settled(number) for number in range(6)] == [False, True] + [False] * 4
