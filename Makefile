@@ -26,7 +26,7 @@ demo: install ## the main job, end to end, on a made-up shop and a simulated acc
 test: install ## all tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-soak: install ## thousands of seeds of the fault matrix (SEEDS=2000 FIRST=100000); prints those to repeat
+soak: install ## thousands of seeds of faults, stops and damaged journals (SEEDS=2000 FIRST=100000); prints those to repeat
 	PYTHONPATH=tests $(BIN)/python tests/stories/fault_matrix.py --seeds $(SEEDS) --first $(FIRST)
 
 bench: install benchmarks/.venv/.installed ## the benchmarks, some twenty minutes, into benchmarks/RESULTS.md
