@@ -47,11 +47,22 @@ def _write_some(log: Journal, past: Past, dice: random.Random, left: list[int]) 
 
 
 def flip(whole: bytes, dice: random.Random) -> bytes:
-    """The same with a few bytes that are others."""
+    """The same with a few bytes that are others; a digit that becomes another one is still a number."""
     spoilt = bytearray(whole)
+    digits = [place for place, byte in enumerate(whole) if chr(byte).isdigit()]
     for _ in range(dice.choice([1, 1, 2, 3, 8])):
-        spoilt[dice.randrange(len(spoilt))] ^= dice.randrange(1, 256)
+        if dice.random() < 0.5:
+            spoilt[dice.choice(digits)] = ord(dice.choice("0123456789"))
+        else:
+            spoilt[dice.randrange(len(spoilt))] ^= dice.randrange(1, 256)
     return bytes(spoilt)
+
+
+def lose_lines(whole: bytes, dice: random.Random) -> bytes:
+    """The same without a few lines in a row; the last one is there, else it would be a journal that was cut."""
+    lines = whole.splitlines(keepends=True)
+    first = dice.randrange(len(lines))
+    return b"".join(lines[:first] + lines[min(first + dice.randint(1, 4), len(lines) - 1) :])
 
 
 def play_damage(folder: Path, seed: int, flips: int = 3) -> int:
@@ -66,7 +77,7 @@ def play_damage(folder: Path, seed: int, flips: int = 3) -> int:
     whole = path.read_bytes()
     before, _ = journal.read(path)
     for _ in range(flips):
-        path.write_bytes(flip(whole, dice))
+        path.write_bytes(dice.choice([flip, flip, flip, lose_lines])(whole, dice))
         after, _ = journal.read(path)
         lost += after.settled(0, total) < before.settled(0, total)
         for number in range(total):
