@@ -246,12 +246,16 @@ class Reconciler(Records):
         kept = self.store_of(plan.face.state)
         run = runs.of(kept.local or self.local, plan.face)
         Carrier(kept, run).bring()
-        past, _ = journal.read(run.journal)
         api_key = templates.resolve(plan.face.account.api_key, self.environ)
-        integrity.check(plan.face, api_key=api_key, now=self.now(), begun_at=past.begun_at, env=env)
-        guards.enforce(plan.face, allowed)
-        if within is not None:
-            approvals.enforce(plan.face, within, now=self.now())
+
+        def check() -> None:
+            past, _ = journal.read(run.journal)
+            integrity.check(plan.face, api_key=api_key, now=self.now(), begun_at=past.begun_at, env=env)
+            guards.enforce(plan.face, allowed)
+            if within is not None:
+                approvals.enforce(plan.face, within, now=self.now())
+
+        check()
         brake = Brake(stop or asyncio.Event(), plan.face.conduct, clock=self.clock, sleep=self.sleep)
         if max_duration is not None:
             brake.deadline = self.clock() + max_duration
@@ -269,7 +273,7 @@ class Reconciler(Records):
             now=self.now,
             clock=self.clock,
         )
-        async with attempt.begun(lock_timeout=lock_timeout):
+        async with attempt.begun(lock_timeout=lock_timeout, check=check):
             with self._workspace(most=APPLYING) as workspace:
                 opened = self._accounts.open(plan.face.account, plan.face, workspace.folder, brake.rest)
                 async with opened as (account, masks):

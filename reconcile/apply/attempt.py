@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from reconcile.apply.model import Events, Report, Tally, Unheard
 from reconcile.apply.reporting import Recorder
 from reconcile.apply.store import Store
 from reconcile.errors import PlanUnusable, ReconcileError, StoreUnavailable
+from reconcile.plan import archive
 from reconcile.plan.model import Plan
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
@@ -78,8 +80,13 @@ class Attempt:
         self._carrier = Carrier(self.store, self.run)
 
     @asynccontextmanager
-    async def begun(self, *, lock_timeout: float = 0.0) -> AsyncIterator[None]:
+    async def begun(
+        self, *, lock_timeout: float = 0.0, check: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[None]:
         """Hold the account's lease and the run's journal meanwhile.
+
+        Args:
+            check: that the plan may be applied; asked once nobody else is at work, as the wait may have been long.
 
         Raises:
             AccountBusy: another apply is at work on the account, and was for `lock_timeout` seconds.
@@ -93,6 +100,8 @@ class Attempt:
         alone = lease.held(self.store, key, patience=lock_timeout, lost=lost, clock=self.clock, sleep=self.brake.rest)
         async with alone:
             self._carrier.bring()
+            check()
+            archive.raise_if_changed(self.plan)
             if not journal.read(self.run.journal)[0].finished:
                 ledgers.not_overtaken(self.store, self.plan.face)
             with (
@@ -148,7 +157,9 @@ class Attempt:
         """
         runs.replace(self.run.plan, history.facts(self.plan.face.model_dump(mode="json")))
         if self.plan.sealed is not None:
-            self.store.send(self.plan.sealed, self.run.key(self.run.sealed))
+            with tempfile.TemporaryDirectory(dir=self.run.folder) as folder:
+                copy = archive.copy_of(self.plan.sealed, self.plan.face, Path(folder, runs.SEALED))
+                self.store.send(copy, self.run.key(self.run.sealed))
         self._carrier.deliver(self.run.plan)
         self._audit(audit.Step.BEGUN)
 

@@ -111,7 +111,7 @@ def apply(
                 path = planning.draft(folder, out, seal)
                 made = planning.planned(run, ours, loaded, path, allowed, base=other, as_json=as_json, profile=profile)
                 telling.show(made, Format.JSON if as_json else Format.TEXT, reveal=False)
-                made = planning.sealed(made, out or folder / "sealed.rplan", seal)
+                made = planning.sealed(made, out, seal)
                 if out is not None and not as_json:
                     telling.say(f"Kept in {out}. Where this is cut off, go on with: reconcile apply {out}")
                 guards.enforce(made.face, allowed)

@@ -153,16 +153,19 @@ def draft(folder: Path, out: Path | None, seal: list[str] | None) -> Path:
     return folder / "plan.rplan" if out is None or seal else out
 
 
-def sealed(made: Plan, to: Path, seal: list[str] | None) -> Plan:
-    """The plan, which is at `to` sealed, where anybody asked for that."""
+def sealed(made: Plan, out: Path | None, seal: list[str] | None) -> Plan:
+    """The plan with a sealed copy of our own, where anybody asked for that; another one is at `out`."""
     from dataclasses import replace
 
-    from reconcile.plan import sealing
+    from reconcile.plan import archive, sealing
 
     if not seal or made.path is None:
         return made
-    sealing.seal(made.path, to, seal)
-    return replace(made, sealed=to)
+    ours = made.path.with_name(f"{made.path.name}.sealed")  # where plans are made that are to be sealed, see `draft`
+    sealing.seal(made, ours, seal)
+    if out is not None:
+        archive.copy(archive.read(ours), out)
+    return replace(made, sealed=ours)
 
 
 def offer(

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+from reconcile.plan.openfile import OpenFile
 from reconcile.spec.guards import Guard
 from reconcile.spec.model import Mode, OnLeave
 from reconcile.spec.property import ValueType
@@ -441,16 +442,36 @@ class Face(_Face):
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """A plan file that was found to be whole, and what it takes to read exactly that again.
+
+    Args:
+        member: the part of it that holds the body, see `plan.archive`.
+        digests: of that part as it lies there, piece by piece, see `openfile.Digests`.
+        face: the part that holds the face, as it lies there.
+        stamp: of the file when it was checked.
+    """
+
+    file: OpenFile
+    member: str
+    digests: tuple[bytes, ...]
+    face: bytes
+    stamp: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A plan: its face, and the file that holds its actions (None when nobody asked to keep them).
 
     Args:
         sealed: the file of the same plan with its body sealed, where there is one: what the state keeps of it.
+        file: the file as it was made or checked; whatever is at `path` by now, this is what is read.
     """
 
     face: Face
     path: Path | None = None
     sealed: Path | None = None
+    file: CheckedFile | None = field(default=None, repr=False, compare=False)
 
     @property
     def id(self) -> str:

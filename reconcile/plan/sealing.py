@@ -25,20 +25,25 @@ IDENTITY = "RECONCILE_AGE_IDENTITY"
 _INSTALL = "It takes `pip install 'sailthru-reconcile[seal]'`."
 
 
-def seal(plan: Path, to: Path, recipients: Sequence[str]) -> None:
+def seal(plan: Path | Plan, to: Path, recipients: Sequence[str]) -> None:
     """Write a plan anew with its body encrypted, all or nothing.
 
     Args:
-        plan: a plan file that is not sealed.
+        plan: a plan that is not sealed, or its file.
         to: where to; may be where it is.
         recipients: public keys of age, `age1…`.
 
     Raises:
-        PlanUnusable: see `public_keys`.
+        PlanUnusable: see `public_keys` and `archive.read`.
     """
     age, keys = _age(), public_keys(recipients)
-    with _anew(plan, to, BODY, SEALED) as (plain, sealed):
-        age.encrypt_io(plain, sealed, keys)
+    found = plan if isinstance(plan, Plan) else archive.read(plan)
+    with _anew(found, to, SEALED) as sealed:
+        plain = archive.stream(found)
+        try:
+            age.encrypt_io(plain, sealed, keys)
+        except age.EncryptError:
+            raise plain.error or PlanUnusable(f"{found.path} could not be sealed.") from None
 
 
 def public_keys(recipients: Sequence[str]) -> list[Any]:
@@ -55,13 +60,16 @@ def public_keys(recipients: Sequence[str]) -> list[Any]:
 
 
 def read(plan: Path, to: Path, identities: Path | None) -> Plan:
-    """A plan with its body, sealed or not, see `opened`; where it is sealed, it says so.
+    """A plan with its body, sealed or not, see `opened`; where it is sealed, a copy of it is beside `to`.
 
     Raises:
         PlanUnusable: see `opened` and `archive.read`.
     """
-    readable = opened(plan, to, identities)
-    return replace(archive.read(readable), sealed=None if readable == plan else plan)
+    found = archive.read(plan)
+    if not archive.is_sealed(found):
+        return found
+    sealed = archive.copy(found, to.with_name(f"{to.name}.sealed"))
+    return replace(archive.read(_open(found, to, identities)), sealed=sealed)
 
 
 def opened(plan: Path, to: Path, identities: Path | None) -> Path:
@@ -73,41 +81,37 @@ def opened(plan: Path, to: Path, identities: Path | None) -> Path:
     Raises:
         PlanUnusable: there is no identity, or none that it was sealed to.
     """
-    if not is_sealed(plan):
-        return plan
+    found = archive.read(plan)
+    return _open(found, to, identities) if archive.is_sealed(found) else plan
+
+
+def _open(plan: Plan, to: Path, identities: Path | None) -> Path:
     age, keys = _age(), _identities(identities)
-    with _anew(plan, to, SEALED, BODY) as (sealed, plain):
+    with _anew(plan, to, BODY) as plain:
+        sealed = archive.stream(plan)
         try:
             age.decrypt_io(sealed, plain, keys)
         except age.DecryptError:
-            raise PlanUnusable(
-                f"{plan} was not sealed to this identity, or is damaged.",
+            raise sealed.error or PlanUnusable(
+                f"{plan.path} was not sealed to this identity, or is damaged.",
                 hint="Use an identity of one of its recipients, or plan again.",
             ) from None
     return to
 
 
 @contextmanager
-def _anew(plan: Path, to: Path, was: str, will: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-    """A plan with the same face and its body under another name, all or nothing: the body to read, and to write."""
+def _anew(plan: Plan, to: Path, member: str) -> Iterator[IO[bytes]]:
+    """A plan with the same face and another body, all or nothing: the body to write."""
+    if plan.file is None:
+        raise PlanUnusable("This plan was not kept in a file, so its actions are gone.")
     with (
         disk.writing("the plan", to),
         disk.replacing(to) as file,
-        zipfile.ZipFile(plan) as there,
         zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as made,
     ):
-        with there.open(was) as body, made.open(zipfile.ZipInfo(will, EPOCH), "w", force_zip64=True) as turned:
-            yield body, turned
-        made.writestr(zipfile.ZipInfo(FACE, EPOCH), there.read(FACE))
-
-
-def is_sealed(plan: Path) -> bool:
-    """Whether a file is a plan with a sealed body; False for what is no plan at all."""
-    try:
-        with zipfile.ZipFile(plan) as archive:
-            return SEALED in archive.namelist()
-    except (OSError, zipfile.BadZipFile):
-        return False
+        with made.open(zipfile.ZipInfo(member, EPOCH), "w", force_zip64=True) as body:
+            yield body
+        made.writestr(zipfile.ZipInfo(FACE, EPOCH), plan.file.face)
 
 
 def _identities(file: Path | None) -> list[Any]:

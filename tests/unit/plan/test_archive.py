@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
+import pyrage
 import pytest
 
 import reconcile as rc
-from reconcile.plan import archive
+from reconcile.plan import actions, archive, sealing
 from reconcile.plan.model import FORMAT, CreateList, Delete, Stage, Upsert
 from reconcile.spec.model import Mode
 
@@ -187,8 +191,147 @@ def test_a_line_that_is_no_action_is_refused_when_it_is_reached(plan: rc.Plan, t
         list(archive.walk(made))
 
 
-def test_a_plan_file_that_went_away_is_refused(plan: rc.Plan, tmp_path: Path) -> None:
-    made = archive.write(plan.face, [], tmp_path / "plan")
+def test_a_plan_by_its_name_alone_is_checked_when_it_is_read(plan: rc.Plan, tmp_path: Path) -> None:
+    made, other = archive.write(plan.face, [], tmp_path / "plan"), archive.write(plan.face, [b"{}"], tmp_path / "other")
+    by_name = rc.Plan(made.face, made.path)
+    assert list(archive.walk(by_name)) == []
+    (tmp_path / "other").replace(tmp_path / "plan")
+    with pytest.raises(rc.PlanUnusable, match="was changed after it was checked"):
+        list(archive.walk(by_name))
+    assert list(archive.walk(made)) == []
+    assert other.path is not None
     (tmp_path / "plan").unlink()
     with pytest.raises(rc.PlanUnusable, match="There is no plan file"):
-        list(archive.walk(made))
+        list(archive.walk(by_name))
+
+
+# between check and use
+
+
+def stages(plan: rc.Plan) -> list[tuple[Stage, object]]:
+    return list(archive.walk(plan))
+
+
+def used(plan: rc.Plan, tmp_path: Path) -> tuple[object, bytes, bytes]:
+    """The plan by every way that it is read."""
+    body = archive.body(plan, tmp_path / "body").read_bytes()
+    return stages(plan), body, archive.copy(plan, tmp_path / "copy").read_bytes()
+
+
+NAME = {
+    "replaced": lambda path, other: other.replace(path),
+    "replaced by nothing": lambda path, other: path.unlink(),
+    "its folder is another": lambda path, other: (
+        path.parent.rename(path.parent.with_name("away")),
+        path.parent.mkdir(),
+    ),
+    "a link to another": lambda path, other: (path.unlink(), path.symlink_to(other)),
+}
+CONTENT = {
+    "written over": lambda path, other: path.write_bytes(other.read_bytes()),
+    "emptied": lambda path, other: path.write_bytes(b""),
+    "truncated": lambda path, other: os.truncate(path, path.stat().st_size // 2),
+    "truncated in its body": lambda path, other: os.truncate(path, 60),
+    "edited in place": lambda path, other: edited(path, lambda parts: body(parts, b"sid-04", b"sid-01")),
+    "of another body": lambda path, other: edited(
+        path, lambda parts: parts.update({archive.BODY: packed(b'{"stage":4,"op":"delete","hash":"x","sid":"y"}\n')})
+    ),
+    "grown by an action": lambda path, other: edited(
+        path, lambda parts: parts.update({archive.BODY: parts[archive.BODY] + packed(b'{"stage":4,"op":"delete"}\n')})
+    ),
+}
+
+
+def packed(plain: bytes) -> bytes:
+    out = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(out, "zstd") as stream:
+        stream.write(plain)
+    return bytes(out.getvalue().to_pybytes())
+
+
+@pytest.fixture
+def other(plan: rc.Plan, tmp_path: Path) -> Path:
+    """Another plan, whole and its own."""
+    path = tmp_path / "other.rplan"
+    archive.write(plan.face, [b'{"stage":4,"op":"delete","hash":"x","email":"x@example.com"}\n'], path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "plans"
+    made.mkdir()
+    return made
+
+
+@pytest.mark.parametrize("made", ["written", "read", "read by a link"])
+@pytest.mark.parametrize("change", NAME)
+def test_whatever_has_its_name_by_now_what_was_checked_is_read(
+    plan: rc.Plan, folder: Path, other: Path, tmp_path: Path, made: str, change: str
+) -> None:
+    lines = archive._lines(archive._pieces(plan))
+    path = folder / "shop.rplan"
+    checked = archive.write(plan.face, lines, path)
+    if made == "read by a link":
+        (folder / "link").symlink_to(path)
+        path = folder / "link"
+    if made != "written":
+        checked = archive.read(path)
+    NAME[change](path, other)
+    archive.raise_if_changed(checked)
+    assert used(checked, tmp_path) == used(plan, tmp_path)
+
+
+@pytest.mark.parametrize("made", ["written", "read", "by another hard link"])
+@pytest.mark.parametrize("change", CONTENT)
+def test_a_file_that_is_written_to_after_it_was_checked_is_not_read_on(
+    plan: rc.Plan, folder: Path, other: Path, tmp_path: Path, made: str, change: str
+) -> None:
+    path = copied(plan, folder / "shop.rplan")
+    if made == "written":
+        checked = archive.write(plan.face, archive._lines(archive._pieces(plan)), path)
+    else:
+        checked = archive.read(path)
+    if made == "by another hard link":
+        (folder / "twin.rplan").hardlink_to(path)
+        path = folder / "twin.rplan"
+    before = path.stat()
+    CONTENT[change](path, other)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    for way in (
+        archive.raise_if_changed,
+        stages,
+        lambda one: archive.body(one, tmp_path / "body"),
+        lambda one: archive.copy(one, tmp_path / "copy"),
+        lambda one: sealing.seal(one, tmp_path / "sealed", [str(pyrage.x25519.Identity.generate().to_public())]),
+    ):
+        with pytest.raises(rc.PlanUnusable, match="was changed after it was checked"):
+            way(checked)
+    assert not (tmp_path / "copy").exists()
+    assert not (tmp_path / "sealed").exists()
+
+
+def test_a_plan_of_many_pieces_is_read_as_far_as_it_is_what_was_checked(plan: rc.Plan, tmp_path: Path) -> None:
+    """Of a body of several pieces the first may have been carried out when a later one is written to."""
+    noise = random.Random(5)
+    line = b'{"stage":4,"op":"delete","hash":"%s","email":null,"sid":"%s","lists":{},"cause":null}\n'
+    path = tmp_path / "plan"
+    lines = [line % (noise.randbytes(16).hex().encode(), noise.randbytes(200).hex().encode()) for _ in range(20_000)]
+    made = archive.write(plan.face, lines, path)
+    assert made.file is not None
+    assert len(made.file.digests) > 3
+    assert archive.read(path).file.digests == made.file.digests  # type: ignore[union-attr]
+    walked = archive.walk(made)
+    read = [action for _, action in islice(walked, 100)]
+    with path.open("r+b") as file:
+        file.seek(-1_000_000, os.SEEK_END)
+        file.write(bytes(1_000))
+    with pytest.raises(rc.PlanUnusable, match="was changed after it was checked"):
+        read.extend(action for _, action in walked)
+    assert 100 < len(read) < 20_000
+    assert read == [actions.of(json.loads(line)) for line in lines[: len(read)]]
+
+
+def test_two_who_read_side_by_side_do_not_disturb_each_other(plan: rc.Plan) -> None:
+    alone = stages(plan)
+    assert [*zip(archive.walk(plan), archive.walk(plan), strict=True)] == [*zip(alone, alone, strict=True)]
