@@ -18,6 +18,7 @@ from reconcile.apply.figures import Figures
 from reconcile.apply.model import BAD, Executor, Item, Outcome, Receipt
 from reconcile.errors import AccountUnavailable, ApiRejected
 from reconcile.plan.model import Delete, Stage
+from reconcile.spec.folding import fold_address
 from reconcile.state import abreast, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import Ref, Sighting
@@ -81,7 +82,7 @@ class Erasure:
         """What is no longer as the plan saw it; empty when all is."""
         if self.registry not in seen.lists:
             return f'no longer on the list "{self.registry}", so it was left alone'
-        if seen.email is not None and values.hash_of(seen.email.strip().lower()) != action.hash:
+        if seen.email is not None and values.hash_of(fold_address(seen.email)) != action.hash:
             return "its e-mail address has changed since the plan was made, so it was left alone"
         return ""
 

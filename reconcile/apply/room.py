@@ -16,6 +16,7 @@ from reconcile.apply.figures import Figures
 from reconcile.apply.model import BAD, REREADS, Executor, Item, Outcome, Receipt, Write
 from reconcile.errors import AccountUnavailable, ApiRejected
 from reconcile.plan.model import MakeRoom, Stage
+from reconcile.spec.folding import fold_address
 from reconcile.state import abreast, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import Ref
@@ -72,7 +73,7 @@ class Room:
     async def _there(self, action: MakeRoom) -> bool:
         """Whether the profile has the address that others are to have."""
         seen = await self.account.look(Ref(sid=action.sid), ())
-        return seen is not None and values.hash_of((seen.email or "").strip().lower()) == action.hash
+        return seen is not None and values.hash_of(fold_address(seen.email or "")) == action.hash
 
     def _receipt(self, action: MakeRoom, outcome: Outcome, why: str = "") -> Receipt:
         return Receipt(Stage.ROOM, self.masks.person(action.sid), "make room", outcome, why)

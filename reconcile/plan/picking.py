@@ -16,6 +16,7 @@ import ibis
 
 from reconcile.plan import actions, archive
 from reconcile.plan.model import Action, Cause, Face, Plan
+from reconcile.spec.folding import fold_address
 from reconcile.spec.places import meant
 from reconcile.state import values
 from reconcile.state.engines.duckdb import DuckDB
@@ -146,7 +147,7 @@ def _persons(keys: Iterable[str], lines: Rows, masks: Masks, workspace: DuckDB) 
     """That an action is about one of these people: by address, sid or mask."""
     ways = []
     if asked := {key for key in keys if not key.startswith("u:")}:
-        addresses = [key.strip().lower() for key in asked]
+        addresses = [fold_address(key) for key in asked]
         ways += [lines["hash"].isin([values.hash_of(one) for one in addresses]), lines["sid"].isin(list(asked))]
         ways += [lines["email"].isin(addresses), lines["to"].isin(addresses)]
     if asked := {key for key in keys if key.startswith("u:")}:

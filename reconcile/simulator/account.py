@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from reconcile.simulator import values
 from reconcile.simulator.guesses import Guesses
 from reconcile.simulator.history import History
 from reconcile.simulator.ids import COOKIE, Ids
@@ -175,7 +176,7 @@ class Account:
 
     def profile(self, email: str) -> Profile | None:
         """The profile of this address, or None."""
-        return self.find("email", email.strip().lower())
+        return self.find("email", values.email(email))
 
     def members(self, list_name: str) -> set[str]:
         """The e-mails of all members of all lists of this name."""

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from reconcile.simulator import values
 from reconcile.simulator.guesses import Guesses
 from reconcile.simulator.model import MailList, Profile
 from reconcile.simulator.times import local
@@ -89,7 +90,7 @@ class Export:
 
 def email_hash(address: str) -> str:
     """The column `Email Hash`: MD5 of the trimmed, lower-cased address (SAILTHRU.md §9.3)."""
-    return hashlib.md5(address.strip().lower().encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(values.email(address).encode(), usedforsecurity=False).hexdigest()
 
 
 def _hash(_export: Export, profile: Profile) -> str:

@@ -129,5 +129,5 @@ def about(params: Mapping[str, Any]) -> str:
     for name in ("id", "list", "list_id", "job_id", "job"):
         value = values.text(params.get(name))
         if value:
-            return value.lower() if name == "id" else value
+            return values.email(value) if name == "id" else value
     return ""

@@ -39,6 +39,7 @@ def get(account: Account, call: Call) -> Answer:
 
 def read(account: Account, profile: Profile | None, key: Key, call: Call) -> Answer:
     """The answer to a look-up that found this profile."""
+    _refuse_unfit(key, call.params.get("id"))
     if profile is None:
         raise _not_found(key, 400)
     return _echo(account, profile, values.mapping(call.params.get("fields")) or _DEFAULT_FIELDS)
@@ -110,6 +111,12 @@ def _guess(value: str) -> str:
 
 def _not_found(key: Key, status: int) -> Refusal:
     return Refusal(99, f"User not found with {key.kind}: {key.value}", status)
+
+
+def _refuse_unfit(key: Key, asked: Any) -> None:
+    """Say no to a look-up by what is no address: error 99, and HTTP 200 with it, as recorded (§4.4)."""
+    if key.kind == "email" and not values.is_email(key.value):
+        raise Refusal(99, f"Invalid email: {values.text(asked)}", 200)
 
 
 def _fresh(account: Account, key: Key, call: Call) -> Profile:

@@ -5,6 +5,7 @@ PHP's idea of true, empty maps as `[]`, e-mails and var names made regular.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,10 +14,12 @@ from reconcile.simulator.model import NOTHING, Refusal
 
 MAX_VAR_NAME: Final = 32
 _SCRUBBED: Final = str.maketrans({" ": "_", "%": None, "-": None, ".": None, "$": None})
-# A practical subset of PHP's FILTER_VALIDATE_EMAIL; a leading dash is refused too (SAILTHRU.md §7.3).
-_ATOM: Final = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_EMAIL: Final = re.compile(rf"(?!-)(?=.{{1,254}}\Z)(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LABEL}\Z")
+
+_PHP_SPACE: Final = " \t\n\r\0\v"
+_SMALL: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+_WORD: Final = r"""(?:[a-z0-9!#$%&'*+/=?^_`{|}~-]+|"(?:[^\x00\t\n\r "\\\x80-\U0010ffff]|\\[\x00-\x7f])*")"""
+_LOCAL: Final = re.compile(rf"{_WORD}(?:\.{_WORD})*")
+_LABEL: Final = re.compile(r"[a-z0-9]+(?:-+[a-z0-9]+)*")
 
 
 def truthy(value: Any) -> bool:
@@ -50,15 +53,39 @@ def required(params: Mapping[str, Any], name: str) -> str:
 
 
 def email(value: str) -> str:
-    """An address as the API stores and looks it up: trimmed, lower-cased (SAILTHRU.md §7.3)."""
-    return value.strip().lower()
+    """An address as the API stores and looks it up: PHP's trim and strtolower, which know ASCII alone (§7.3)."""
+    return value.strip(_PHP_SPACE).translate(_SMALL)
+
+
+def is_email(address: str) -> bool:
+    """Whether this is an address in its stored form: PHP's FILTER_VALIDATE_EMAIL, and no leading dash (§7.3)."""
+    local, _, host = address.rpartition("@")
+    if len(address) > 254 or len(local) > 64 or local.startswith("-") or _LOCAL.fullmatch(local) is None:
+        return False
+    return _is_machine(host[1:-1]) if host[:1] + host[-1:] == "[]" else _is_host(host)
+
+
+def _is_host(host: str) -> bool:
+    labels = host.split(".")
+    fit = all(len(label) <= 63 and _LABEL.fullmatch(label) for label in labels)
+    return fit and len(labels) > 1 and not labels[-1][0].isdigit()
+
+
+def _is_machine(literal: str) -> bool:
+    """Whether the text between brackets is a machine's address: `10.0.0.1`, `ipv6:::1`."""
+    six = literal.removeprefix("ipv6:")
+    try:
+        ipaddress.IPv4Address(literal) if six == literal else ipaddress.IPv6Address(six)
+    except ValueError:
+        return False
+    return True
 
 
 def valid_email(value: str) -> str:
     """The stored form of an address that may be stored; error 11 otherwise."""
     address = email(value)
-    if not _EMAIL.match(address):
-        raise Refusal(11, "Invalid Email")
+    if not is_email(address):
+        raise Refusal(11, f"Invalid email: {value}")
     return address
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reconcile.errors import Problem, SpecInvalid
 from reconcile.spec import aggregates
 from reconcile.spec.case import REASONS, Case, Expected, several
+from reconcile.spec.folding import fold_address
 from reconcile.spec.model import Path, Spec
 from reconcile.spec.part import Scalar
 from reconcile.spec.places import Places, called, meant
@@ -57,7 +58,7 @@ def known_as(value: Scalar | list[Scalar]) -> str:
     """A key or address as it is looked for: `1.0` is `1`, and case and outer space mean nothing."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).strip().lower()
+    return fold_address(str(value))
 
 
 def problems(desk: Desk) -> Iterator[Problem]:

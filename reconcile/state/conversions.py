@@ -12,11 +12,14 @@ from reconcile.spec.property import TEXTS, ValueType
 from reconcile.state import nested, reading, values
 from reconcile.state.model import Rows
 
-# PHP's FILTER_VALIDATE_EMAIL, which Sailthru's own validator calls after trim and lower-case (SAILTHRU.md §7.3):
-# dot-separated ASCII atoms, no leading hyphen, a host of labels that neither start nor end with a hyphen.
+# What PHP's FILTER_VALIDATE_EMAIL takes, which Sailthru's own validator calls after trim and lower-case (SAILTHRU.md
+# §7.3): dot-separated ASCII atoms, no leading hyphen, a host of two labels or more that neither start nor end with a
+# hyphen, the last of which starts with a letter. What it takes besides is left out, as nobody was seen to have it at
+# Sailthru: quoted names ("a b"@x.y) and the addresses of machines ([10.0.0.1]).
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-ADDRESS = rf"^{_ATOM}(\.{_ATOM})*@({_LABEL}\.)+{_LABEL}$"
+_LAST = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+ADDRESS = rf"^{_ATOM}(\.{_ATOM})*@({_LABEL}\.)+{_LAST}$"
 LONGEST = 254
 LONGEST_LOCAL = 64
 URL = r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@\x00-\x20<>\x22]+([/?#][^\x00-\x20<>\x22]*)?$"

@@ -10,6 +10,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from reconcile.spec.folding import fold_address
+
 _ADDRESS = re.compile(
     # Rather a word too much than half a name: a local part may hold ' = { } (o'brien@...), so only its first
     # character is taken for a wrapper. Percent-encoded, it is an address still.
@@ -39,7 +41,7 @@ class Masks:
         """`u:` and eight hex digits for an address, sid, or source key; the name itself under `reveal`."""
         if self.reveal:
             return name
-        digest = hashlib.blake2b(name.strip().lower().encode(), key=self.key, digest_size=4)
+        digest = hashlib.blake2b(fold_address(name).encode(), key=self.key, digest_size=4)
         return f"u:{digest.hexdigest()}"
 
     def text(self, text: str) -> str:

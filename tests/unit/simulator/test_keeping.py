@@ -90,7 +90,7 @@ def test_people_are_loaded_from_csv(tmp_path: Path) -> None:
     [
         ("p.ndjson", '{"id":"a@example.com"}\n{', "p.ndjson:2"),
         ("p.ndjson", "[1]\n", "p.ndjson:1"),
-        ("p.ndjson", '{"id":"nobody"}\n', "person 1: Invalid Email"),
+        ("p.ndjson", '{"id":"nobody"}\n', "person 1: Invalid email: nobody"),
         ("p.csv", "name\nAda\n", "no column named email"),
     ],
 )
