@@ -163,6 +163,7 @@ class Reconciler(Records):
                     lookups=lookups,
                     at_once=spec.policy.at_once,
                     progress=progress,
+                    masks=look.masks,
                 )
                 kept, whose = self.store_of(spec.state), (spec.account.name, spec.environment)
                 setting = _setting(
@@ -330,7 +331,7 @@ class Reconciler(Records):
         """Everything that leads to what a plan would do about one person; nothing is written.
 
         Args:
-            name: a key or an address, that of a profile which no source has any more too.
+            name: a key or an address, that of a profile which no source has any more too; or a mask (`u:7f3a91c2`).
             account: look at the person at the account, and at whoever has their address, by a typed call each.
             observed: an observation kept by `observe`, to find a profile by the id that it keeps.
 
@@ -339,6 +340,7 @@ class Reconciler(Records):
         """
         with self._gathering(spec, as_of, progress, reveal=reveal) as gathering:
             found, known = gathering.everybody()
+            name = tracing.unmasked(found, name, gathering.masks, gathering.workspace)
             traces, masks, workspace = (
                 tracing.trace(gathering, found, known, name),
                 gathering.masks,

@@ -57,7 +57,7 @@ def planned(
         opened = given if given is not None else sources.open_all(spec, {})
         wanted = desired.build(spec, opened, workspace, as_of=NOW, masks=MASKS)
         lookups = None if spec.policy.mode is Mode.ENRICH else spec.policy.lookups
-        wanted, there = asyncio.run(observed.build(account, wanted, workspace, lookups=lookups, at_once=1))
+        wanted, there = asyncio.run(observed.build(account, wanted, workspace, lookups=lookups, at_once=1, masks=MASKS))
         setting = Setting(spec, workspace, MASKS, NOW, "http://sailthru.test", limits.quota())
         return planner.build(wanted, there, setting, out)
 

@@ -316,7 +316,11 @@ class Bulk:
         return frozenset(row["number"] for row in chosen[:SAMPLE] if row["hash"] in wrong), len(upserts)
 
     async def _look(self, action: Upsert) -> Sighting | None:
-        return await self.account.look(Ref(email=action.email), list(action.vars))
+        """The profile; None also where it could not be looked at: who is not known to be right is done one by one."""
+        try:
+            return await self.account.look(Ref(email=action.email), list(action.vars))
+        except (AccountUnavailable, ApiRejected):
+            return None
 
 
 def eligible(rows: Rows, face: Face) -> Rows:

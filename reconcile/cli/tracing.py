@@ -71,7 +71,7 @@ def preview(
 
 
 def explain(
-    key: Annotated[str, typer.Argument(help="A person's address, or the source's key.", metavar="KEY")],
+    key: Annotated[str, typer.Argument(help="A person's address, the source's key, or a mask.", metavar="KEY")],
     spec: SpecPath = SPECS,
     env: Env = None,
     var: Var = None,

@@ -66,6 +66,11 @@ class Explanation:
         """The person's profile."""
         return self.circle.seen if self.circle else None
 
+    @property
+    def unknown(self) -> str | None:
+        """Why nothing can be said of the person's profile, so that a plan leaves them out."""
+        return self.circle.unknown if self.circle else None
+
 
 def foretell(circle: Circle, setting: addresses.Setting, spec: Spec, memory: Memory) -> Foretold:
     """Plan the circle, and tell what concerns the person.

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from reconcile.sailthru import exports
 from reconcile.sailthru.target import Target
-from reconcile.state.model import Ref, RemoteList
+from reconcile.state.model import Ref, RemoteList, Sighting
+from reconcile.state.sightings import Unknown, look
 
 LOOKS: Final = 100
 """How many people are looked up for the types of vars: an export cannot prove any (SAILTHRU.md §9.3)."""
@@ -71,9 +72,12 @@ async def take(account: Target) -> Inventory:
     export = await account.export(smallest, ())
     names = exports.vars_in(Path(export.path))
     sightings = await asyncio.gather(
-        *(account.look(Ref(sid=sid), names) for sid in exports.sids(export, LOOKS if names else 0))
+        *(look(account, Ref(sid=sid), names) for sid in exports.sids(export, LOOKS if names else 0))
     )
-    seen = [one.vars for one in sightings if one is not None]
+    for one in sightings:
+        if isinstance(one, Unknown) and one.error is not None:
+            raise one.error
+    seen = [one.vars for one in sightings if isinstance(one, Sighting)]
     return Inventory(lists, {name: _type([vars_.get(name) for vars_ in seen]) for name in names}, smallest, len(seen))
 
 

@@ -16,6 +16,7 @@ import orjson
 
 from reconcile.errors import ApiRejected
 from reconcile.sailthru.model import Answer, Call, Cause, Credentials, Group, Method, Rate, Trouble
+from reconcile.spec.folding import fold_address
 
 _ABSENT: Final = {
     ("GET", "user", 400, 99): "User not found with ",
@@ -138,11 +139,7 @@ def _is_about(call: Call, said: str) -> bool:
     if call.endpoint == "list":
         return "list" in call.params
     asked = f"User not found with {call.params.get('key')}: {call.params.get('id')}"
-    return _folded(html.unescape(said)) == _folded(asked)
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.split()).casefold()
+    return fold_address(html.unescape(said)) == fold_address(asked)
 
 
 # -- the shapes of success
@@ -166,7 +163,7 @@ def _is_subject(keys: Any, params: Mapping[str, Any]) -> bool:
     kind = params.get("key")
     renamed = kind in (params.get("keys") or {})
     echoed = keys.get(kind, params.get("id"))
-    return renamed or (isinstance(echoed, str) and _folded(echoed) == _folded(str(params.get("id"))))
+    return renamed or (isinstance(echoed, str) and fold_address(echoed) == fold_address(str(params.get("id"))))
 
 
 def _is_write(content: Mapping[str, Any], params: Mapping[str, Any]) -> bool:

@@ -24,7 +24,7 @@ def explained(spec: Spec, told: Explanation) -> Iterator[str]:
         yield f"Nobody has this key or address: looked for in {cases.key(spec)} and {spec.profiles.email} of {home}."
     for trace in told.traces:
         yield from _trace(trace, told)
-    if told.circle is not None and (told.traces or told.seen):
+    if told.circle is not None and (told.traces or told.seen or told.unknown):
         yield from _account(spec, told)
 
 
@@ -80,7 +80,8 @@ def _observed(told: Explanation) -> Iterator[str]:
     if circle is not None and circle.other:
         yield "  ! The address is that of a profile of somebody else."
     if seen is None:
-        yield "  The account has no such profile."
+        unknown = circle.unknown if circle else None
+        yield f"  ! Not known: {unknown}." if unknown else "  The account has no such profile."
         return
     shape = circle.desired.shape if circle else None
     hidden = {var.name for var in shape.vars if var.pii} if shape else set()
@@ -100,13 +101,15 @@ def _planned(spec: Spec, told: Explanation) -> Iterator[str]:
     if foretold is None:
         return
     if not foretold.steps:
-        held = foretold.held or foretold.taken or any(one.refused for one in told.traces)
+        held = foretold.held or foretold.taken or told.unknown or any(one.refused for one in told.traces)
         yield f"  do nothing{'' if held else ': the account is as desired'}."
     for row, why in foretold.steps:
         yield f"  {row.glyph} {row.name}  {row.told}"
         yield f"      as {why}."
     if foretold.taken:
         yield "  ! Who has the address stays, so this person is left out of the plan."
+    if told.unknown:
+        yield f"  ! {told.unknown[:1].upper()}{told.unknown[1:]}: this person is left out of the plan."
     yield from (f"  ! {held}." for held in foretold.held)
     for one in foretold.violations:
         yield f"  ! {one.sentence}: until it does, nobody is taken off a list or deleted."
@@ -138,6 +141,7 @@ def explained_json(spec: Spec, told: Explanation) -> dict[str, Any]:
         ],
         "held": list(told.foretold.held) if told.foretold else [],
         "taken": told.foretold is not None and told.foretold.taken,
+        "unknown": told.unknown,
         "mode": spec.policy.mode.value,
     }
 

@@ -7,13 +7,15 @@ another person is to have, and the other way round. What leads on is followed, o
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from reconcile.spec.folding import fold_address
 from reconcile.state import arrows, exported, identity, observed, people, sightings, values
 from reconcile.state.desired import Desired
 from reconcile.state.model import Export, Observable, Ref, Rows, Sighting
 from reconcile.state.people import People
+from reconcile.state.sightings import Unknown
 from reconcile.state.workspace import Workspace
 
 MOST = 20
@@ -29,6 +31,7 @@ class Circle:
         email: the address that the person is to have; None where no source has them.
         seen: the profile that is theirs, None where the account has none.
         other: whether the address is that of a profile of somebody else.
+        unknown: why nothing can be said of the person's profile, or of one that theirs depends on; else None.
     """
 
     desired: Desired
@@ -36,6 +39,7 @@ class Circle:
     email: str | None
     seen: Sighting | None
     other: bool = False
+    unknown: str | None = None
 
     @property
     def hashes(self) -> Rows:
@@ -66,18 +70,33 @@ async def around(
     names = [var.name for var in desired.shape.vars]
     known = None if registry is None else _kept_ids(registry, desired, workspace)
     there: dict[str, Sighting] = {}
+    unknown: list[Unknown] = []
     done, waiting, rows = set[Ref](), [Ref(email=address)], None
     while waiting and len(done) < MOST:
         done |= {*waiting}
         for ref in waiting:
-            if (one := await account.look(ref, names)) is not None:
+            one = await sightings.look(account, ref, names)
+            if isinstance(one, Unknown):
+                unknown.append(one)
+            elif one is not None:
                 there[one.sid] = one
                 done |= {Ref(sid=one.sid), Ref(email=_address(one))}
         told = workspace.store("looked at", sightings.as_arrow([*there.values()], desired.shape))
         rows = workspace.keep("circle", sightings.canonical(told, desired.shape))
         waiting = [ref for ref in _further(rows, _addresses(done), known, desired, found, workspace) if ref not in done]
     seen = {values.hash_of(_address(one) or one.sid): one for one in there.values()}
-    return _circle(desired, rows, _addresses(done), seen, address, workspace)
+    circle = _circle(desired, rows, _addresses(done), seen, address, workspace)
+    return _known(circle, unknown, address, workspace) if unknown else circle
+
+
+def _known(circle: Circle, unknown: Sequence[Unknown], address: str, workspace: Workspace) -> Circle:
+    """The circle without those whom a plan would leave out because nothing can be said of a profile."""
+    told = workspace.store("unknown", sightings.unknown_as_arrow(unknown))
+    desired, rows = observed.without_unknown(circle.desired, circle.observed, told, workspace)
+    hash_ = values.hash_of(circle.email or address)
+    before, after = (workspace.count(one.filter(one["hash"] == hash_)) for one in (circle.desired.rows, desired.rows))
+    left_out = after < before or any(one.ref.email == address for one in unknown)
+    return replace(circle, desired=desired, observed=rows, unknown=unknown[0].reason if left_out else None)
 
 
 def _addresses(refs: Collection[Ref]) -> list[str]:
@@ -85,7 +104,7 @@ def _addresses(refs: Collection[Ref]) -> list[str]:
 
 
 def _address(sighting: Sighting) -> str | None:
-    return (sighting.email or "").strip().lower() or None
+    return fold_address(sighting.email or "") or None
 
 
 def _kept_ids(registry: Export, desired: Desired, workspace: Workspace) -> Rows | None:

@@ -7,15 +7,20 @@ seems to have left is really still there (an export may show the deleted for hou
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconcile.errors import AccountUnfit, TwinLists
+import ibis
+
+from reconcile.errors import AccountUnfit, AnswerGarbled, TwinLists
+from reconcile.spec.folding import fold_address
 from reconcile.state import abreast, diff, exported, sieve, sightings, steps, values
 from reconcile.state.desired import Desired
-from reconcile.state.identity import TAKEN
+from reconcile.state.identity import TAKEN, said
+from reconcile.state.masks import Masks
 from reconcile.state.model import (
     Export,
     Exporter,
@@ -29,6 +34,7 @@ from reconcile.state.model import (
     Shape,
     Silent,
 )
+from reconcile.state.people import SAMPLES
 from reconcile.state.workspace import Workspace, stacked
 
 PROBE = 1_000
@@ -65,13 +71,16 @@ async def build(
     lookups: int | None,
     at_once: int,
     progress: Progress | None = None,
+    masks: Masks | None = None,
 ) -> tuple[Desired, Observed]:
     """Look at the account. Gives back the desired state too, with the rows of those alone who may differ.
 
     Args:
         lookups: how many profiles may be read one by one; None for as many as it takes.
+        masks: how people are shown who are left out because nothing can be said of their profile.
 
     Raises:
+        AnswerGarbled: one look after the other is answered by what is none of Sailthru's answers.
         TwinLists: a managed list exists twice.
         AccountUnfit: a managed name is a smart list's, or the account does not hash addresses as we do.
         ExportBroken: the file of a list is no whole list.
@@ -94,9 +103,10 @@ async def build(
     budget = sightings.Budget(lookups, workspace)
     asked = [("sid", leaving, budget.allows(leaving)), ("email", coming, budget.allows(coming))]
     looker = sightings.Looker(account, shape, workspace, at_once, progress)
-    seen = await looker.look([(by, rows) for by, rows, allowed in asked if allowed])
-    gone = leaving if asked[0][2] else leaving.limit(0)
+    seen, unknown = await looker.look([(by, rows) for by, rows, allowed in asked if allowed])
+    gone = (leaving if asked[0][2] else leaving.limit(0)).anti_join(unknown, "sid")
     rows = workspace.keep("observed", _merged(ours, workspace.keep("seen so far", seen), gone))
+    desired, rows = without_unknown(desired, rows, unknown, workspace, masks)
     total, members = _counted(rows, shape, sifted, workspace)
     return desired, Observed(
         rows=rows,
@@ -138,7 +148,7 @@ async def among(
     looker = sightings.Looker(account, shape, workspace, at_once, progress)
     known = absent.filter(absent.sid.notnull()).select("sid")
     named = absent.filter(absent.sid.isnull()).select("email")
-    seen = await looker.look([("sid", known), ("email", named)] if allowed else [])
+    seen, unknown = await looker.look([("sid", known), ("email", named)] if allowed else [])
     members = {export.list: workspace.count(workspace.records(export)) for export in exports}
     return Observed(
         rows=workspace.keep("observed", _merged(bulk, workspace.keep("seen so far", seen), bulk.limit(0))),
@@ -148,7 +158,7 @@ async def among(
         unlooked=0,
         unconfirmed=0,
         total=members.get(shape.registry.list, 0),
-    ), 0 if allowed else workspace.count(absent)
+    ), workspace.count(unknown if allowed else absent)
 
 
 def _sifted(
@@ -285,17 +295,24 @@ async def ask_hash(account: Observable, exported: Rows, workspace: Workspace) ->
 
     Raises:
         AccountUnfit: a member proves the contrary.
+        AnswerGarbled: what was answered is none of Sailthru's answers, and nobody else proves it.
     """
+    unclear: AnswerGarbled | None = None
     for row in workspace.dicts(exported.order_by("hash").select("sid", "hash"), limit=5):
-        sighting = await account.look(Ref(sid=row["sid"]), ())
+        sighting = await sightings.look(account, Ref(sid=row["sid"]), ())
+        if isinstance(sighting, sightings.Unknown):
+            unclear = sighting.error or unclear
+            continue
         if sighting is None or sighting.email is None:
             continue
-        if values.hash_of(sighting.email.strip().lower()) == row["hash"]:
+        if values.hash_of(fold_address(sighting.email)) == row["hash"]:
             return True
         raise AccountUnfit(
             "The account's exports do not hash e-mail addresses as expected (MD5 of the lower-cased address).",
             hint="Without that no member can be recognised, so nothing was planned. Please report this.",
         )
+    if unclear is not None:
+        raise unclear
     return False
 
 
@@ -317,6 +334,67 @@ def without_theirs(desired: Desired, there: Rows, ours: Rows, workspace: Workspa
     rows = workspace.keep("desired by themselves", desired.rows.anti_join(kept, "hash"))
     invalid = (*desired.invalid, Invalid(TAKEN, desired.sources[0].name, taken))
     return replace(desired, rows=rows, invalid=invalid, total=desired.total - taken)
+
+
+def without_unknown(
+    desired: Desired, rows: Rows, unknown: Rows, workspace: Workspace, masks: Masks | None = None
+) -> tuple[Desired, Rows]:
+    """Both states without people of whom a look could not say whether they have a profile, and which.
+
+    Their row and their profile are left out together, whichever of the two could not be looked at; and so is whoever is
+    to have the address of a profile that is left alone for this.
+
+    Args:
+        rows: an observed table.
+        unknown: see `sightings.Looker.look`.
+    """
+    if not workspace.count(unknown):
+        return desired, rows
+    held = workspace.keep("unknown people", _people_of(unknown, desired, rows))
+    for turn in itertools.count(1):
+        kept = workspace.keep("observed and known", _without(rows, held, desired.shape))
+        wanted = workspace.keep("desired and known", _without(desired.rows, held, desired.shape))
+        taken = wanted.semi_join(rows.anti_join(kept, "sid"), "hash")
+        if not workspace.count(taken):
+            break
+        named = taken.mutate(sid=ibis.null("string"), reason=ibis.literal(TAKEN))
+        held = workspace.keep(f"unknown people {turn}", held.union(_held(named, desired.shape)))
+    found = held.group_by("reason").aggregate(count=held.count()).order_by("reason")
+    home = desired.sources[0].name
+    invalid = tuple(
+        Invalid(row["reason"], home, row["count"], _samples(held, row["reason"], workspace, masks))
+        for row in workspace.dicts(found, limit=10)
+    )
+    left_out = workspace.count(desired.rows) - workspace.count(wanted)
+    return (
+        replace(desired, rows=wanted, invalid=(*desired.invalid, *invalid), total=desired.total - left_out),
+        kept,
+    )
+
+
+def _people_of(unknown: Rows, desired: Desired, rows: Rows) -> Rows:
+    """`hash, identity, name, reason` of people who were looked for by address, and of profiles by sid."""
+    by_address = desired.rows.mutate(sid=ibis.null("string")).inner_join(unknown.select("email", "reason"), "email")
+    by_sid = rows.inner_join(unknown.select("sid", "reason"), "sid")
+    return _held(by_address, desired.shape).union(_held(by_sid, desired.shape))
+
+
+def _held(rows: Rows, shape: Shape) -> Rows:
+    identity = ibis.null("string") if shape.identity is None else said(rows[f"var:{shape.identity}"])
+    return rows.select("hash", "reason", identity=identity, name=ibis.coalesce(rows.email, rows.sid))
+
+
+def _without(rows: Rows, held: Rows, shape: Shape) -> Rows:
+    left = rows.anti_join(held, "hash")
+    if shape.identity is None:
+        return left
+    mine = said(left[f"var:{shape.identity}"])
+    return left.mutate(identity=mine).anti_join(held, "identity").drop("identity")
+
+
+def _samples(held: Rows, reason: str, workspace: Workspace, masks: Masks | None) -> tuple[str, ...]:
+    some = workspace.dicts(held.filter(held.reason == reason).order_by("hash"), limit=SAMPLES)
+    return tuple(masks.person(row["name"]) for row in some) if masks else ()
 
 
 def _merged(there: Rows, seen: Rows, gone: Rows) -> Rows:

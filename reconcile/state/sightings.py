@@ -3,14 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from reconcile.errors import AnswerGarbled, ApiRejected
+from reconcile.spec.folding import fold_address
 from reconcile.state import abreast, arrows, values
 from reconcile.state.model import Observable, Progress, Ref, Rows, Shape, Sighting
 from reconcile.state.workspace import Workspace
 
 PAGE = 1_000
 """Profiles that are read one by one before their rows are put away."""
+
+REFUSED = "an address that Sailthru refuses"
+HIDDEN = "a profile that Sailthru refuses to show"
+UNCLEAR = "a profile of which Sailthru's answer is not understood"
+
+MOST_UNCLEAR = 200
+"""Looks in a row that come to nothing before it is the account's trouble, and no longer that of single people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A profile of which nobody can say whether it exists, and why: it is neither new, nor gone, nor changed."""
+
+    ref: Ref
+    reason: str
+    error: AnswerGarbled | None = None
+
+
+async def look(account: Observable, ref: Ref, vars: Sequence[str]) -> Sighting | Unknown | None:
+    """One profile. What Sailthru says to one look is a verdict about one profile, and stops nobody else's plan."""
+    try:
+        return await account.look(ref, vars)
+    except ApiRejected as error:
+        refused = error.code == 11 or "invalid email" in error.message.casefold()
+        return Unknown(ref, REFUSED if refused and ref.email else HIDDEN)
+    except AnswerGarbled as error:
+        return Unknown(ref, UNCLEAR, error)
 
 
 @dataclass(slots=True)
@@ -33,7 +62,12 @@ class Budget:
 
 @dataclass(slots=True)
 class Looker:
-    """Reads profiles one by one, side by side, and puts them away a page at a time."""
+    """Reads profiles one by one, side by side, and puts them away a page at a time.
+
+    Attributes:
+        count: profiles that were asked for.
+        unclear: looks in a row whose answers were not understood.
+    """
 
     account: Observable
     shape: Shape
@@ -41,25 +75,49 @@ class Looker:
     at_once: int
     progress: Progress
     count: int = 0
+    unclear: int = field(default=0, init=False)
 
-    async def look(self, asked: Sequence[tuple[str, Rows]]) -> Rows:
-        """Those of the asked-for that exist, typed: `asked` has a column of refs, `sid` or `email`, in each table."""
+    async def look(self, asked: Sequence[tuple[str, Rows]]) -> tuple[Rows, Rows]:
+        """Those of the asked-for that exist, typed, and `sid, email, reason` of those of whom nothing can be said.
+
+        Args:
+            asked: tables with a column of refs each, `sid` or `email`.
+
+        Raises:
+            AnswerGarbled: so many answers in a row are not understood that it is not about single people.
+        """
         total = sum(self.workspace.count(rows) for _, rows in asked)
         self.progress.start("looking up profiles", total, "profiles")
         seen = self.workspace.store("seen", as_arrow([], self.shape))
+        unknown = self.workspace.store("unknown", unknown_as_arrow([]))
         for by, rows in asked:
             for page in self.workspace.stream(rows, size=PAGE):
                 refs = [Ref(**{by: name}) for name in page.column(by).to_pylist()]
                 found = await abreast.each(refs, self._one, at_once=self.at_once)
-                self.workspace.append("seen", as_arrow([one for one in found if one is not None], self.shape))
+                self.workspace.append("seen", as_arrow([one for one in found if isinstance(one, Sighting)], self.shape))
+                if left_open := [one for one in found if isinstance(one, Unknown)]:
+                    self.workspace.append("unknown", unknown_as_arrow(left_open))
                 self.count += len(refs)
         self.progress.finish("looking up profiles")
-        return canonical(seen, self.shape)
+        return canonical(seen, self.shape), unknown
 
-    async def _one(self, ref: Ref) -> Sighting | None:
-        sighting = await self.account.look(ref, [var.name for var in self.shape.vars])
+    async def _one(self, ref: Ref) -> Sighting | Unknown | None:
+        found = await look(self.account, ref, [var.name for var in self.shape.vars])
+        self.unclear = self.unclear + 1 if isinstance(found, Unknown) and found.error else 0
+        if isinstance(found, Unknown) and found.error and self.unclear >= MOST_UNCLEAR:
+            raise found.error
         self.progress.advance("looking up profiles")
-        return sighting
+        return found
+
+
+def unknown_as_arrow(unknown: Sequence[Unknown]) -> object:
+    """A table `sid, email, reason`."""
+    columns = {
+        "sid": [one.ref.sid for one in unknown],
+        "email": [one.ref.email for one in unknown],
+        "reason": [one.reason for one in unknown],
+    }
+    return arrows.table(columns, dict.fromkeys(columns, "string"))
 
 
 def columns(shape: Shape) -> list[str]:
@@ -76,7 +134,7 @@ def columns(shape: Shape) -> list[str]:
 
 def as_arrow(sightings: Sequence[Sighting], shape: Shape) -> object:
     """Sightings as a table of raw text: what `values.seen` makes of each var, null where there is none."""
-    emails = [(one.email or "").strip().lower() or None for one in sightings]
+    emails = [fold_address(one.email or "") or None for one in sightings]
     cells: dict[str, list[object]] = {
         "hash": [
             values.hash_of(email) if email else f"sid:{one.sid}" for email, one in zip(emails, sightings, strict=True)

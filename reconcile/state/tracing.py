@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +14,13 @@ from reconcile.spec.model import Spec
 from reconcile.spec.property import Property
 from reconcile.state import desired, people, reasons, values
 from reconcile.state.gathering import Gathering
+from reconcile.state.masks import Masks
 from reconcile.state.model import Rows, Shape
 from reconcile.state.people import People
 from reconcile.state.properties import Known
 from reconcile.state.workspace import Workspace
+
+_MASK = re.compile(r"u:[0-9a-f]{8}")
 
 SEVERAL = 10
 """Rows that one address or key may have before it is enough of them."""
@@ -88,6 +92,20 @@ def trace(gathering: Gathering, found: People, known: Known, name: str) -> list[
     if workspace.count(rows) == 0:
         return refused
     return [*refused, _traced(spec, found, known, rows, workspace, as_of)]
+
+
+def unmasked(found: People, name: str, masks: Masks, workspace: Workspace) -> str:
+    """The key or address that a mask of a plan or an error stands for; any other name as it is."""
+    if not _MASK.fullmatch(name):
+        return name
+    hidden = Masks(masks.key)
+    for rows in (found.home, found.refused):
+        for page in workspace.stream(rows.select(people.EMAIL, people.KEY)):
+            for column in (people.EMAIL, people.KEY):
+                for text in page.column(column).to_pylist():
+                    if text is not None and hidden.person(str(text)) == name:
+                        return str(text)
+    return name
 
 
 def address(traces: Sequence[Trace], name: str) -> str | None:
