@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from reconcile.errors import Problem, SpecInvalid, Where
-from reconcile.spec import cases, conditions, fitting, guards, kinds, links, origins, properties, templates
+from reconcile.spec import cases, conditions, fitting, guards, kinds, links, origins, privacy, properties, templates
 from reconcile.spec.desk import STUB, Desk
 from reconcile.spec.group import Group
 from reconcile.spec.model import Path, Spec
@@ -162,15 +162,9 @@ def _identified(var: str, desk: Desk) -> Iterator[Problem]:
 
 def _vars(desk: Desk) -> Iterator[Problem]:
     yield from desk.near("vars")
-    graph = links.flows(desk.spec)
-    private = {name for name, prop in desk.spec.properties.items() if prop.private}
     for name, var in desk.spec.vars.items():
         yield from desk.absent("properties", var.property, ("vars", name, "property"))
-        way = links.leak(graph, private, var.property)
-        if way is not None:
-            path = " <- ".join((f'var "{name}"', f"property {way[0]}", *way[1:]))
-            hint = "A private property may be used in groups only."
-            yield Problem(f"{path} (private)", desk.places.value("vars", name), hint)
+    yield from privacy.find_leaks(desk.spec, desk.places)
 
 
 # Groups and their lists

@@ -1,13 +1,13 @@
-"""How properties and groups hang together: what each is made of, circles, and where private properties would leak."""
+"""How properties and groups hang together: what each is made of, circles, and ways from one to another."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from reconcile.errors import SpecInvalid
-from reconcile.spec import aggregates, conditions, templates
+from reconcile.spec import conditions, templates
 from reconcile.spec.group import Group
 from reconcile.spec.model import Spec
 from reconcile.spec.property import Property
@@ -54,59 +54,6 @@ def kin(spec: Spec) -> Links:
     }
 
 
-def flows(spec: Spec) -> Links:
-    """`links`, and from each property to the private ones whose column it reads: a value by another name."""
-    return _flows(spec, {name for name, prop in spec.properties.items() if prop.private})
-
-
-def _flows(spec: Spec, marked: Collection[str]) -> Links:
-    """`links`, and from each property to the marked ones whose column it reads."""
-    hidden = {_column(spec.properties[name], spec): name for name in sorted(marked)}
-    found = {}
-    for name, made_of in links(spec).items():
-        read = () if name in marked else _read(spec.properties[name], spec)
-        found[name] = (*made_of, *sorted({hidden[one] for one in read if one in hidden}))
-    return found
-
-
-def pii(spec: Spec) -> frozenset[str]:
-    """The vars whose values are to be masked: those that a `pii` property reaches, through others or by its column."""
-    reached = reached_by_pii(spec)
-    return frozenset(name for name, var in spec.vars.items() if var.property in reached)
-
-
-def reached_by_pii(spec: Spec) -> frozenset[str]:
-    """The properties whose values are to be masked: the marked ones, and those that these reach."""
-    return _reached(spec, {name for name, prop in spec.properties.items() if prop.pii})
-
-
-def reached_by_private(spec: Spec) -> frozenset[str]:
-    """The properties whose values must not leave the house: the marked ones, and those that these reach."""
-    return _reached(spec, {name for name, prop in spec.properties.items() if prop.private})
-
-
-def _reached(spec: Spec, marked: Collection[str]) -> frozenset[str]:
-    graph = _flows(spec, marked)
-    return frozenset(name for name in spec.properties if leak(graph, marked, name) is not None)
-
-
-def _read(prop: Property, spec: Spec) -> list[tuple[str, str]]:
-    """The columns whose values a property tells of. A filter only tells whether rows fit, as a group's rule does."""
-    own = _column(prop, spec)
-    return [*([own] if own else []), *([_named(prop.by, prop, spec)] if prop.by else [])]
-
-
-def _column(prop: Property, spec: Spec) -> tuple[str, str] | None:
-    """The column whose values a property has; None where it has none of its own."""
-    name = prop.column or (aggregates.ROWS if prop.aggregate else None)
-    return _named(name, prop, spec) if name else None
-
-
-def _named(name: str, prop: Property, spec: Spec) -> tuple[str, str]:
-    # Databases differ on whether case tells columns apart; a secret does not.
-    return prop.source or spec.profiles.from_, name.casefold()
-
-
 def _links(prop: Property, spec: Spec) -> tuple[str, ...]:
     try:
         return tuple(sorted(needs(prop) & spec.properties.keys()))
@@ -124,10 +71,10 @@ def cycles(graph: Links) -> list[tuple[str, ...]]:
     return found
 
 
-def leak(graph: Links, private: Iterable[str], start: str) -> tuple[str, ...] | None:
-    """The shortest way from a property to a private one, both named; None when there is none."""
-    goals = set(private)
-    return (start,) if start in goals else _way(graph, start, goals)
+def find_way(graph: Links, start: str, goals: Iterable[str]) -> tuple[str, ...] | None:
+    """The shortest way from a property to a goal, both named; None when there is none."""
+    found = set(goals)
+    return (start,) if start in found else _way(graph, start, found)
 
 
 def _way(graph: Links, start: str, goals: set[str]) -> tuple[str, ...] | None:

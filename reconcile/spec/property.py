@@ -99,7 +99,7 @@ class Property(Part):
     salt: str | None = None
     """What is hashed before the value, by reference only: `{{ env('SALT') }}`."""
     private: StrictBool = False
-    """Must not leave the house: refused in vars, directly or through others, hashed too; allowed in groups."""
+    """Must not leave the house: refused in vars, through others and hashed too, and as identity; allowed in groups."""
     pii: StrictBool = False
     """Says something of a person that nobody needs to see: its values stay masked, even where people are revealed."""
     description: str | None = None

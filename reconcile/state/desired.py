@@ -9,7 +9,7 @@ from datetime import datetime
 import ibis
 
 from reconcile.errors import Problem, SpecInvalid
-from reconcile.spec import links, rules
+from reconcile.spec import privacy, rules
 from reconcile.spec.model import Nulls, Spec
 from reconcile.spec.property import TEXTS, ValueType
 from reconcile.state import people, values
@@ -127,14 +127,15 @@ def shape_of(spec: Spec, rows: Rows, key: Rows) -> Shape:
     Raises:
         SpecInvalid: a property has no type that a var can have.
     """
-    pii = links.pii(spec)
+    pii = privacy.find_pii_vars(spec)
     managed = [
         Var(name, _type(spec, name, rows[var.property]), var.nulls is Nulls.SKIP, name in pii)
         for name, var in spec.vars.items()
     ]
     identity = spec.profiles.identity
     if identity is not None:
-        managed.append(Var(identity.var, values.kind_of(key) or ValueType.STRING))
+        kind = values.kind_of(key) or ValueType.STRING
+        managed.append(Var(identity.var, kind, pii=identity.var in pii))
     return Shape(
         vars=tuple(sorted(managed, key=lambda var: var.name)),
         lists=tuple(Membership(name) for name in sorted(spec.lists)),

@@ -11,7 +11,7 @@ from typing import Any
 import ibis
 
 from reconcile.errors import NameUnknown
-from reconcile.spec import links, ways
+from reconcile.spec import links, privacy, ways
 from reconcile.spec.clauses import Clause
 from reconcile.spec.model import Spec
 from reconcile.spec.places import meant
@@ -220,11 +220,11 @@ def _property(name: str, gathering: Gathering, found: People, known: Known, limi
 
 def _untold(name: str, spec: Spec, distinct: int, *, reveal: bool) -> str | None:
     """Why the values of a property are not to be shown."""
-    if name in links.reached_by_pii(spec):
+    if name in privacy.find_pii(spec):
         return "pii"
     if reveal:
         return None
-    if name in links.reached_by_private(spec):
+    if name in privacy.find_private(spec):
         return "private"
     return "too many different ones" if distinct > MANY else None
 
@@ -246,7 +246,7 @@ def _invalid(name: str, spec: Spec, found: People, known: Known) -> int:
 
 
 def _fields(names: Sequence[str], spec: Spec, known: Known) -> Iterator[Field]:
-    pii = links.reached_by_pii(spec)
+    pii = privacy.find_pii(spec)
     for name in names:
         kind = values.kind_of(known.rows[name])
         yield Field(name, str(kind or known.rows[name].type()), name in pii)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from reconcile.errors import ValuesUnfit
-from reconcile.spec import links
+from reconcile.spec import privacy
 from reconcile.spec.model import Spec
 from reconcile.spec.property import OnMisfit
 from reconcile.state import conversions, values
@@ -72,7 +72,7 @@ def _sentence(spec: Spec, name: str, count: int, raw: Rows, workspace: Workspace
 
 def _looks(spec: Spec, name: str, raw: Rows, workspace: Workspace, code: int | None = None) -> Iterator[str]:
     """What some of the values look like, without what they are; nothing of what is personal."""
-    if raw_column(name) not in raw.columns or name in links.reached_by_pii(spec) | links.reached_by_private(spec):
+    if raw_column(name) not in raw.columns or name in privacy.find_pii(spec) | privacy.find_private(spec):
         return
     column = raw[raw_column(name)]
     these = column.notnull() if code is None else column.notnull() & (raw[why_column(name)] == code)

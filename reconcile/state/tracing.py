@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from reconcile.spec import aggregates, cases, links, ways
+from reconcile.spec import aggregates, cases, privacy, ways
 from reconcile.spec.clauses import Clause
 from reconcile.spec.model import Spec
 from reconcile.spec.property import Property
@@ -143,14 +143,14 @@ def _traced(spec: Spec, found: People, known: Known, rows: Rows, workspace: Work
 
 
 def _properties(spec: Spec, row: Mapping[str, Any], rows: Rows) -> Iterator[Fact]:
-    pii = links.reached_by_pii(spec)
+    pii = privacy.find_pii(spec)
     for name, prop in spec.properties.items():
         kind = values.kind_of(rows[name]) or rows[name].type()
         yield Fact(name, _how(spec, prop, row, name), str(kind), row[name], name in pii)
 
 
 def _columns(spec: Spec, row: Mapping[str, Any], rows: Rows) -> Iterator[Fact]:
-    marked = (spec.properties[name] for name in links.reached_by_pii(spec))
+    marked = (spec.properties[name] for name in privacy.find_pii(spec))
     read = ((prop.source or spec.profiles.from_, prop) for prop in marked)
     pii = {people.column(source, column) for source, prop in read for column in aggregates.columns(prop)}
     for name, value in row.items():

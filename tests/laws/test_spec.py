@@ -90,7 +90,12 @@ def rules(properties: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 def specs(draw: st.DrawFn) -> dict[str, Any]:
     properties = draw(st.dictionaries(WORDS, PROPERTIES, min_size=1, max_size=4))
     properties = dict({name.lower(): (name, prop) for name, prop in properties.items()}.values())
-    public = [name for name, prop in properties.items() if not prop.get("private")]
+    secret = {prop["column"].casefold() for prop in properties.values() if prop.get("private") and "column" in prop}
+    public = [
+        name
+        for name, prop in properties.items()
+        if not prop.get("private") and prop.get("column", "").casefold() not in secret
+    ]
     sent = draw(st.lists(st.sampled_from(public), max_size=3)) if public else []
     lists = draw(st.lists(LISTS, max_size=3, unique_by=str.casefold))
     long = draw(st.booleans())
@@ -98,7 +103,8 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
         "version": 1,
         "account": {"name": draw(TEXTS), "api_key": "{{ env('K') }}", "api_secret": "{{ env('S') }}"},
         "sources": {"people": {"file": draw(TEXTS), "key": draw(TEXTS)}, "others": {"file": "o.csv", "key": "id"}},
-        "profiles": {"from": "people", "email": draw(TEXTS)},
+        # What is private is never the address, which is sent.
+        "profiles": {"from": "people", "email": draw(TEXTS.filter(lambda text: text.casefold() not in secret))},
         "properties": properties,
         "vars": {f"v{i}": {"property": name, "nulls": "skip"} if long else name for i, name in enumerate(sent)},
         "groups": {

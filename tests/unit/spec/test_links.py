@@ -11,7 +11,7 @@ def test_every_circle_is_found_once_from_its_first_member() -> None:
 
 
 def test_the_shortest_way_to_something_private() -> None:
-    assert links.leak(GRAPH, {"d"}, "f") == ("f", "a", "b", "d")
-    assert links.leak(GRAPH, {"c", "d"}, "f") == ("f", "a", "c")
-    assert links.leak(GRAPH, {"f"}, "f") == ("f",)
-    assert links.leak(GRAPH, {"f"}, "b") is None
+    assert links.find_way(GRAPH, "f", {"d"}) == ("f", "a", "b", "d")
+    assert links.find_way(GRAPH, "f", {"c", "d"}) == ("f", "a", "c")
+    assert links.find_way(GRAPH, "f", {"f"}) == ("f",)
+    assert links.find_way(GRAPH, "b", {"f"}) is None
