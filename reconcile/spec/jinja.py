@@ -7,21 +7,31 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from functools import wraps
 from typing import Any, NoReturn
+from uuid import UUID
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, UndefinedError, meta, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import SandboxedEnvironment
+from jinja2.visitor import NodeTransformer
 
 from reconcile.errors import Problem, SpecInvalid, TemplateFailed, Where
+from reconcile.spec import templates
 
 _UNKNOWN = re.compile(r"No (filter|test) named '(.*)'")
 
 
 class _NullUsed(Exception):
     """A template needs the value of a null."""
+
+
+class _NoValue(Exception):
+    """A template makes text of something that is no value: a method that is not called, a list, a generator."""
 
 
 class _Null(Undefined):
@@ -60,6 +70,124 @@ def _sandbox() -> SandboxedEnvironment:
 
 
 _ENVIRONMENT = _sandbox()
+
+_VALUES = (str, int, float, Decimal, date, datetime, time, UUID)
+_VALUE = "ªvalue"
+_TEXT_FILTERS = frozenset(
+    "capitalize center e escape forceescape format indent lower replace safe string striptags "  # noqa: SIM905 -- short
+    "title trim truncate upper urlencode urlize wordcount wordwrap xmlattr".split()
+)
+"""Filters that make text of whatever they are given."""
+_GATHERING_FILTERS = frozenset(
+    "batch dictsort groupby items list map reject rejectattr select selectattr slice sort unique".split()  # noqa: SIM905 -- short
+)
+"""Filters that give several things, and so no value."""
+_METHODICAL = (*_VALUES, list)
+_METHODS = frozenset(
+    name
+    for kind in _METHODICAL
+    for name in dir(kind)
+    if not name.startswith("_") and all(callable(getattr(other, name)) for other in _METHODICAL if hasattr(other, name))
+)
+"""Methods of values; what one of them has as a value (`year` of a date) is none."""
+
+
+def _value(given: Any) -> Any:
+    """What is given, where text may be made of it."""
+    if given is None:
+        raise _NullUsed
+    if not isinstance(given, (*_VALUES, Undefined)):
+        raise _NoValue
+    return given
+
+
+def _uncalled(given: Any) -> Any:
+    """An attribute of something, where it is no method."""
+    if callable(given) and not isinstance(given, Undefined):
+        raise _NoValue
+    return given
+
+
+def _checked(name: str, inner: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that makes text, of values only."""
+    passed = getattr(inner, "jinja_pass_arg", None)
+
+    @wraps(inner)
+    def run(*given: Any, **named: Any) -> Any:
+        first = 0 if passed is None else 1
+        for one in given[first:] if name == "format" else given[first : first + 1]:
+            _value(one)
+        return inner(*given, **named)
+
+    return run
+
+
+def _joined(inner: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(inner)
+    def run(context: Any, given: Iterable[Any], d: str = "", attribute: Any = None) -> Any:
+        return inner(context, given if attribute is not None else map(_value, given), d, attribute)
+
+    return run
+
+
+def _strict() -> SandboxedEnvironment:
+    """The sandbox of property templates: only text, numbers, booleans, dates and times may become text."""
+    environment = _sandbox()
+    environment.finalize = _value
+    for name in _TEXT_FILTERS & environment.filters.keys():
+        environment.filters[name] = _checked(name, environment.filters[name])
+    environment.filters["join"] = _joined(environment.filters["join"])
+    environment.filters |= {_VALUE: _value, f"{_VALUE}s": _uncalled}
+    return environment
+
+
+_STRICT = _strict()
+
+
+class _Guarded(NodeTransformer):
+    """Looks at values wherever text is made of them without a filter, and at attributes that are not called."""
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 -- Jinja's name
+        self.generic_visit(node)
+        node.nodes = [_filtered(one, _VALUE) for one in node.nodes]
+        return node
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802
+        method = node.node
+        if not isinstance(method, nodes.Getattr | nodes.Getitem):
+            return self.generic_visit(node)
+        method.node = self.visit(method.node)
+        node.node = nodes.Const(None)
+        self.generic_visit(node)
+        node.node = method
+        return node
+
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return _filtered(node, f"{_VALUE}s") if node.ctx == "load" else node
+
+    visit_Getitem = visit_Getattr  # noqa: N815
+
+
+def _filtered(node: Any, name: str) -> nodes.Filter:
+    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+
+
+def check_output(text: str) -> None:
+    """Raise SpecInvalid where a property's template gives something that is no value, as far as that can be seen."""
+    parsed = _parsed(text)
+    called = {id(call.node) for call in parsed.find_all(nodes.Call)}
+    for one in parsed.find_all(nodes.Getattr):
+        of_loop = isinstance(one.node, nodes.Name) and one.node.name == "loop"
+        if one.attr in _METHODS and id(one) not in called and not of_loop:
+            hint = f"Write | {one.attr}." if one.attr in _ENVIRONMENT.filters else f"Write .{one.attr}()."
+            raise SpecInvalid([_Fault(f'"{one.attr}" is a method, and it is not called', hint, one.lineno).problem()])
+    for output in parsed.find_all(nodes.Output):
+        for node in output.nodes:
+            several = isinstance(node, nodes.List | nodes.Tuple | nodes.Dict)
+            if several or (isinstance(node, nodes.Filter) and node.name in _GATHERING_FILTERS):
+                hint = "Make one text of it: | join(', ')."
+                raise SpecInvalid([_Fault("it gives several values and no text", hint, node.lineno).problem()])
 
 
 def variables(text: str) -> frozenset[str]:
@@ -140,10 +268,10 @@ class Batch:
     def __init__(self, template: str) -> None:
         self.text = template
         self.inputs = tuple(sorted(variables(template)))
-        self._template = _looped(_parsed(template), self.inputs)
+        self._template = _looped(_Guarded().visit(_parsed(template)), self.inputs)
 
     def render(self, rows: Mapping[str, Sequence[Any]]) -> list[str | None]:
-        """One text a row, None where a null makes it unknown.
+        """One text a row, None where a null makes it unknown, `MISFIT` where it comes to something that is no value.
 
         Args:
             rows: column -> its values, all of one length; columns that the template does not read are allowed.
@@ -160,6 +288,8 @@ class Batch:
                 self._run(waiting, done)
             except _NullUsed:
                 done.append(None)
+            except _NoValue:
+                done.append(templates.MISFIT)
             except Exception as error:  # noqa: BLE001 -- a template can raise anything; only its kind may be told
                 done.append(None)
                 faults.append(_Fault.of(error))
@@ -205,8 +335,8 @@ def _looped(template: nodes.Template, inputs: Sequence[str]) -> Template:
     end = nodes.Output([nodes.Name(_END, "load")])
     target = nodes.Tuple([nodes.Name(name, "store") for name in inputs], "store")
     template.body = [nodes.For(target, nodes.Name(_ROWS, "load"), [*template.body, end], [], None, False)]  # noqa: FBT003 -- Jinja's node
-    template.set_environment(_ENVIRONMENT)
-    return _ENVIRONMENT.from_string(template)
+    template.set_environment(_STRICT)
+    return _STRICT.from_string(template)
 
 
 @dataclass(frozen=True, slots=True)

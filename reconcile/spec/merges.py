@@ -75,11 +75,12 @@ class _Resolver:
             return
         self.constructor.flatten_mapping(node)
         # Of equal keys the last one wins. Only that one stays, else merges of merges would grow without end.
-        winners = {_identify(key): (key, value) for key, value in node.merge or ()}
+        merged: list[Pair] = getattr(node, "merge", None) or []
+        winners = {_identify(key): (key, value) for key, value in merged}
         for key, _ in own:
             winners.pop(_identify(key), None)
-        node.merge = [*winners.values()]
-        node.value = [*node.merge, *own]
+        node.merge = [*winners.values()]  # type: ignore[assignment] -- the library's own types say None
+        node.value = [*winners.values(), *own]
 
     def _find_fault(self, node: MappingNode, keys: list[Pair]) -> BadMerge | None:
         (key, value), *more = keys
@@ -118,6 +119,7 @@ def _identify(key: Node) -> object:
 def _find_twin(node: MappingNode) -> Node | None:
     """A key that a mapping has a second time."""
     seen: set[object] = set()
+    key: Node
     for key, _ in node.value[len(node.merge or ()) :]:
         if _identify(key) in seen:
             return key

@@ -98,6 +98,7 @@ def _needed(name: str, prop: Property, desk: Desk) -> Iterator[Problem]:
 def _template(path: Path, text: str, desk: Desk) -> Iterator[Problem]:
     try:
         names = templates.variables(text)
+        templates.check_output(text)
     except SpecInvalid as error:
         where = desk.places.value(*path)
         yield from (Problem(f"{called(path)}: {one.message}", where, one.hint) for one in error.problems)

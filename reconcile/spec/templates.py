@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from reconcile.spec.jinja import Batch, Piece
 
 _ENV_CALL = re.compile(r"""\{\{-?\s*env\(\s*(?:'([^'{}]+)'|"([^"{}]+)")\s*\)\s*-?\}\}""")
+MISFIT = "\ufdd0no value"
+"""What a template gives where it comes to something that is no value; the first character is none that a text has."""
 _MARKS = ("{{", "{%", "{#")
 
 
@@ -83,6 +85,17 @@ def variables(template: str) -> frozenset[str]:
     from reconcile.spec import jinja
 
     return jinja.variables(template)
+
+
+def check_output(template: str) -> None:
+    """Refuse a property's template that gives something that is no value, as far as that can be seen.
+
+    Raises:
+        SpecInvalid: it does, or the text is no template; says why.
+    """
+    from reconcile.spec import jinja
+
+    jinja.check_output(template)
 
 
 def pieces(template: str) -> tuple[Piece, ...] | None:

@@ -45,6 +45,7 @@ class Misfit(IntEnum):
     RANGE = 3
     ENDLESS = 4
     COLUMN = 5
+    VALUE = 6
 
 
 WORDS: Mapping[Misfit, str] = {
@@ -53,6 +54,7 @@ WORDS: Mapping[Misfit, str] = {
     Misfit.RANGE: "beyond what the type holds",
     Misfit.ENDLESS: "NaN or infinite",
     Misfit.COLUMN: "nothing that its column can hold",
+    Misfit.VALUE: "no text, number, truth or date",
 }
 """What a plan says of them."""
 
@@ -82,22 +84,29 @@ def changes(column: Rows, kind: ValueType) -> bool:
     return kind is not ValueType.STRING and values.kind_of(column) is not kind and not sure
 
 
-def misfit(given: Rows, typed: Rows, kind: ValueType | None, flag: Rows | None = None) -> Rows:
+def misfit(given: Rows, typed: Rows, kind: ValueType | None, before: Rows | None = None) -> Rows:
     """Why each value does not fit, as a `Misfit`.
 
     Args:
         given: the received column, or that of the source where nothing was converted.
         typed: what became of it.
-        flag: where the source has a value that is none of its column's type.
+        before: what is known already not to fit, as a `Misfit`.
     """
-    reasons = [(given.notnull() & typed.isnull(), _why(given, kind))]
-    if flag is not None:
-        reasons.insert(0, (flag, ibis.literal(int(Misfit.COLUMN), "int8")))
-    return ibis.cases(*reasons, else_=ibis.literal(int(Misfit.NONE), "int8"))
+    found = ibis.cases((given.notnull() & typed.isnull(), _why(given, kind)), else_=_code(Misfit.NONE))
+    return found if before is None else ibis.ifelse(before != int(Misfit.NONE), before, found)
+
+
+def code_where(wrong: Rows, why: Misfit) -> Rows:
+    """This reason where something is wrong, and none elsewhere."""
+    return ibis.ifelse(wrong, _code(why), _code(Misfit.NONE))
+
+
+def _code(why: Misfit) -> Rows:
+    return ibis.literal(int(why), "int8")
 
 
 def _why(given: Rows, kind: ValueType | None) -> Rows:
-    found, codes = given.type(), {one: ibis.literal(int(one), "int8") for one in Misfit}
+    found, codes = given.type(), {one: _code(one) for one in Misfit}
     if found.is_floating():
         beyond = codes[Misfit.FRACTION if kind is ValueType.INTEGER else Misfit.OTHER]
         large = ibis.ifelse(given.abs() >= 2.0**53, codes[Misfit.RANGE], beyond)

@@ -262,21 +262,23 @@ class _Desk:
         if prop.type in _READ:
             return {}
         raw = rows[name]
-        flag = self._flag(rows, prop)
-        odd = flag is not None or (values.may_be_odd(raw) and self._may_be_odd(prop))
+        before = self._misfits_before(rows, name, prop)
+        odd = before is not None or (values.may_be_odd(raw) and self._may_be_odd(prop))
         received = conversions.received(raw, prop.type, odd=odd)
         typed = received if prop.type is None else conversions.converted(received, prop.type)
         if not (odd or (prop.type is not None and conversions.changes(received, prop.type))):
             return self._counted(rows, name, {} if typed is raw else {name: typed})
         given = received if raw.type().is_string() else raw
-        return self._counted(rows, name, {name: typed, **self._checked(name, raw, given, typed, flag)})
+        return self._counted(rows, name, {name: typed, **self._checked(name, raw, given, typed, before)})
 
-    def _flag(self, rows: Rows, prop: Property) -> Rows | None:
-        """Where the source has a value that is none of its column's type, and so came as null."""
+    def _misfits_before(self, rows: Rows, name: str, prop: Property) -> Rows | None:
+        """What is known not to fit before anything is converted, as a `Misfit`: in the source, or of a template."""
+        if strictness.why_column(name) in rows.columns:
+            return rows[strictness.why_column(name)]
         if prop.column is None or prop.aggregate is not None:
             return None
-        name = people.column(prop.source or self.spec.profiles.from_, f"{MISFIT}{prop.column}")
-        return rows[name] if name in rows.columns else None
+        flag = people.column(prop.source or self.spec.profiles.from_, f"{MISFIT}{prop.column}")
+        return conversions.code_where(rows[flag], conversions.Misfit.COLUMN) if flag in rows.columns else None
 
     def _may_be_odd(self, prop: Property) -> bool:
         """Whether a value may be NaN, an infinity or a year beyond 9999."""
@@ -299,11 +301,11 @@ class _Desk:
         checked = self._checked(name, joined[given], joined[given], joined[made])
         return joined.mutate(**self._counted(rows, name, {name: joined[made], **checked})).drop(given, made)
 
-    def _checked(self, name: str, raw: Rows, given: Rows, typed: Rows, flag: Rows | None = None) -> dict[str, Rows]:
+    def _checked(self, name: str, raw: Rows, given: Rows, typed: Rows, before: Rows | None = None) -> dict[str, Rows]:
         """Why each value does not fit, and what those look like that do not."""
         if name in self.fine:
             return {}
-        why = conversions.misfit(given, typed, self.spec.properties[name].type, flag)
+        why = conversions.misfit(given, typed, self.spec.properties[name].type, before)
         looks = ibis.ifelse(given.notnull() & typed.isnull(), values.text_of(raw), ibis.null("string"))
         self.checks[name] = [strictness.why_column(name), strictness.raw_column(name)]
         return {strictness.why_column(name): why, strictness.raw_column(name): looks}
@@ -342,7 +344,10 @@ class _Desk:
         """A template: an expression where it is plain, and else on distinct inputs only, once a first name."""
         inputs = sorted(templates.variables(text))
         if not inputs:
-            return rows.mutate(**{name: ibis.literal(self._batch(name, text, {"": [None]})[0])})
+            made = self._batch(name, text, {"": [None]})[0]
+            if made == templates.MISFIT:
+                return rows.mutate(**{name: ibis.null("string"), **self._rendered_why(name, ibis.literal(value=True))})
+            return rows.mutate(**{name: ibis.literal(made)})
         plain = wording.plain(rows, text)
         if plain is not None and plain.all:
             return rows.mutate(**{name: plain.text})
@@ -353,7 +358,16 @@ class _Desk:
         same = [rows[column].identical_to(rendered[column]) for column in inputs]
         joined = rows.left_join(rendered, same)
         made = rendered[name] if plain is None else ibis.ifelse(plain.fits, plain.text, rendered[name])
-        return joined.select(*rows.columns, **{name: made})
+        found = joined.select(*rows.columns, **{name: made})
+        wrong = (found[name] == templates.MISFIT).fill_null(False)  # noqa: FBT003 -- Ibis's own signature
+        return found.mutate(**{name: found[name].nullif(templates.MISFIT), **self._rendered_why(name, wrong)})
+
+    def _rendered_why(self, name: str, wrong: Rows) -> dict[str, Rows]:
+        """Where a template came to something that is no value."""
+        if name in self.fine:
+            return {}
+        self.checks[name] = [strictness.why_column(name)]
+        return {strictness.why_column(name): conversions.code_where(wrong, conversions.Misfit.VALUE)}
 
     def _worked_out(self, rows: Rows, name: str, inputs: list[str], work: Work) -> Rows:
         """What a property comes to that takes Python, by its distinct inputs."""

@@ -160,3 +160,67 @@ def test_references_need_no_jinja() -> None:
         "sys.exit('jinja2' in sys.modules or 'sqlglot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# What is no value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hi {{ name.upper }}",
+        "{{ name.strip.lower }}",
+        "{% if x %}{{ name.title }}{% endif %}",
+        "{{ name | map('upper') }}",
+        "{{ name | map(attribute='x') | list }}",
+        "{{ name | batch(2) }}",
+        "{{ [name, x] }}",
+        "{{ (name, x) }}",
+        "{{ {'a': name} }}",
+        "{{ day.isoformat }}",
+    ],
+)
+def test_a_template_that_is_seen_to_give_no_value_is_refused(text: str) -> None:
+    with pytest.raises(SpecInvalid, match="template cannot be read"):
+        templates.check_output(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ name.upper() }} {{ name | upper }} {{ day.year }} {{ name.split(' ')[0] }}",
+        "{{ name | map('upper') | join('-') }}",
+        "{% for one in name %}{{ loop.index }}{{ one }}{% endfor %}",
+        "{{ [name, x] | join(' ') }} {{ name ~ x }} {{ name | length }} {{ x is none }}",
+    ],
+)
+def test_a_template_that_gives_text_is_let_through(text: str) -> None:
+    templates.check_output(text)
+    given = {"name": ["Ada L"], "x": [1.5], "day": [date(2026, 1, 31)]}
+    (made,) = templates.compile(text).render(given)
+    assert made is not None
+    assert made != templates.MISFIT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ name.upper }}",
+        "{{ name['upper'] }}",
+        "{{ 'Hi ' ~ name.upper }}",
+        "{{ name.upper | upper }}",
+        "{% set said = name.upper %}{{ said }}",
+        "{{ name | map('upper') }}",
+        "{{ (name | map('upper')) ~ '!' }}",
+        "{{ name | map('upper') | string }}",
+        "{{ [name.upper] | join(' ') }}",
+        "{{ '%s' | format(name | map('upper')) }}",
+        "{{ tags }}",
+        "{{ tags | upper }}",
+        "{% macro shout() %}x{% endmacro %}{{ shout }}",
+        "{{ name.upper | default('x') }}",
+    ],
+)
+def test_what_is_no_value_never_becomes_text(text: str) -> None:
+    rows = {"name": ["Ada", None], "tags": [["a", "b"], None]}
+    assert templates.compile(text).render(rows)[0] == templates.MISFIT

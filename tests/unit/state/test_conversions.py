@@ -186,6 +186,28 @@ def test_what_is_personal_is_not_even_shown_by_its_looks(tmp_path: Path, workspa
         known(tmp_path, workspace, f"{{column: x, type: phone, strict: true, {more}}}", ["call me"])
 
 
+def test_a_column_that_is_personal_by_another_property_is_not_shown_either(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    prop = "{column: x, type: phone, strict: true}\n  q: {source: customers, column: x, private: true}"
+    with pytest.raises(ValuesUnfit, match=r"1 value does not fit its type phone\.$"):
+        known(tmp_path, workspace, prop, ["call me"])
+
+
+def test_a_template_that_gives_no_value_is_counted_and_null(tmp_path: Path, workspace: Workspace) -> None:
+    text = "{{ x['upper'] if x == 'Ada' else x }}"
+    prop = f'{{template: "{text}"}}\n  x: {{column: x}}'
+    made = known(tmp_path, workspace, prop, ["Ada", "Bea", None, "Ada"])
+    assert column(workspace, made) == [None, "Bea", None, None]
+    assert [(one.source, one.count) for one in made.unconverted] == [("property p", 2)]
+    assert set(made.rows.columns) == {people.KEY, people.column("customers", "x"), "p", "x"}
+    typed = known(
+        tmp_path, workspace, prop.replace("{template", "{type: integer, template"), ["Ada", "Bea", "7", "Ada"]
+    )
+    assert column(workspace, typed) == [None, None, 7, None]
+    assert [one.count for one in typed.unconverted] == [3]
+
+
 def test_strict_lets_what_fits_through(tmp_path: Path, workspace: Workspace) -> None:
     made = known(tmp_path, workspace, "{column: x, type: phone, strict: true}", ["+442079460958", None])
     assert column(workspace, made) == ["+442079460958", None]
