@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from reconcile.state.tracing import Decision, Trace
 
 _TRUTH = {True: "true ", False: "false", None: "null "}
+_KEPT = "left as it is at Sailthru: a value does not fit"
+_MEMBER = {True: "in", False: "not in", None: _KEPT}
+_LISTED = {True: "on", False: "off", None: _KEPT}
 
 
 def explained(spec: Spec, told: Explanation) -> Iterator[str]:
@@ -48,13 +51,13 @@ def _trace(trace: Trace, told: Explanation) -> Iterator[str]:
         yield from _decision(decision)
     yield from cells.table(
         "Desired vars",
-        [(name, _value(text, told, pii=name in _pii(trace))) for name, text in (trace.vars or {}).items()],
+        [(name, _var(name, text, trace, told)) for name, text in (trace.vars or {}).items()],
     )
-    yield from cells.table("Desired lists", [(name, "on" if on else "off") for name, on in (trace.lists or {}).items()])
+    yield from cells.table("Desired lists", [(name, _LISTED[on]) for name, on in (trace.lists or {}).items()])
 
 
 def _decision(one: Decision) -> Iterator[str]:
-    yield f"  {one.group}: {'in' if one.member else 'not in'}"
+    yield f"  {one.group}: {_MEMBER[one.member]}"
     yield from (f"    {_TRUTH[holds]}  {told}" for told, holds in one.terms)
     if one.rule is not None:
         yield from _clause(one.rule, iter(one.truths), "    ")
@@ -125,6 +128,10 @@ def _pii(trace: Trace) -> set[str]:
     return {var.name for var in trace.shape.vars if var.pii} if trace.shape else set()
 
 
+def _var(name: str, text: str | None, trace: Trace, told: Explanation) -> str:
+    return _KEPT if name in trace.kept else _value(text, told, pii=name in _pii(trace))
+
+
 def _value(value: Any, told: Explanation, *, pii: bool = False) -> str:
     return cells.value(value, shown=told.masks.reveal and not pii)
 
@@ -167,6 +174,6 @@ def _person(trace: Trace, told: Explanation) -> dict[str, Any]:
             }
             for one in trace.groups
         ],
-        "vars": {name: _value(text, told, pii=name in _pii(trace)) for name, text in (trace.vars or {}).items()},
+        "vars": {name: _var(name, text, trace, told) for name, text in (trace.vars or {}).items()},
         "lists": dict(trace.lists or {}),
     }

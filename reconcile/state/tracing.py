@@ -46,14 +46,18 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether the person is in a group, and what each clause of its rule comes to: true, false or null, in order."""
+    """Whether the person is in a group, and what each clause of its rule comes to: true, false or null, in order.
+
+    Args:
+        member: None where a value does not fit, so that the membership is left as Sailthru has it.
+    """
 
     group: str
     list: str | None
-    member: bool
+    member: bool | None
     rule: Clause | None
     truths: tuple[bool | None, ...]
-    terms: tuple[tuple[str, bool], ...] = ()
+    terms: tuple[tuple[str, bool | None], ...] = ()
     """What else the group asks (members, other groups, a share of people, exclusion), and whether that holds."""
 
 
@@ -65,7 +69,8 @@ class Trace:
         key, email: null where the row has none.
         refused: why the row cannot be used; all else is empty then.
         vars: var -> canonical text.
-        lists: list -> whether the person belongs on it.
+        lists: list -> whether the person belongs on it; None where that is left as Sailthru has it.
+        kept: vars that are left as Sailthru has them, because a value does not fit.
     """
 
     key: str | None
@@ -76,7 +81,8 @@ class Trace:
     groups: tuple[Decision, ...] = ()
     shape: Shape | None = None
     vars: Mapping[str, str | None] | None = None
-    lists: Mapping[str, bool] | None = None
+    lists: Mapping[str, bool | None] | None = None
+    kept: frozenset[str] = frozenset()
 
 
 def trace(gathering: Gathering, found: People, known: Known, name: str) -> list[Trace]:
@@ -130,6 +136,8 @@ def _traced(spec: Spec, found: People, known: Known, rows: Rows, workspace: Work
     row = workspace.one(rows)
     shape = desired.shape_of(spec, rows, found.key_column)
     wanted = workspace.one(known.settle("traced desired", desired.table(spec, rows, shape)))
+    texts: Mapping[str, str | None] = {var.name: wanted[var.column] for var in shape.vars}
+    kept = frozenset(name for name, text in texts.items() if text is not None and text.startswith(values.KEPT))
     return Trace(
         row[people.KEY],
         row[people.EMAIL],
@@ -137,8 +145,9 @@ def _traced(spec: Spec, found: People, known: Known, rows: Rows, workspace: Work
         properties=tuple(_properties(spec, row, rows)),
         groups=tuple(_decisions(spec, known, rows, workspace, as_of)),
         shape=shape,
-        vars={var.name: wanted[var.column] for var in shape.vars},
+        vars={name: None if name in kept else text for name, text in texts.items()},
         lists={one.list: wanted[one.column] for one in shape.memberships},
+        kept=kept,
     )
 
 
@@ -162,12 +171,16 @@ def _columns(spec: Spec, row: Mapping[str, Any], rows: Rows) -> Iterator[Fact]:
 def _how(spec: Spec, prop: Property, row: Mapping[str, Any], name: str) -> str:
     """How a property came to its value, in words."""
     told = ways.told(spec, prop)
+    left_open = bool(row.get(f"u:{name}"))
     if prop.column is None or prop.aggregate is not None:
-        return told
+        return f"{told}: a value does not fit, so it is left as Sailthru has it" if left_open else told
     raw = row.get(people.column(prop.source or spec.profiles.from_, prop.column))
-    if raw is None and prop.default is not None:
+    if left_open:
+        fit = f" type {prop.type}" if prop.type is not None else ""
+        return f"{told} does not fit{fit}: left as Sailthru has it"
+    if raw in (None, "") and prop.default is not None:
         return f"{told} is null: the default"
-    if raw is not None and prop.type is not None and row[name] is None:
+    if raw not in (None, "") and prop.type is not None and row[name] is None:
         return f"{told} does not fit type {prop.type}: null"
     return told
 
@@ -177,5 +190,5 @@ def _decisions(spec: Spec, known: Known, rows: Rows, workspace: Workspace, as_of
         asked = reasons.of(name, spec, rows, workspace, as_of)
         answers = workspace.one(known.settle("reasons", asked.rows.select(people.KEY, *asked.columns)))
         truths = tuple(answers[column] for column in asked.clauses)
-        terms = tuple((told, bool(answers[column])) for told, column in asked.terms)
-        yield Decision(name, group.list, bool(answers[reasons.MEMBER]), asked.rule, truths, terms)
+        terms = tuple((told, answers[column]) for told, column in asked.terms)
+        yield Decision(name, group.list, answers[reasons.MEMBER], asked.rule, truths, terms)

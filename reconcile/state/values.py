@@ -98,13 +98,17 @@ _DIGITS = r"^-?[1-9][0-9]{0,14}$"
 
 
 def _integer(text: Rows) -> Rows:
-    number = text.re_search(grammar.around(grammar.NUMBER))
-    exact = ibis.ifelse(number, text.try_cast(reading.EXACT), ibis.null(reading.EXACT))
-    # An account may write a large whole number with an exponent; the cast would round a fraction.
-    whole = text.re_search(grammar.around(grammar.WHOLE)) | (text.re_search("[eE]") & (exact.abs() >= 10**15))
+    whole = text.re_search(grammar.around(grammar.WHOLE))
+    exact = ibis.ifelse(whole, text.try_cast(reading.EXACT), ibis.null(reading.EXACT))
+    # An account may write a large whole number with an exponent.
+    double = reading.read_number(text)
+    large = ibis.ifelse(
+        double.abs() >= 1e16, reading.shortest(double).try_cast(reading.EXACT), ibis.null(reading.EXACT)
+    )
     return ibis.cases(
         (text.re_search(_DIGITS), text),
-        (whole & exact.notnull(), exact.cast(dt.string)),
+        (exact.notnull(), exact.cast(dt.string)),
+        (~whole & large.notnull(), large.cast(dt.string)),
         else_=_number(text),
     )
 
@@ -264,6 +268,11 @@ def typed(text: str | None, kind: ValueType) -> Any:
             return nested.loaded(text)
         case _:
             return text
+
+
+def for_newcomers(text: str | None) -> str | None:
+    """The canonical text of a var in a desired table, for a profile that is created."""
+    return text if text is None or not text.startswith(KEPT) else text.removeprefix(KEPT) or None
 
 
 def _as_number(text: str) -> int | float | str:

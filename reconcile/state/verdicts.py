@@ -138,8 +138,9 @@ def _vars(
     spec: Spec, path: Path, expected: Expected, wanted: Mapping[str, str | None], row: Mapping[str, Any], shape: Shape
 ) -> Iterator[Miss]:
     for var in shape.vars:
-        if var.name in expected.vars and row[var.column] != wanted[var.name]:
-            got = _json(values.typed(row[var.column], var.type))
+        found = values.for_newcomers(row[var.column])
+        if var.name in expected.vars and found != wanted[var.name]:
+            got = _json(values.typed(found, var.type))
             told = _json(expected.vars[var.name])
             yield Miss(str(path[-1]), f'var "{var.name}"', told, got, spec.where(*path, "vars", var.name))
 
@@ -148,7 +149,8 @@ def _groups(spec: Spec, path: Path, expected: Expected, row: Mapping[str, Any]) 
     words = {True: "in", False: "not in"}
     for part, names, member in (("in", expected.in_, True), ("not_in", expected.not_in, False)):
         for at, name in enumerate(names):
-            if row[f"g:{name}"] is not member:
+            # Where a value does not fit, nobody joins: as a person of whom Sailthru knows nothing.
+            if bool(row[f"g:{name}"]) is not member:
                 place = spec.where(*path, part, at)
                 yield Miss(str(path[-1]), f'group "{name}"', words[member], words[not member], place)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import ibis
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from states import SHAPE, Person, table
 
-from reconcile.state import diff, sieve
+from reconcile.state import diff, sieve, values
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.workspace import Workspace
 
@@ -99,3 +100,32 @@ def test_doing_it_leaves_nothing_that_differs(
 ) -> None:
     after = performed(changed(workspace, desired, observed), observed)
     assert changed(workspace, desired, after) == []
+
+
+@BOUNDED
+@given(people(), people(), st.frozensets(st.sampled_from(EMAILS)))
+def test_what_is_left_open_is_left_as_it_is(
+    workspace: Workspace, desired: dict[str, Person], observed: dict[str, Person], open_: frozenset[str]
+) -> None:
+    """Of those of whom a value does not fit, a var and a list stay, and a new profile is made without them."""
+
+    def after(before: dict[str, Person]) -> dict[str, Person]:
+        rows, other = table(workspace, "a", desired.values()), table(workspace, "b", before.values())
+        left = rows.email.isin(sorted(open_)) if open_ else ibis.literal(value=False)
+        kept = {
+            "var:city": ibis.ifelse(left, ibis.literal(values.KEPT), rows["var:city"]),
+            "list:Big": ibis.ifelse(left, ibis.null("boolean"), rows["list:Big"]),
+        }
+        sifted = workspace.dicts(sieve.changes(rows.mutate(**kept), other, SHAPE, workspace), limit=100)
+        return performed(sifted, before)
+
+    def with_theirs(email: str, person: Person) -> Person:
+        there = observed.get(email, Person(email))
+        texts = {name: text for name, text in person.vars.items() if name != "city"}
+        city = {"city": there.vars["city"]} if "city" in there.vars else {}
+        return Person(email, {**texts, **city}, (person.lists - {"Big"}) | (there.lists & {"Big"}))
+
+    wanted = {email: with_theirs(email, one) if email in open_ else one for email, one in desired.items()}
+    made = after(observed)
+    assert made == expected(wanted, observed)
+    assert after(made) == made
