@@ -18,7 +18,7 @@ from reconcile.sailthru.model import Credentials
 from reconcile.spec import managed, templates
 from reconcile.spec.model import Account, Policy, Spec
 from reconcile.state.masks import Masks
-from reconcile.state.model import Export, Observable
+from reconcile.state.model import Observable
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +71,14 @@ class Accounts:
             yield Look(observation.Kept(kept, found, live), masks, found.account, found.taken_at)
 
     @asynccontextmanager
-    async def near(
-        self, spec: Spec, folder: Path, kept: Path | None
-    ) -> AsyncIterator[tuple[Observable, Export | None]]:
-        """The account, to look at single people, and the registry's export of a kept observation."""
+    async def near(self, spec: Spec, folder: Path, kept: Path | None) -> AsyncIterator[Observable]:
+        """The account, or a kept observation of it, to look at one person."""
         if kept is None:
             async with self.open(spec.account, spec.policy, folder) as (account, _):
-                yield account, None
+                yield account
             return
         async with self.kept(spec, folder, kept, looks=True) as look:
-            there, registry = {one.name for one in await look.account.lists()}, spec.account.registry
-            yield look.account, await look.account.export(registry, managed.vars(spec)) if registry in there else None
+            yield look.account
 
     @asynccontextmanager
     async def open(

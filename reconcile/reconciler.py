@@ -31,12 +31,12 @@ from reconcile.sailthru.kept import Manifest, draft
 from reconcile.spec import managed, templates
 from reconcile.spec.approval import Approval
 from reconcile.spec.model import Account, Mode, Policy, Spec
-from reconcile.state import audience, capacity, circle, desired, engines, previews, tracing, verdicts
+from reconcile.state import audience, capacity, circle, desired, engines, previews, sightings, tracing, verdicts
 from reconcile.state import observed as reading
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.gathering import Gathering
 from reconcile.state.masks import Masks
-from reconcile.state.model import Progress, Silent
+from reconcile.state.model import Progress, Ref, Silent
 from reconcile.state.workspace import Workspace
 
 APPLYING = 416 * 2**20
@@ -332,28 +332,41 @@ class Reconciler(Records):
 
         Args:
             name: a key or an address, that of a profile which no source has any more too; or a mask (`u:7f3a91c2`).
-            account: look at the person at the account, and at whoever has their address, by a typed call each.
-            observed: an observation kept by `observe`, to find a profile by the id that it keeps.
+            account: look at the account as a plan does, and read one by one those alone who may concern the person.
+            observed: an observation kept by `observe`, to be looked at in place of exports; those now when None.
 
         Raises:
             SpecInvalid, SourceUnavailable, AccountUnavailable, CredentialsRefused: see `errors`.
         """
         with self._gathering(spec, as_of, progress, reveal=reveal) as gathering:
             found, known = gathering.everybody()
-            name = tracing.unmasked(found, name, gathering.masks, gathering.workspace)
-            traces, masks, workspace = (
-                tracing.trace(gathering, found, known, name),
-                gathering.masks,
-                gathering.workspace,
-            )
+            masks, workspace = gathering.masks, gathering.workspace
+            name = tracing.unmasked(found, name, masks, workspace)
+            traces = tracing.trace(gathering, found, known, name)
             address = tracing.address(traces, name)
             if not account or address is None:
                 return Explanation(masks, traces)
             wanted = desired.of(spec, found, known)
-            async with self._accounts.near(spec, workspace.folder, observed) as (there, registry):
-                around = await circle.around(there, wanted, found, workspace, address, registry)
-            if not traces and around.name:
-                traces = tracing.trace(gathering, found, known, around.name)
+            async with self._accounts.near(spec, workspace.folder, observed) as there:
+                names = [var.name for var in wanted.shape.vars]
+                first = await sightings.look(there, Ref(email=address), names)
+                if not traces and (kept := circle.kept_id(first, wanted.shape)) is not None:
+                    # No source has the address, and one may have whoever's key the profile keeps.
+                    traces = tracing.trace(gathering, found, known, kept)
+                    if (home := tracing.address(traces, "")) is not None:
+                        address, first = home, await sightings.look(there, Ref(email=home), names)
+                if not traces and first is None:
+                    return Explanation(masks, traces, looked=True)
+                around = await circle.around(
+                    there,
+                    wanted,
+                    circle.Person.of(address, traces, wanted.shape),
+                    workspace,
+                    lookups=None if spec.policy.mode is Mode.ENRICH else spec.policy.lookups,
+                    at_once=spec.policy.at_once,
+                    progress=gathering.progress,
+                    first=first,
+                )
             last = ledgers.recall(
                 self.store_of(spec.state),
                 spec.account.name,
@@ -363,8 +376,9 @@ class Reconciler(Records):
                 workspace,
                 among=around.hashes,
             )
-            foretold = foretelling.foretell(around, planner.hands(wanted, spec, workspace, masks), spec, last)
-            return Explanation(masks, traces, around, observed is not None, foretold)
+            bounds = planner.bounds(around.desired, around.observed, spec, spec.policy, workspace, masks)
+            foretold = foretelling.foretell(around, bounds, spec, last)
+            return Explanation(masks, traces, around, foretold, looked=True)
 
     @contextmanager
     def _gathering(

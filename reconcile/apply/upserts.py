@@ -17,7 +17,7 @@ from reconcile.apply.model import REREADS, Executor, Item, Receipt, Write
 from reconcile.apply.receipts import Conflict, attempted, receipt, verdict
 from reconcile.apply.verifier import Verifier
 from reconcile.errors import AccountUnavailable, ApiRejected, ReconcileError
-from reconcile.plan.model import Stage, Upsert
+from reconcile.plan.model import UNSEEN, Stage, Upsert
 from reconcile.state import abreast, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import Ref, Sighting
@@ -103,17 +103,29 @@ class Upserts:
             await self.account.upsert(write)
 
     async def _blocked(self, action: Upsert) -> ReconcileError | None:
-        """Why the address cannot be written to: the profile of whoever had it before has it still, or nobody knows."""
-        ref = Ref(email=action.moves_to or action.email)
+        """Why the address cannot be written to: it is that of another person's profile, or nobody knows."""
+        ref, identity = Ref(email=action.moves_to or action.email), self.verifier.identity
         for wait in (0.0, *REREADS):  # that it has gone may take a moment to show
             await self.account.sleep(wait)
             try:
-                seen = await self.account.look(ref, ())
+                seen = await self.account.look(ref, [identity] if identity else [])
             except (ApiRejected, AccountUnavailable) as error:
                 return error
-            if seen is None or seen.sid != action.holder:
+            if seen is None or (action.holder not in (seen.sid, UNSEEN)):
                 return None
+            if action.holder == UNSEEN:
+                return self._another(action, seen, identity)
         return Conflict("another person's profile still has the address, so nothing was written")
+
+    def _another(self, action: Upsert, seen: Sighting, identity: str | None) -> Conflict | None:
+        """A conflict where the profile that a plan never looked at keeps another key than the person has."""
+        kept = seen.vars.get(identity) if identity else None
+        if kept in (None, "") or str(kept) == action.vars.get(identity or ""):
+            return None
+        return Conflict(
+            "a profile that keeps another person's key has the address, so nothing was written: with a larger "
+            "policy.lookups a plan leaves such people out"
+        )
 
     async def _verify(self, written: Sequence[Upsert]) -> dict[str, str]:
         """What still differs after a few looks: hash -> fields."""

@@ -27,7 +27,7 @@ class Verifier:
 
     def __init__(self, shape: Shape, workspace: Workspace) -> None:
         # A null that was sent must be there as null: `skip` was settled when the plan was made.
-        self.types = {var.name: var.type for var in shape.vars}
+        self.types, self.identity = {var.name: var.type for var in shape.vars}, shape.identity
         self._lists = [one.list for one in shape.memberships]
         self._shape = Shape(tuple(type(var)(var.name, var.type) for var in shape.vars), shape.lists, shape.registry)
         self._ask = workspace.asker(self._between)

@@ -81,7 +81,7 @@ def explain(
     no_account: Annotated[bool, typer.Option("--no-account", help="Do not look at the account.")] = False,
     observed: Annotated[
         Path | None,
-        typer.Option("--observed", help="Find profiles by the ids they keep, in what `observe` kept in this folder."),
+        typer.Option("--observed", help="Look at what `observe` kept in this folder in place of exports."),
     ] = None,
     memory_limit: MemoryLimit = None,
     workspace: WorkFolder = None,

@@ -55,7 +55,8 @@ def lines(decided: Rows, shape: Shape) -> Rows:
         + _lists(decided, shape)
         + "}\n"
     )
-    return decided.select("stage", "hash", line=text).order_by("stage", "hash").select("line")
+    # Two profiles may be shown under one address: the order is theirs too.
+    return decided.select("stage", "hash", "sid", line=text).order_by("stage", "hash", "sid").select("line")
 
 
 def _kind(decided: Rows) -> Rows:

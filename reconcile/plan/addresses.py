@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import ibis
 
-from reconcile.plan.model import Stage
+from reconcile.plan.model import UNSEEN, Stage
 from reconcile.spec.model import Mode, OnLeave, Policy
 from reconcile.state import values
 from reconcile.state.identity import TAKEN
@@ -45,7 +45,12 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What it is settled in; `hold`: nothing is deleted, whatever the policy."""
+    """What it is settled in.
+
+    Args:
+        hold: nothing is deleted, whatever the policy.
+        unseen: nobody looked whether the addresses of those who are new have a profile that keeps another key.
+    """
 
     policy: Policy
     shape: Shape
@@ -53,6 +58,7 @@ class Setting:
     masks: Masks
     source: str
     hold: bool = False
+    unseen: bool = False
 
 
 def settle(changes: Rows, observed: Rows, setting: Setting) -> Settled:
@@ -62,18 +68,28 @@ def settle(changes: Rows, observed: Rows, setting: Setting) -> Settled:
         "waiting", changes.filter(changes.holder.notnull()).select("hash", "sid", "holder", "email")
     )
     if not workspace.count(waiting):
-        return Settled(changes)
+        return Settled(_with_unseen(changes, setting))
     stuck = _stuck(waiting, workspace.keep("going", _going(changes, observed, setting)), workspace)
     free = workspace.keep("settled", _free(changes, observed, stuck, setting))
-    room = workspace.keep("room", _room(waiting.anti_join(stuck, "hash"), free))
+    # Where nobody is created, nobody has to make room for who is new.
+    coming = waiting.filter(waiting.sid.notnull()) if setting.policy.mode is Mode.ENRICH else waiting
+    room = workspace.keep("room", _room(coming.anti_join(stuck, "hash"), free))
     sums = workspace.one(room.aggregate(moving=room.count(), temporary=room.temporary.sum()))
     return Settled(
-        changes=_moved_out(free, room),
+        changes=_with_unseen(_moved_out(free, room), setting),
         room=room,
         moving=int(sums["moving"]),
         temporary=int(sums["temporary"] or 0),
         left_out=tuple(_left_out(stuck, setting)),
     )
+
+
+def _with_unseen(changes: Rows, setting: Setting) -> Rows:
+    """The changes in which those who are new and were not looked up are looked at before they are written."""
+    if not setting.unseen:
+        return changes
+    unseen = (changes.kind == "create") & changes.holder.isnull()
+    return changes.mutate(holder=ibis.ifelse(unseen, UNSEEN, changes.holder))
 
 
 def lines(room: Rows) -> Rows:
@@ -100,7 +116,7 @@ def _going(changes: Rows, observed: Rows, setting: Setting) -> Rows:
     if setting.hold or policy.on_leave is not OnLeave.DELETE or policy.mode not in (Mode.SYNC, Mode.OBSERVE):
         return moving
     ours = changes[f"leave:{setting.shape.registry.list}"]
-    deleted = changes.filter((changes.kind == "leave") & ours).select("sid")
+    deleted = changes.filter((changes.kind == "leave") & ours & ~changes.duplicate).select("sid")
     return moving.union(deleted.semi_join(observed.filter(observed.optout.isnull()), "sid"))
 
 

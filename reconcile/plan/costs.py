@@ -23,7 +23,8 @@ def estimate(
         quota: calls a minute that we may make, by name; the same that the calls are paced by.
     """
     new = sum(one.new for one in lists)
-    lines = counts.create + counts.update - counts.unlist - counts.moved if route is Route.JOBS else 0
+    by_job = counts.create - counts.unseen + counts.update - counts.unlist - counts.moved
+    lines = by_job if route is Route.JOBS else 0
     calls = {"POST /list": new, "GET /list": 2 * new} | _calls(counts, lines)
     if lines:
         # All touched lists are exported, and the registry always.
@@ -35,11 +36,14 @@ def estimate(
 
 
 def _calls(counts: Counts, lines: int) -> dict[str, int]:
-    """One write and one look a profile, and of those in jobs a sample; a deletion looks before and after."""
+    """One write and one look a profile, two where nobody looked before; of those in jobs a sample is looked at.
+
+    A deletion looks before and after.
+    """
     single = counts.create + counts.update - lines
     return {
         "POST /user": single + counts.room,
-        "GET /user": single + 2 * counts.room + min(SAMPLE, lines) + 3 * counts.delete,
+        "GET /user": single + counts.unseen + 2 * counts.room + min(SAMPLE, lines) + 3 * counts.delete,
         "DELETE /user": counts.delete,
     }
 
@@ -47,5 +51,6 @@ def _calls(counts: Counts, lines: int) -> dict[str, int]:
 def _minutes(counts: Counts, lines: int, quota: Mapping[str, float]) -> float:
     """Budgets are separate for each method and endpoint (SAILTHRU.md §5), stages are not: they follow each other."""
     single = counts.create + counts.update - lines
-    upserts = max(single / quota["POST /user"], (single + min(SAMPLE, lines)) / quota["GET /user"])
+    looks = single + counts.unseen + min(SAMPLE, lines)
+    upserts = max(single / quota["POST /user"], looks / quota["GET /user"])
     return upserts + max(counts.delete / quota["DELETE /user"], 3 * counts.delete / quota["GET /user"])

@@ -186,11 +186,18 @@ def notes(face: Face) -> Iterator[str]:
     if face.unlooked:
         yield (
             f"{_profiles(face.unlooked)} counted as new may exist already: more than policy.lookups allows to look up. "
-            "They are brought to the same state either way; whether they opted out is not known."
+            + (_UNSEEN if face.counts.unseen else "They are brought to the same state either way; ")
+            + "whether they opted out is not known."
         )
     if face.unconfirmed:
         told = "not looked up (policy.lookups). Apply looks before it deletes."
         yield f"{_profiles(face.unconfirmed)} that left {_were(face.unconfirmed)} {told}"
+
+
+_UNSEEN = (
+    "Apply looks at each before it writes, one by one, and writes nothing where a profile keeps another key: raise "
+    "policy.lookups to know it in the plan; "
+)
 
 
 def _journeys(face: Face) -> Iterator[str]:
@@ -244,11 +251,18 @@ def _hands(face: Face) -> Iterator[str]:
             f"{_people(counts.adopted)} will have a new e-mail address that a profile has already: that one is theirs "
             "from now on, and the one they had is treated as one that left. Two profiles are never merged."
         )
+    if counts.duplicates:
+        keeps = "keeps" if counts.duplicates == 1 else "keep"
+        yield (
+            f"{_profiles(counts.duplicates)} {keeps} the key of somebody who has another: the one with their address "
+            "is theirs, and the other leaves our lists and stays as it is. Delete it at Sailthru if nobody needs it."
+        )
     taken = sum(one.count for one in face.invalid if one.reason == TAKEN)
     if taken:
         yield (
             f"{_people(taken)} cannot have their address: "
-            "it is that of a profile of somebody else, who stays. Nothing is done about them until it is gone."
+            "it is that of a profile of somebody else, who stays. Nothing is done about them until it is gone: delete "
+            "that profile at Sailthru, or give it another address or their key, and plan again."
         )
 
 

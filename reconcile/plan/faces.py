@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 from reconcile.plan import addresses, causes, costs, integrity
 from reconcile.plan.model import (
+    UNSEEN,
     AccountFace,
     Conduct,
     Counts,
@@ -151,6 +152,8 @@ def _sums(rows: Rows, shape: Shape) -> dict[str, Rows]:
         "n:unlist": (rows.kind == "leave") & (rows["op"] == "upsert"),
         "n:delete": rows["op"] == "delete",
         "n:drift": (rows.kind == "leave") & (rows.cause == "drift"),
+        "n:duplicates": rows.duplicate,
+        "n:unseen": (rows.holder == UNSEEN).fill_null(False),  # noqa: FBT003 -- Ibis's own signature
     }
     columns = {name: flag.sum() for name, flag in kinds.items()}
     columns["n:joining"] = rows.count(where=diff.any_of(rows, [f"join:{one.list}" for one in shape.lists]))
@@ -173,6 +176,8 @@ def _counts(sums: Mapping[str, Any], desired: int, settled: addresses.Settled, a
         room=settled.moving,
         temporary=settled.temporary,
         adopted=adopted,
+        duplicates=int(sums["n:duplicates"] or 0),
+        unseen=int(sums["n:unseen"] or 0),
     )
 
 
@@ -182,7 +187,7 @@ def _adopted(decided: Rows, shape: Shape, workspace: Workspace) -> int:
         return 0
     new, old = f"new:{shape.identity}", f"old:{shape.identity}"
     found = decided.filter((decided.kind == "update") & decided[old].isnull()).select(id=new)
-    left = decided.filter((decided.kind == "leave") & decided[old].notnull()).select(id=old)
+    left = decided.filter((decided.kind == "leave") & decided[old].notnull() & ~decided.duplicate).select(id=old)
     return workspace.count(left.semi_join(found, "id"))
 
 

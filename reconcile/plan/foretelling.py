@@ -11,10 +11,10 @@ from reconcile.plan import actions, addresses, causes, people, planner
 from reconcile.plan.causes import Memory
 from reconcile.plan.model import Action, Cause, MakeRoom, Stage, Upsert
 from reconcile.spec.model import Policy, Spec
-from reconcile.state import diff, values
+from reconcile.state import identity, values
 from reconcile.state.circle import Circle
 from reconcile.state.masks import Masks
-from reconcile.state.model import Rows, Sighting, Violation
+from reconcile.state.model import Rows, Shape, Sighting, Violation
 from reconcile.state.tracing import Trace
 
 _HELD = {
@@ -49,17 +49,13 @@ class Foretold:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What is known of a person, and, where the account was looked at, what it has and what a plan would do.
-
-    Args:
-        by_id: whether the profile was looked for by the person's id too, and not by the address alone.
-    """
+    """What is known of a person, and, where the account was looked at, what it has and what a plan would do."""
 
     masks: Masks
     traces: list[Trace]
     circle: Circle | None = None
-    by_id: bool = False
     foretold: Foretold | None = None
+    looked: bool = False
 
     @property
     def seen(self) -> Sighting | None:
@@ -72,34 +68,45 @@ class Explanation:
         return self.circle.unknown if self.circle else None
 
 
-def foretell(circle: Circle, setting: addresses.Setting, spec: Spec, memory: Memory) -> Foretold:
-    """Plan the circle, and tell what concerns the person.
+def foretell(circle: Circle, bounds: addresses.Setting, spec: Spec, memory: Memory) -> Foretold:
+    """Plan the circle by the steps of a plan, and tell what concerns the person.
 
     Args:
         memory: what was last applied, to tell causes by.
     """
-    workspace, policy = setting.workspace, setting.policy
-    changes = workspace.keep("changes", diff.between(circle.desired.rows, circle.observed, setting.shape))
-    settled = addresses.settle(changes, circle.observed, setting)
-    why = causes.Why.of(memory, spec, setting.shape, workspace, setting.masks)
-    decided = why.traced(planner.decide(settled.changes, setting.shape, policy, hold=setting.hold))
-    theirs, done = _about(circle, settled.changes), workspace.keep("decided", _about(circle, decided))
+    workspace, policy, desired = bounds.workspace, bounds.policy, circle.desired
+    changes = planner.compare(desired, circle.observed.rows, workspace)
+    why = causes.Why.of(memory, spec, bounds.shape, workspace, bounds.masks)
+    decision = planner.settle(changes, desired, circle.observed, bounds, why)
+    theirs = _about(circle, decision.settled.changes, bounds.shape)
+    done = workspace.keep("decided about", _about(circle, decision.decided, bounds.shape))
     left = workspace.dicts(theirs.anti_join(done, ["hash", "kind"]).select("kind"), limit=1)
+    second = done.filter(done.duplicate).select("sid")
+    doubles = frozenset(row["sid"] for row in workspace.dicts(second, limit=workspace.count(second)))
     return Foretold(
-        steps=tuple(_told(_actions(circle, settled, done, setting), circle, setting)),
-        held=tuple(f"policy.mode is {policy.mode}: {_HELD[row['kind']]}" for row in left if not setting.hold),
-        taken=circle.other and workspace.count(theirs) == 0,
-        violations=circle.desired.violations,
+        steps=tuple(_told(_actions(circle, decision.settled, done, bounds), circle, bounds, doubles)),
+        held=tuple(f"policy.mode is {policy.mode}: {_HELD[row['kind']]}" for row in left if not bounds.hold),
+        taken=circle.other and workspace.count(theirs.filter(~theirs.duplicate)) == 0,
+        violations=desired.violations,
     )
 
 
-def _about(circle: Circle, rows: Rows) -> Rows:
-    """Rows about the person's profile, or the address that they are to have; not of who leaves with that address."""
+def _about(circle: Circle, rows: Rows, shape: Shape) -> Rows:
+    """Changes of the person's profile, of second ones of theirs, and of who is to have the address that is theirs."""
     theirs = rows.sid == circle.seen.sid if circle.seen else ibis.literal(value=False)
     if circle.email is not None:
-        coming = rows.kind != "leave" if "kind" in rows.columns else ibis.literal(value=True)
-        theirs |= coming & (rows["hash"] == values.hash_of(circle.email))
+        theirs |= (rows.kind != "leave") & (rows["hash"] == values.hash_of(circle.email))
+    if circle.id is not None and shape.identity is not None:
+        theirs |= rows.duplicate & (identity.said(rows[f"old:{shape.identity}"]) == circle.id)
     return rows.filter(theirs.fill_null(False))  # noqa: FBT003 -- Ibis's own signature
+
+
+def _room(circle: Circle, room: Rows) -> Rows:
+    """Profiles that make room: the person's own, and whoever has the address that they are to have."""
+    theirs = room.sid == circle.seen.sid if circle.seen else ibis.literal(value=False)
+    if circle.email is not None:
+        theirs |= room["hash"] == values.hash_of(circle.email)
+    return room.filter(theirs.fill_null(False))  # noqa: FBT003 -- Ibis's own signature
 
 
 def _actions(
@@ -108,17 +115,20 @@ def _actions(
     """The actions on the person, read from the lines that a plan would keep."""
     text = setting.workspace.text
     if settled.room is not None:
-        yield from actions.read(b"".join(text(addresses.lines(_about(circle, settled.room)))).splitlines())
+        yield from actions.read(b"".join(text(addresses.lines(_room(circle, settled.room)))).splitlines())
     yield from actions.read(b"".join(text(actions.lines(done, setting.shape))).splitlines())
 
 
 def _told(
-    done: Iterable[tuple[Stage, Action]], circle: Circle, setting: addresses.Setting
+    done: Iterable[tuple[Stage, Action]], circle: Circle, setting: addresses.Setting, doubles: frozenset[str]
 ) -> Iterator[tuple[people.Row, str]]:
     masks, hidden = setting.masks, {var.name for var in setting.shape.vars if var.pii}
     for stage, action in done:
         row = people.as_is(action, hidden) if masks.reveal else people.masked(action, masks)
-        yield row, _why(stage, action, circle, setting.policy)
+        if isinstance(action, Upsert) and action.sid in doubles:
+            yield row, "it is a second profile that keeps the key of this person"
+        else:
+            yield row, _why(stage, action, circle, setting.policy)
 
 
 def _why(stage: Stage, action: Action, circle: Circle, policy: Policy) -> str:

@@ -112,6 +112,7 @@ def _desired(rows: Rows, shape: Shape, workspace: DuckDB) -> Desired:
         total=workspace.count(rows),
         settle=settle,
         _among=lambda keys: rows.mutate(**values.keys(rows["hash"])).semi_join(keys, list(values.KEYS)),
+        _owned=lambda ids: ids.limit(0),
     )
 
 

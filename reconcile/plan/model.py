@@ -86,6 +86,10 @@ class MakeRoom:
     to: str
 
 
+UNSEEN = "unseen"
+"""In place of a holder's sid: whether another person's profile has the address is not known to the plan."""
+
+
 @dataclass(frozen=True, slots=True)
 class Upsert:
     """Say what one profile is to be: absolute, so that twice is once.
@@ -98,7 +102,8 @@ class Upsert:
         vars: name -> canonical text to set, None for null.
         was: name -> canonical text seen before.
         lists: name -> True to join, False to leave.
-        holder: sid of another person's profile that had the address: nothing is written while it has.
+        holder: sid of another person's profile that had the address: nothing is written while it has. `UNSEEN` where
+            nobody looked whether there is one: nothing is written where a profile keeps another key.
     """
 
     hash: str
@@ -157,7 +162,9 @@ class Counts(_Face):
     """Profiles by what is to be done with them; `update` includes `moved` and `unlist`.
 
     `room` counts profiles that make room first, `temporary` of them at a temporary address; they are counted again by
-    what becomes of them. `adopted`: people whose new address has a profile already, which becomes theirs.
+    what becomes of them. `adopted`: people whose new address has a profile already, which becomes theirs. `duplicates`:
+    second profiles of people, which are only taken off lists. `unseen`: people counted as new whom an apply looks for
+    before it writes, as the plan did not.
     """
 
     create: int = 0
@@ -169,6 +176,8 @@ class Counts(_Face):
     room: int = 0
     temporary: int = 0
     adopted: int = 0
+    duplicates: int = 0
+    unseen: int = 0
 
     @property
     def total(self) -> int:

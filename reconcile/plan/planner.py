@@ -7,6 +7,7 @@ import functools
 import itertools
 import operator
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import ibis
@@ -15,11 +16,11 @@ from reconcile.plan import actions, addresses, archive, causes, details, faces, 
 from reconcile.plan.model import Face, Plan, Stage
 from reconcile.plan.setting import Setting
 from reconcile.spec.model import Mode, OnLeave, Policy, Spec
-from reconcile.state import diff, steps
+from reconcile.state import diff, identity, steps
 from reconcile.state.desired import Desired
 from reconcile.state.masks import Masks
 from reconcile.state.model import Rows, Shape
-from reconcile.state.observed import Observed
+from reconcile.state.observed import Observed, without_held
 from reconcile.state.workspace import Workspace
 
 
@@ -31,43 +32,76 @@ def build(desired: Desired, observed: Observed, setting: Setting, path: Path | N
     """
     workspace = setting.workspace
     with steps.step(setting.progress, "comparing") as step:
-        changes = workspace.keep("changes", diff.between(desired.rows, observed.rows, desired.shape))
+        changes = compare(desired, observed.rows, workspace)
         step.advance(workspace.count(changes))
     with steps.step(setting.progress, "weighing the plan"):
-        settled = addresses.settle(changes, observed.rows, hands(desired, setting.spec, workspace, setting.masks))
-        face, decided = _weighed(desired, observed, settled, setting)
+        why = causes.Why.of(setting.memory, setting.spec, desired.shape, workspace, setting.masks)
+        within = bounds(desired, observed, setting.spec, setting.policy, workspace, setting.masks)
+        decision = settle(changes, desired, observed, within, why)
+        face = _weighed(desired, observed, decision, why, setting)
     with steps.step(setting.progress, "writing the plan", unit="actions") as step:
         lines = itertools.chain(
-            [actions.list_lines(face.new_lists)], _body(decided, settled.room, desired.shape, workspace)
+            [actions.list_lines(face.new_lists)],
+            _body(decision.decided, decision.settled.room, desired.shape, workspace),
         )
         written = archive.write(face, _counted(lines, step), path or workspace.folder / "plan")
         step.advance(face.counts.total)
     return written if path is not None else written.face_only()
 
 
-def hands(desired: Desired, spec: Spec, workspace: Workspace, masks: Masks) -> addresses.Setting:
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done about changes.
+
+    Args:
+        settled: the changes that can be made, whatever the policy says of them.
+        free: what the policy does about them.
+        decided: the same, less what a broken contract of a source holds back.
+    """
+
+    settled: addresses.Settled
+    free: Rows
+    decided: Rows
+
+
+def compare(desired: Desired, observed: Rows, workspace: Workspace) -> Rows:
+    """The changes that turn `observed` into `desired`, second profiles of one person marked."""
+    changes = workspace.keep("changes", diff.between(desired.rows, observed, desired.shape))
+    changes = without_held(changes, desired, workspace)
+    return identity.mark_duplicates(changes, desired.owned, desired.shape, workspace)
+
+
+def bounds(
+    desired: Desired, observed: Observed, spec: Spec, policy: Policy, workspace: Workspace, masks: Masks
+) -> addresses.Setting:
     """What addresses are settled in; nothing is deleted while a source breaks its contract."""
-    hold = bool(desired.violations)
-    return addresses.Setting(spec.policy, desired.shape, workspace, masks, spec.profiles.from_, hold=hold)
+    hold, unseen = bool(desired.violations), observed.keyed and observed.unlooked > 0
+    return addresses.Setting(policy, desired.shape, workspace, masks, spec.profiles.from_, hold=hold, unseen=unseen)
 
 
-def _weighed(desired: Desired, observed: Observed, settled: addresses.Settled, setting: Setting) -> tuple[Face, Rows]:
-    """The face, and what is to be done; less of it while a source breaks its contract."""
-    workspace, policy, changes, shape = setting.workspace, setting.policy, settled.changes, desired.shape
-    why = causes.Why.of(setting.memory, setting.spec, shape, workspace, setting.masks)
-    decided = free = workspace.keep("decided", why.traced(decide(changes, shape, policy)))
+def settle(changes: Rows, desired: Desired, observed: Observed, bounds: addresses.Setting, why: causes.Why) -> Decision:
+    """Say what becomes of each change: by the addresses that people can have, and by the policy."""
+    workspace, policy, shape = bounds.workspace, bounds.policy, desired.shape
+    settled = addresses.settle(changes, observed.rows, bounds)
+    decided = free = workspace.keep("decided", why.traced(decide(settled.changes, shape, policy)))
     if desired.violations:
-        decided = workspace.keep("decided held", why.traced(decide(changes, shape, policy, hold=True)))
+        decided = workspace.keep("decided held", why.traced(decide(settled.changes, shape, policy, hold=True)))
+    return Decision(settled, free, decided)
+
+
+def _weighed(desired: Desired, observed: Observed, decision: Decision, why: causes.Why, setting: Setting) -> Face:
+    """The face, with what is held back while a source breaks its contract."""
+    workspace, settled, decided = setting.workspace, decision.settled, decision.decided
     face = _guarded(faces.of(desired, observed, settled, decided, setting), observed, decided, setting)
     if (told := why.told(decided)) is not None:
         face = _caused(face, told)
     if desired.violations:
         held = {
-            "held_by_mode": faces.held(changes, free, workspace),
-            "held_by_contract": faces.held_back(free, desired.shape, workspace),
+            "held_by_mode": faces.held(settled.changes, decision.free, workspace),
+            "held_by_contract": faces.held_back(decision.free, desired.shape, workspace),
         }
         face = face.model_copy(update=held)
-    return face, decided
+    return face
 
 
 def _caused(face: Face, told: causes.Told) -> Face:
@@ -87,7 +121,8 @@ def _counted(lines: Iterable[bytes | memoryview], step: steps.Step) -> Iterator[
 def decide(changes: Rows, shape: Shape, policy: Policy, *, hold: bool = False) -> Rows:
     """What the policy does about each change: the changes that are left, with `op`, `stage` and `cause`.
 
-    `additive` takes nobody off a list and leaves those who left alone; `enrich` writes only to profiles that exist.
+    `additive` takes nobody off a list and leaves those who left alone; `enrich` does what `additive` does, and only to
+    profiles that exist.
 
     Args:
         hold: nobody is taken off a list and nothing is deleted, whatever the mode.
@@ -95,14 +130,17 @@ def decide(changes: Rows, shape: Shape, policy: Policy, *, hold: bool = False) -
     gone = changes.kind == "leave"
     ours = changes[f"leave:{shape.registry.list}"]
     edits: dict[str, Rows] = {}
-    if hold or policy.mode is Mode.ADDITIVE:
+    if hold or policy.mode in (Mode.ADDITIVE, Mode.ENRICH):
         edits |= {f"leave:{one.list}": ibis.literal(value=False) for one in shape.memberships}
+    left = gone & ours & ~changes.duplicate
     if policy.on_leave is OnLeave.CLEAR:
+        # Without its key the profile would be taken for that of whoever has the address next.
         edits |= {
-            f"set:{var.name}": changes[f"set:{var.name}"] | (gone & ours & changes[f"old:{var.name}"].notnull())
+            f"set:{var.name}": changes[f"set:{var.name}"] | (left & changes[f"old:{var.name}"].notnull())
             for var in shape.vars
+            if var.name != shape.identity
         }
-    deletes = gone & ours if policy.on_leave is OnLeave.DELETE else ibis.literal(value=False)
+    deletes = left if policy.on_leave is OnLeave.DELETE else ibis.literal(value=False)
     rows = changes.mutate(
         **edits,
         op=ibis.ifelse(deletes, "delete", "upsert"),

@@ -118,9 +118,6 @@ def _planned(spec: Spec, told: Explanation) -> Iterator[str]:
         yield f"  ! {one.sentence}: until it does, nobody is taken off a list or deleted."
     if foretold.steps and spec.policy.mode is Mode.OBSERVE:
         yield "  ! policy.mode is observe: it is planned, and never applied."
-    created = any(row.glyph == "+" for row, _ in foretold.steps)
-    if created and spec.profiles.identity is not None and not told.by_id:
-        yield "  (Or move the profile of another address that keeps their id: with --observed it is looked for.)"
 
 
 def _pii(trace: Trace) -> set[str]:
@@ -140,7 +137,7 @@ def explained_json(spec: Spec, told: Explanation) -> dict[str, Any]:
     """All of it as the fields of an event."""
     return {
         "people": [_person(trace, told) for trace in told.traces],
-        "looked": told.circle is not None,
+        "looked": told.looked,
         "there": told.seen is not None,
         "planned": [
             {"glyph": row.glyph, "who": row.name, "what": row.told, "why": why}

@@ -79,7 +79,7 @@ class _Resolver:
         winners = {_identify(key): (key, value) for key, value in merged}
         for key, _ in own:
             winners.pop(_identify(key), None)
-        node.merge = [*winners.values()]  # type: ignore[assignment] -- the library's own types say None
+        node.merge = [*winners.values()]  # type: ignore[assignment]  # the library's own types say None
         node.value = [*winners.values(), *own]
 
     def _find_fault(self, node: MappingNode, keys: list[Pair]) -> BadMerge | None:

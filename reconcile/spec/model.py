@@ -146,9 +146,9 @@ class Policy(Part):
 
     mode: Mode = Mode.SYNC
     """`sync`: create, update, take away | `additive`: create, update, nobody leaves a list and nothing is deleted |
-    `enrich`: update existing profiles only | `observe`: plan only."""
+    `enrich`: as `additive`, and existing profiles only | `observe`: plan only."""
     on_leave: OnLeave = OnLeave.UNLIST
-    """A managed profile that left: off our lists | and our vars nulled | or deleted for good."""
+    """A managed profile that left: off our lists | and our vars nulled, but for the identity | or deleted for good."""
     at_once: StrictInt = Field(default=20, ge=1, le=200)
     """How many calls of a kind (writes, looks) may be under way side by side."""
     share: Annotated[StrictFloat | StrictInt, Field(gt=0, le=1)] = 0.75

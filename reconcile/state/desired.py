@@ -54,6 +54,7 @@ class Desired:
     total: int
     settle: Callable[[str, Rows], Rows]
     _among: Callable[[Rows], Rows]
+    _owned: Callable[[Rows], Rows]
     violations: tuple[Violation, ...] = ()
 
     def among(self, keys: Rows) -> Desired:
@@ -63,6 +64,10 @@ class Desired:
             SpecInvalid: an expression fails on their values.
         """
         return replace(self, rows=self.settle("desired", self._among(keys)))
+
+    def owned(self, ids: Rows) -> Rows:
+        """Those of these ids (column `id`) that somebody has whose row can be used."""
+        return self._owned(ids)
 
     def whole(self) -> Desired:
         """The same with everybody's rows, worked out and kept.
@@ -114,6 +119,7 @@ def of(spec: Spec, found: People, known: Known) -> Desired:
         settle=known.settle,
         violations=found.violations,
         _among=lambda keys: table(spec, known.over(found.among(keys)), shape),
+        _owned=lambda ids: ids.semi_join(found.home.select(id=found.home[people.KEY]), "id"),
     )
 
 

@@ -11,6 +11,7 @@ A table of changes has one row a profile that differs:
 | `moved`                               | the profile is the same person under another address                 |
 | `from`                                | hash of the address that a moved profile has at the account          |
 | `holder`                              | sid of another person's profile that has the address now, else null  |
+| `duplicate`                           | a second profile of somebody wanted, see `identity.mark_duplicates`  |
 | `set:x`, `new:x`, `old:x` for a var x | whether it is to be set, and both canonical texts                    |
 | `join:L`, `leave:L` for a list L      | whether the profile is to join or leave it                           |
 """
@@ -39,6 +40,7 @@ def between(desired: Rows, observed: Rows, shape: Shape) -> Rows:
         "moved": (pairs["d:hash"] != pairs["o:hash"]).fill_null(False),  # noqa: FBT003 -- Ibis's own signature
         "from": ibis.ifelse(pairs["d:hash"] != pairs["o:hash"], pairs["o:hash"], ibis.null("string")),
         "holder": pairs["d:holder"],
+        "duplicate": ibis.literal(value=False),
     }
     for var in shape.vars:
         columns |= _var(pairs, var, wanted)

@@ -7,10 +7,13 @@ is known to be another person's is never taken for somebody's because of its add
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import ibis
 
 from reconcile.state import values
 from reconcile.state.model import Rows, Shape
+from reconcile.state.workspace import Workspace
 
 TAKEN = "address is another person's at Sailthru"
 """Why somebody is left out of a plan whose address a profile has that is not theirs, and stays."""
@@ -33,6 +36,34 @@ def matched(desired: Rows, observed: Rows, shape: Shape) -> Rows:
     return found.select(*desired.columns, "holder", match=found.partner.fill_null(by_address))
 
 
+def mark_duplicates(changes: Rows, owned: Callable[[Rows], Rows], shape: Shape, workspace: Workspace) -> Rows:
+    """The changes with `duplicate` true for each profile that nobody wants and that keeps the key of somebody wanted.
+
+    It is a second profile of theirs, and not somebody who left. Where a profile without a key becomes theirs instead of
+    their only registered one, that one has left.
+
+    Args:
+        changes: see `state.diff`.
+        owned: gives back those of a table of ids (column `id`) that a row of the sources has.
+    """
+    if shape.identity is None:
+        return changes
+    kept, new = said(changes[f"old:{shape.identity}"]), changes[f"new:{shape.identity}"]
+    left = changes.filter((changes.kind == "leave") & kept.notnull())
+    left = left.select("sid", id=kept, ours=left[f"leave:{shape.registry.list}"])
+    left = workspace.keep("leaving with a key", left)
+    if not workspace.count(left):
+        return changes
+    doubles = left.semi_join(workspace.keep("owned keys", owned(left.select("id").distinct())), "id")
+    signed_up = changes.filter((changes.kind == "update") & ~changes.moved & kept.isnull()).select(id=new)
+    ours = doubles.filter(doubles.ours)
+    only = ours.group_by("id").aggregate(sid=ours.sid.min(), profiles=ours.count())
+    replaced = only.filter(only.profiles == 1).semi_join(signed_up, "id")
+    found = workspace.keep("duplicates", doubles.anti_join(replaced, "sid").select(double="sid"))
+    marked = changes.left_join(found, changes.sid == found.double)
+    return marked.mutate(duplicate=(marked.kind == "leave") & marked.double.notnull()).drop("double")
+
+
 def said(key: Rows) -> Rows:
     """A key without its type: `"2"` and 2 are one person's, whatever has to be written."""
     return ibis.ifelse(key.startswith(values.FOREIGN), key.substr(1).replace('"', ""), key)
@@ -42,10 +73,12 @@ def _moved(desired: Rows, observed: Rows, shape: Shape, identity: str) -> Rows:
     """`hash, partner`: people of ours whose profile has another address than they have now."""
     ours = observed.filter(observed[shape.registry.column])
     pairs = _alone(desired, identity).join(_alone(ours, identity).rename(partner="hash"), identity)
-    # Their new address may have a profile that nobody's id is known of, such as one that signed up by itself: two
-    # profiles are never merged, so that one is theirs from now on, and the old one has left.
-    signed_up = observed.filter(observed[identity].isnull())
-    return pairs.filter(pairs["hash"] != pairs.partner).select("hash", "partner").anti_join(signed_up, "hash")
+    there = observed.select("hash", theirs=identity)
+    # Two profiles are never merged. Where their new address has a profile that keeps their key already, or one that
+    # keeps no key (it signed up by itself), that one is theirs from now on, and the other is not moved.
+    settled = pairs.select("hash", mine=identity).join(there, "hash")
+    settled = settled.filter(settled.theirs.isnull() | (settled.mine == settled.theirs))
+    return pairs.filter(pairs["hash"] != pairs.partner).select("hash", "partner").anti_join(settled, "hash")
 
 
 def _others(desired: Rows, observed: Rows, identity: str) -> Rows:

@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import ibis
 
 from reconcile.errors import AccountUnfit, AnswerGarbled, TwinLists
 from reconcile.spec.folding import fold_address
-from reconcile.state import abreast, diff, exported, sieve, sightings, steps, values
+from reconcile.state import abreast, diff, exported, identity, sieve, sightings, steps, values
 from reconcile.state.desired import Desired
-from reconcile.state.identity import TAKEN, said
 from reconcile.state.masks import Masks
 from reconcile.state.model import (
     Export,
@@ -52,6 +52,7 @@ class Observed:
         looked_up: profiles that were read one by one.
         unlooked: newcomers nobody looked up, because they were more than the spec lets a plan read.
         unconfirmed: profiles that seem to have left and were not looked up, for the same reason.
+        keyed: whether profiles may keep somebody's key: there is a registry, or an export shows a key.
     """
 
     rows: Rows
@@ -61,9 +62,25 @@ class Observed:
     unlooked: int
     unconfirmed: int
     total: int
+    keyed: bool = False
 
 
-async def build(
+class Around(Protocol):
+    """Restricts what is read one by one to those who may concern one person. Satisfied by `state.circle`."""
+
+    async def look(
+        self,
+        looker: sightings.Looker,
+        asked: Sequence[tuple[str, Rows]],
+        desired: Desired,
+        there: Rows,
+        workspace: Workspace,
+    ) -> tuple[Rows, Rows]:
+        """As `Looker.look`, of those of the asked-for who may concern the person."""
+        ...
+
+
+async def build(  # noqa: PLR0913 -- what is looked at, and how, all of it by name
     account: Observable,
     desired: Desired,
     workspace: Workspace,
@@ -72,12 +89,14 @@ async def build(
     at_once: int,
     progress: Progress | None = None,
     masks: Masks | None = None,
+    around: Around | None = None,
 ) -> tuple[Desired, Observed]:
     """Look at the account. Gives back the desired state too, with the rows of those alone who may differ.
 
     Args:
         lookups: how many profiles may be read one by one; None for as many as it takes.
         masks: how people are shown who are left out because nothing can be said of their profile.
+        around: reads those alone who may concern one person, of all that may be read one by one.
 
     Raises:
         AnswerGarbled: one look after the other is answered by what is none of Sailthru's answers.
@@ -92,20 +111,29 @@ async def build(
     sifted = _sifted(desired, exports, workspace, progress)
     with steps.step(progress, "reading who may differ") as step:
         desired = desired.among(sifted.candidates) if sifted else desired.whole()
-        there = _everybody(exports, sifted.candidates, shape, workspace) if sifted else _nobody(shape, workspace)
+        there, twice = _nobody(shape, workspace), None
+        if sifted:
+            there, twice = _everybody(exports, sifted.candidates, shape, workspace)
         step.advance(workspace.count(desired.rows))
     if not (account.hash_checked or (sifted and sifted.same)):  # who is the same proves it too
         await check_hash(account, there, desired.rows, workspace)
     ours = workspace.keep("ours", hands_off(there, desired, workspace))
-    desired = without_theirs(desired, there, ours, workspace)
-    leaving = workspace.keep("leaving", ours.anti_join(desired.rows, "hash").select("sid"))
-    coming = workspace.keep("coming", desired.rows.anti_join(there, "hash").select("email"))
+    # Which of two profiles has an address is not to be told from exports: both are looked up as if none had been seen.
+    unsure = None if twice is None else workspace.keep("unsure", twice.semi_join(ours, "hash"))
+    sure = ours if unsure is None else ours.anti_join(unsure, "hash")
+    left = sure.select("hash", "sid") if unsure is None else sure.select("hash", "sid").union(unsure)
+    leaving = workspace.keep("leaving", left.anti_join(desired.rows, "hash"))
+    coming = workspace.keep("coming", desired.rows.anti_join(sure, "hash").select("hash", "email"))
     budget = sightings.Budget(lookups, workspace)
     asked = [("sid", leaving, budget.allows(leaving)), ("email", coming, budget.allows(coming))]
     looker = sightings.Looker(account, shape, workspace, at_once, progress)
-    seen, unknown = await looker.look([(by, rows) for by, rows, allowed in asked if allowed])
+    refs = [(by, rows) for by, rows, allowed in asked if allowed]
+    look = looker.look(refs) if around is None else around.look(looker, refs, desired, ours, workspace)
+    seen, unknown = await look
+    seen = hands_off(workspace.keep("seen so far", seen), desired, workspace)
+    bulk = ours if unsure is None or not asked[1][2] else ours.anti_join(unsure.semi_join(desired.rows, "hash"), "hash")
     gone = (leaving if asked[0][2] else leaving.limit(0)).anti_join(unknown, "sid")
-    rows = workspace.keep("observed", _merged(ours, workspace.keep("seen so far", seen), gone))
+    rows = workspace.keep("observed", _merged(bulk, seen, gone))
     desired, rows = without_unknown(desired, rows, unknown, workspace, masks)
     total, members = _counted(rows, shape, sifted, workspace)
     return desired, Observed(
@@ -113,10 +141,18 @@ async def build(
         missing=tuple(one.list for one in shape.memberships if one.list not in remote),
         members=members,
         looked_up=looker.count,
-        unlooked=0 if asked[1][2] else workspace.count(coming),
+        unlooked=0 if asked[1][2] else workspace.count(desired.rows.anti_join(ours, "hash")),
         unconfirmed=0 if asked[0][2] else workspace.count(leaving),
         total=total,
+        keyed=shape.registry.list in remote or _keyed(there, shape, workspace),
     )
+
+
+def _keyed(there: Rows, shape: Shape, workspace: Workspace) -> bool:
+    if shape.identity is None:
+        return False
+    key = there[f"var:{shape.identity}"]
+    return workspace.count(there.filter(key.notnull()).limit(1)) > 0
 
 
 async def among(
@@ -142,7 +178,7 @@ async def among(
     keys = workspace.keep("asked", asked.select(**values.keys(asked["hash"])))
     bulk = _nobody(shape, workspace)
     if exports:
-        bulk = _everybody(exports, sieve.marked(exports, keys, shape, workspace), shape, workspace)
+        bulk, _ = _everybody(exports, sieve.marked(exports, keys, shape, workspace), shape, workspace)
     absent = workspace.keep("absent", asked.anti_join(bulk, "hash").select("sid", "email"))
     allowed = sightings.Budget(lookups, workspace).allows(absent)
     looker = sightings.Looker(account, shape, workspace, at_once, progress)
@@ -220,7 +256,7 @@ async def members_of(
     if not exports:
         return _nobody(shape, workspace)
     keys = among.select(**values.keys(among["hash"]))
-    return _everybody(exports, sieve.marked(exports, keys, shape, workspace), shape, workspace)
+    return _everybody(exports, sieve.marked(exports, keys, shape, workspace), shape, workspace)[0]
 
 
 async def exports_of(account: Exporter, lists: Sequence[str], vars: Sequence[str], progress: Progress) -> list[Export]:
@@ -239,8 +275,10 @@ def _nobody(shape: Shape, workspace: Workspace) -> Rows:
     return workspace.store("exported", sightings.as_arrow([], shape))
 
 
-def _everybody(exports: Sequence[Export], candidates: Rows, shape: Shape, workspace: Workspace) -> Rows:
-    """One row for each candidate who is on a list, as table `exported`.
+def _everybody(
+    exports: Sequence[Export], candidates: Rows, shape: Shape, workspace: Workspace
+) -> tuple[Rows, Rows | None]:
+    """One row for each candidate who is on a list, as table `exported`, and `hash, sid` of who is there twice, if any.
 
     The registry's export has nearly everybody, and so their vars; the others are read for those who are on no registry.
 
@@ -250,13 +288,21 @@ def _everybody(exports: Sequence[Export], candidates: Rows, shape: Shape, worksp
     member = diff.any_of(candidates, (one.column for one in shape.memberships))
     there = workspace.keep("there", candidates.filter(member))
     ours = [export for export in exports if export.list == shape.registry.list]
-    groups = [_records(ours, there, shape, workspace, "registered")] if ours else []
+    parts = [(_records(ours, there, shape, workspace, "registered"), there)] if ours else []
     strangers = there.filter(~there[shape.registry.column])
     if others := _with_any(strangers, [export for export in exports if export not in ours], workspace):
-        groups.append(_records(others, strangers, shape, workspace, "strangers"))
-    if not groups:
-        return _nobody(shape, workspace)
-    return workspace.keep("exported", stacked(groups).select(*sightings.columns(shape)))
+        parts.append((_records(others, strangers, shape, workspace, "strangers"), strangers))
+    if not parts:
+        return _nobody(shape, workspace), None
+    columns, groups = sightings.columns(shape), [_one_each(rows, among) for rows, among in parts]
+    found = workspace.keep("exported", stacked(groups).select(*columns, "first"))
+    if not workspace.count(found.filter(found.first != found.sid).limit(1)):
+        return found.drop("first"), None
+    doubles = workspace.keep("exported twice", found.filter(found.first != found.sid).select("hash", latest="sid"))
+    records = [rows.select("hash", "sid").semi_join(doubles, "hash") for rows, _ in parts]
+    twice = workspace.keep("each of two", stacked(records).distinct())
+    latest = [_one_each(_latest(rows, doubles), among) for rows, among in parts]
+    return workspace.keep("exported once", stacked(latest).select(*columns)), twice
 
 
 def _with_any(rows: Rows, exports: Sequence[Export], workspace: Workspace) -> list[Export]:
@@ -269,16 +315,30 @@ def _with_any(rows: Rows, exports: Sequence[Export], workspace: Workspace) -> li
 
 
 def _records(exports: Sequence[Export], among: Rows, shape: Shape, workspace: Workspace, table: str) -> Rows:
-    """What some exports say of these people, one row a person: an export that shows one twice is no reason to fail."""
-    keys, parts = list(values.KEYS), []
+    """What some exports say of these people, record by record."""
+    parts = []
     for export in exports:
         records = workspace.records(export)
         # First who, then what: the rest of most records is never looked at.
-        few = records.mutate(**exported.key(records, export)).semi_join(among, keys)
+        few = records.mutate(**exported.key(records, export)).semi_join(among, list(values.KEYS))
         parts.append(exported.profiles(few, export, shape))
-    rows = workspace.keep(table, stacked(parts))
-    columns = {name: rows[name].max() for name in rows.columns if name not in keys}
-    return rows.group_by(keys).aggregate(**columns).inner_join(among, keys)
+    return workspace.keep(table, stacked(parts))
+
+
+def _one_each(records: Rows, among: Rows) -> Rows:
+    """One row a person, with the lists they are on, and `first`, the least of their sids.
+
+    An export that shows one twice is no reason to fail.
+    """
+    keys = list(values.KEYS)
+    columns = {name: records[name].max() for name in records.columns if name not in keys}
+    return records.group_by(keys).aggregate(**columns, first=records.sid.min()).inner_join(among, keys)
+
+
+def _latest(records: Rows, doubles: Rows) -> Rows:
+    """The records without those of earlier profiles at an address: sids begin with their time."""
+    found = records.left_join(doubles, "hash")
+    return found.filter(found.latest.isnull() | (found.latest == found.sid)).select(*records.columns)
 
 
 async def check_hash(account: Observable, exported: Rows, desired: Rows, workspace: Workspace) -> None:
@@ -317,23 +377,29 @@ async def ask_hash(account: Observable, exported: Rows, workspace: Workspace) ->
 
 
 def hands_off(there: Rows, desired: Desired, workspace: Workspace) -> Rows:
-    """The exported profiles without those whose rows on our side cannot be used."""
+    """The profiles without those whose rows on our side cannot be used.
+
+    But for those whose address somebody is to have: it is taken. See `without_held` for what becomes of them.
+    """
     held = workspace.keep("held", desired.held)
+    if not workspace.count(held.limit(1)):
+        return there
     rows = there.anti_join(held, "hash")
-    if desired.shape.identity is not None:
-        rows = rows.anti_join(held, [(f"var:{desired.shape.identity}", "identity")])
-    return rows
+    if desired.shape.identity is None:
+        return rows
+    key = f"var:{desired.shape.identity}"
+    known = rows.mutate(key=identity.said(rows[key]))
+    out = workspace.keep("hands off", known.semi_join(held, [("key", "identity")]).select("sid", "hash"))
+    return rows.anti_join(out.anti_join(desired.rows, "hash"), "sid")
 
 
-def without_theirs(desired: Desired, there: Rows, ours: Rows, workspace: Workspace) -> Desired:
-    """Without people whose address is that of a profile that we keep our hands off: it is another person's."""
-    kept = there.anti_join(ours, "sid")
-    taken = workspace.count(desired.rows.semi_join(kept, "hash"))
-    if not taken:
-        return desired
-    rows = workspace.keep("desired by themselves", desired.rows.anti_join(kept, "hash"))
-    invalid = (*desired.invalid, Invalid(TAKEN, desired.sources[0].name, taken))
-    return replace(desired, rows=rows, invalid=invalid, total=desired.total - taken)
+def without_held(changes: Rows, desired: Desired, workspace: Workspace) -> Rows:
+    """The changes without those of profiles whose rows on our side cannot be used."""
+    if desired.shape.identity is None or not workspace.count(desired.held.limit(1)):
+        return changes
+    held = desired.held.filter(desired.held.identity.notnull()).select(held="identity").distinct()
+    known = changes.left_join(held, identity.said(changes[f"old:{desired.shape.identity}"]) == held.held)
+    return known.filter((known.kind != "leave") | known.held.isnull()).drop("held")
 
 
 def without_unknown(
@@ -357,7 +423,7 @@ def without_unknown(
         taken = wanted.semi_join(rows.anti_join(kept, "sid"), "hash")
         if not workspace.count(taken):
             break
-        named = taken.mutate(sid=ibis.null("string"), reason=ibis.literal(TAKEN))
+        named = taken.mutate(sid=ibis.null("string"), reason=ibis.literal(identity.TAKEN))
         held = workspace.keep(f"unknown people {turn}", held.union(_held(named, desired.shape)))
     found = held.group_by("reason").aggregate(count=held.count()).order_by("reason")
     home = desired.sources[0].name
@@ -380,15 +446,15 @@ def _people_of(unknown: Rows, desired: Desired, rows: Rows) -> Rows:
 
 
 def _held(rows: Rows, shape: Shape) -> Rows:
-    identity = ibis.null("string") if shape.identity is None else said(rows[f"var:{shape.identity}"])
-    return rows.select("hash", "reason", identity=identity, name=ibis.coalesce(rows.email, rows.sid))
+    key = ibis.null("string") if shape.identity is None else identity.said(rows[f"var:{shape.identity}"])
+    return rows.select("hash", "reason", identity=key, name=ibis.coalesce(rows.email, rows.sid))
 
 
 def _without(rows: Rows, held: Rows, shape: Shape) -> Rows:
     left = rows.anti_join(held, "hash")
     if shape.identity is None:
         return left
-    mine = said(left[f"var:{shape.identity}"])
+    mine = identity.said(left[f"var:{shape.identity}"])
     return left.mutate(identity=mine).anti_join(held, "identity").drop("identity")
 
 

@@ -76,20 +76,24 @@ class Looker:
     progress: Progress
     count: int = 0
     unclear: int = field(default=0, init=False)
+    seen: Rows = None
+    unknown: Rows = None
 
-    async def look(self, asked: Sequence[tuple[str, Rows]]) -> tuple[Rows, Rows]:
+    async def look(self, asked: Sequence[tuple[str, Rows]], *, more: bool = False) -> tuple[Rows, Rows]:
         """Those of the asked-for that exist, typed, and `sid, email, reason` of those of whom nothing can be said.
 
         Args:
             asked: tables with a column of refs each, `sid` or `email`.
+            more: those that were found before stay.
 
         Raises:
             AnswerGarbled: so many answers in a row are not understood that it is not about single people.
         """
         total = sum(self.workspace.count(rows) for _, rows in asked)
         self.progress.start("looking up profiles", total, "profiles")
-        seen = self.workspace.store("seen", as_arrow([], self.shape))
-        unknown = self.workspace.store("unknown", unknown_as_arrow([]))
+        if not more:
+            self.seen = self.workspace.store("seen", as_arrow([], self.shape))
+            self.unknown = self.workspace.store("unknown", unknown_as_arrow([]))
         for by, rows in asked:
             for page in self.workspace.stream(rows, size=PAGE):
                 refs = [Ref(**{by: name}) for name in page.column(by).to_pylist()]
@@ -99,7 +103,7 @@ class Looker:
                     self.workspace.append("unknown", unknown_as_arrow(left_open))
                 self.count += len(refs)
         self.progress.finish("looking up profiles")
-        return canonical(seen, self.shape), unknown
+        return canonical(self.seen, self.shape), self.unknown
 
     async def _one(self, ref: Ref) -> Sighting | Unknown | None:
         found = await look(self.account, ref, [var.name for var in self.shape.vars])
@@ -112,7 +116,7 @@ class Looker:
 
 def unknown_as_arrow(unknown: Sequence[Unknown]) -> object:
     """A table `sid, email, reason`."""
-    columns = {
+    columns: dict[str, list[str | None]] = {
         "sid": [one.ref.sid for one in unknown],
         "email": [one.ref.email for one in unknown],
         "reason": [one.reason for one in unknown],
