@@ -58,6 +58,7 @@ class FakeAccount:
             they are.
         lies: sid -> how many deletions say ok and do nothing; -1 for all.
         late: how many seconds a write takes to show.
+        ghosts: profiles that are gone, and that exports still show.
     """
 
     folder: Path | None = None
@@ -67,6 +68,7 @@ class FakeAccount:
     forgets: dict[str, set[str]] = field(default_factory=dict)
     lies: dict[str, int] = field(default_factory=dict)
     late: float = 0.0
+    ghosts: list[Profile] = field(default_factory=list)
     now: float = 0.0
     slept: list[float] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
@@ -109,7 +111,7 @@ class FakeAccount:
         with path.open("w", newline="", encoding="utf-8") as file:
             out = csv.writer(file, lineterminator="\n")
             out.writerow(["Profile Id", "Email Hash", *vars])
-            for one in self.profiles.values():
+            for one in (*self.profiles.values(), *self.ghosts):
                 if list_name in one.lists:
                     out.writerow([one.sid, values.hash_of(one.email), *(_cell(one.vars.get(name)) for name in vars)])
         columns = tuple(f"c{index}" for index in range(len(vars) + 2))

@@ -19,7 +19,7 @@ from typing import Any
 
 import ibis
 
-from reconcile.plan.model import Cause, LedgerFace, RunKind, SpecChange
+from reconcile.plan.model import UNSEEN, Cause, LedgerFace, RunKind, SpecChange
 from reconcile.spec import definitions
 from reconcile.spec.definitions import Changed
 from reconcile.spec.model import Path, Spec
@@ -109,9 +109,8 @@ def traced(decided: Rows, ledger: Ledger, lines: Lines, shape: Shape, workspace:
         decided: see `planner.decide`.
     """
     rows = ledgers.salted(decided, workspace, masks)
-    rows = rows.mutate(at=ledgers.key(rows, rows["from"].fill_null(rows["hash"])))
-    before = ledgers.fitted(ledger.rows, shape).rename("b:{name}")
-    rows = rows.left_join(before, rows["at"] == before["b:key"])
+    before = ledgers.fitted(ledger.rows, shape)
+    rows = _with_past(rows, before, shape, moving=_any_moved(decided, shape, workspace))
     ours = rows[f"leave:{shape.registry.list}"] | ~rows[f"join:{shape.registry.list}"]
     case = _Case(rows, rows["b:key"].notnull(), ours & (rows.kind == "update"), lines.people)
     why: dict[str, Rows] = {}
@@ -129,6 +128,48 @@ def traced(decided: Rows, ledger: Ledger, lines: Lines, shape: Shape, workspace:
     rows = rows.mutate(**why)
     columns = [*decided.columns, *why]
     return rows.mutate(cause=_strongest(rows, list(why), case)).select(*columns)
+
+
+def _any_moved(decided: Rows, shape: Shape, workspace: Workspace) -> bool:
+    return shape.identity is not None and workspace.count(decided.filter(decided.moved).limit(1)) > 0
+
+
+def _with_past(rows: Rows, before: Rows, shape: Shape, *, moving: bool) -> Rows:
+    """The rows with their own row of the ledger (`b:`), and `returned`: whether it is of the address they are to have.
+
+    A ledger goes by address, so what it has of one may be another person's by now: their keys tell.
+
+    Args:
+        before: the ledger, of the shape.
+        moving: whether anybody has another address than they are to have.
+    """
+    rows = rows.mutate(at=ledgers.key(rows, rows["from"].fill_null(rows["hash"])))
+    last = before.rename("b:{name}")
+    found = rows.left_join(last, rows["at"] == last["b:key"])
+    if shape.identity is None:
+        return found.mutate(returned=ibis.literal(value=False))
+    kept = f"b:v:{shape.identity}"
+    key = ledgers.digest(found, shape.identity, found[f"new:{shape.identity}"])
+    # Without a key in the ledger, the past of an address that another person's profile has is theirs.
+    holder = found.holder.notnull() & (found.holder != UNSEEN) & ~found.moved
+    own = (found.kind == "leave") | ibis.ifelse(found[kept].isnull(), ~holder, found[kept] == key)
+    columns = {name: name[2:] for name in found.columns if name.startswith("b:")}
+    found = found.mutate(
+        returned=ibis.literal(value=False),
+        **{name: ibis.ifelse(own, found[name], ibis.null(found[name].type())) for name in columns},
+    )
+    if not moving:
+        return found
+    # Whoever changed the address of a profile, its past is where it is to be again.
+    earlier = before.rename("h:{name}")
+    aim = ibis.ifelse(found.moved & found["b:key"].isnull(), ledgers.key(found, found["hash"]), ibis.null("string"))
+    found = found.mutate(aim=aim)
+    both = found.left_join(earlier, found.aim == earlier["h:key"])
+    wanted = ledgers.digest(both, shape.identity, both[f"new:{shape.identity}"])
+    back = (both[f"h:v:{shape.identity}"] == wanted).fill_null(False)  # noqa: FBT003 -- Ibis's own signature
+    return both.mutate(
+        returned=back, **{name: ibis.ifelse(back, both[f"h:{bare}"], both[name]) for name, bare in columns.items()}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +203,18 @@ class _Case:
         return ibis.cases(
             (self.rows.kind == "create", ibis.ifelse(self.known, "drift", "new")),
             (self.rows.kind == "leave", self.leaving()),
-            (self.rows.moved, "data"),
-            else_=ibis.null("string"),
+            else_=self.address(),
         )
+
+    def address(self) -> Rows:
+        """Of an address that is another: the source's is new, or somebody changed that of the profile."""
+        changed = ibis.ifelse(self.rows.returned, "drift", "data")
+        return ibis.ifelse(self.rows.moved, changed, ibis.null("string"))
 
 
 def _strongest(rows: Rows, fields: list[str], case: _Case) -> Rows:
-    told = [(ledgers.any_of([rows[name] == cause.value for name in fields]), cause.value) for cause in _STRONGEST]
+    parts = [*(rows[name] for name in fields), case.address()]
+    told = [(ledgers.any_of([part == cause.value for part in parts]), cause.value) for cause in _STRONGEST]
     return ibis.cases(*told, else_=case.whole())
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import ibis
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from states import SHAPE, Person, table
 
@@ -16,10 +17,12 @@ from reconcile.plan import causes, planner
 from reconcile.plan.causes import Lines
 from reconcile.spec.definitions import Changed
 from reconcile.spec.model import Policy
+from reconcile.spec.property import ValueType
 from reconcile.state import diff, ledger, values
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.ledger import Ledger
 from reconcile.state.masks import Masks
+from reconcile.state.model import Shape, Var
 from reconcile.state.workspace import Workspace
 
 MASKS = Masks(b"key")
@@ -65,13 +68,8 @@ def states(workspace: Workspace, people: list[Three]) -> tuple[object, Ledger]:
     there = table(workspace, "o", [one.observed for one in people if one.observed])
     last = table(workspace, "l", [one.before for one in people if one.before])
     desired = wanted.drop("sid", "optout")
-    salted = ledger.salted(last, workspace, MASKS)
-    columns = {"key": ledger.key(salted, salted["hash"])}
-    columns |= {f"v:{var.name}": ledger.digest(salted, var.name, salted[var.column]) for var in SHAPE.vars}
-    columns |= {f"l:{one.list}": salted[one.column] for one in SHAPE.memberships}
-    rows = workspace.keep("ledger", salted.select(**columns))
     changes = diff.between(desired, there, SHAPE)
-    return planner.decide(changes, SHAPE, Policy()), Ledger(rows, {}, "", "run", "now", 0)
+    return planner.decide(changes, SHAPE, Policy()), ledger_of(workspace, last, SHAPE)
 
 
 def expected(one: Three, name: str, line: Changed | None, people: Changed | None) -> str | None:
@@ -116,8 +114,108 @@ def test_causes_are_what_three_states_say(workspace: Workspace, people: tuple[Th
             assert row["cause"] == strongest, one
 
 
-def fields(row: dict[str, object]) -> Iterator[tuple[str, object]]:
-    for var in SHAPE.vars:
+MOVING = replace(SHAPE, vars=(*SHAPE.vars, Var("id", ValueType.INTEGER)), identity="id")
+KEYS, ADDRESSES = range(1, 4), [f"p{number}@example.com" for number in range(4)]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What a person has in one state, and at which address."""
+
+    address: str
+    person: Person
+
+
+def placed(*, ours: bool = True) -> st.SearchStrategy[dict[int, Placed]]:
+    """Some people by key, each at an address of their own."""
+
+    def place(addresses: list[str], people: dict[int, Person]) -> dict[int, Placed]:
+        return {
+            key: Placed(address, replace(one, email=address, vars={**one.vars, "id": str(key)}))
+            for (key, one), address in zip(people.items(), addresses, strict=False)
+        }
+
+    people = st.dictionaries(st.sampled_from(KEYS), person("", ours=ours), max_size=len(KEYS))
+    return st.builds(place, st.permutations(ADDRESSES), people)
+
+
+def swapped(city: str | None = None) -> tuple[dict[int, Placed], dict[int, Placed], dict[int, Placed]]:
+    """One and two exchanged addresses since the last apply, and one has another city by now."""
+
+    def at(key: int, number: int, **vars_: str) -> Placed:
+        lists = frozenset({REGISTRY})
+        return Placed(ADDRESSES[number], Person(ADDRESSES[number], {"id": str(key), **vars_}, lists))
+
+    before = {1: at(1, 1, city="a"), 2: at(2, 2, city="b")}
+    wanted = {1: at(1, 2, city=city or "a"), 2: at(2, 1, city="b")}
+    return wanted, before, before
+
+
+@given(wanted=placed(), there=placed(), last=placed(), line=st.sampled_from([None, LINE]))
+@example(*swapped(), None)
+@example(*swapped("b"), None)
+@example({2: swapped()[0][1]}, {}, {1: swapped()[1][1]}, None)
+@example(swapped()[1], swapped()[0], swapped()[1], None)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_causes_go_with_who_moves(
+    workspace: Workspace,
+    wanted: dict[int, Placed],
+    there: dict[int, Placed],
+    last: dict[int, Placed],
+    line: Changed | None,
+) -> None:
+    """Each change is told by the past of the person it is about, wherever they were, and by nobody else's."""
+    tables = [
+        table(workspace, name, [one.person for one in state.values()], MOVING)
+        for name, state in (("d", wanted), ("o", there), ("l", last))
+    ]
+    changes = diff.between(tables[0].drop("sid", "optout"), tables[1], MOVING)
+    decided = planner.decide(changes, MOVING, Policy())
+    lines = Lines({"city": line}, {}, None)
+    traced = causes.traced(decided, ledger_of(workspace, tables[2], MOVING), lines, MOVING, workspace, MASKS)
+    keys = {values.hash_of(one.address): key for key, one in wanted.items()}
+    found = [row for row in workspace.dicts(traced, limit=100) if row["kind"] != "leave"]
+    for row in found:
+        key = keys[str(row["hash"])]
+        before, now = last.get(key), there.get(key)
+        if row["kind"] == "create":
+            known = before is not None and before.address == wanted[key].address
+            told = {"drift" if known else "new"}
+            assert {row[f"why:{name}"] for name, flag in fields(row, MOVING) if flag} == told, (key, row)
+            assert row["cause"] in told
+            continue
+        assert now is not None
+        if before is not None and before.address not in (now.address, wanted[key].address):
+            before = None
+        told = set[str | None]()
+        for name, flag in fields(row, MOVING):
+            if flag:
+                of_field = line if name == "var:city" else None
+                told.add(cause := moved_cause(wanted[key], before, name, of_field))
+                assert row[f"why:{name}"] == cause, (key, name)
+        if row["moved"]:
+            told.add("drift" if before and before.address == wanted[key].address else "data")
+        strongest = next((cause for cause in ("spec", "data", "drift", "new") if cause in told), None)
+        assert row["cause"] == strongest, key
+
+
+def moved_cause(wanted: Placed, before: Placed | None, name: str, line: Changed | None) -> str | None:
+    if before is None:
+        return "spec" if line else None
+    return "drift" if said(before.person, name) == said(wanted.person, name) else "spec" if line else "data"
+
+
+def ledger_of(workspace: Workspace, last: Any, shape: Shape) -> Ledger:
+    """A ledger in which all of a state was applied."""
+    salted = ledger.salted(last, workspace, MASKS)
+    columns = {"key": ledger.key(salted, salted["hash"])}
+    columns |= {f"v:{var.name}": ledger.digest(salted, var.name, salted[var.column]) for var in shape.vars}
+    columns |= {f"l:{one.list}": salted[one.column] for one in shape.memberships}
+    return Ledger(workspace.keep("ledger", salted.select(**columns)), {}, "", "run", "now", 0)
+
+
+def fields(row: dict[str, object], shape: Shape = SHAPE) -> Iterator[tuple[str, object]]:
+    for var in shape.vars:
         yield f"var:{var.name}", row[f"set:{var.name}"]
     for one in SHAPE.memberships:
         yield f"list:{one.list}", row[f"join:{one.list}"] or row[f"leave:{one.list}"]

@@ -7,12 +7,14 @@ from pathlib import Path
 import ibis
 import plans
 import pytest
-from account import FakeAccount
-from hypothesis import HealthCheck, Phase, given, settings
+from account import FakeAccount, Profile
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from rows import Rows
 
 import reconcile as rc
+from reconcile.plan import archive
+from reconcile.plan.model import Delete, Upsert
 from reconcile.state import sieve
 
 SPEC = """\
@@ -35,7 +37,13 @@ CITY = st.sampled_from(["Rome", "Köln", "Ko\u0308ln", "", None, "true", "1.0", 
 SPENT = st.sampled_from([0.0, 1.0, 10.0, 12.5, None])
 WANTED = st.tuples(CITY, SPENT, st.sampled_from([True, False, None]))
 THERE = st.tuples(WANTED, st.frozensets(st.sampled_from(LISTS)))
-PEOPLE = st.dictionaries(st.integers(0, 9), st.tuples(st.none() | WANTED, st.none() | THERE), max_size=8)
+# An export may show two profiles of one address, such as a deleted one beside its successor (SAILTHRU.md §15).
+PEOPLE = st.dictionaries(st.integers(0, 9), st.tuples(st.none() | WANTED, st.lists(THERE, max_size=2)), max_size=8)
+SAME = ("Rome", 12.5, True)
+TWINS = {
+    at: (SAME, [((city, 1.0, None), frozenset({plans.REGISTRY})), (SAME, frozenset(LISTS))])
+    for at, city in enumerate(["Oslo", "Köln", "Bonn", "Ulm"])
+}
 
 
 def planned(folder: Path, people: dict[int, tuple], on_leave: str) -> rc.Plan:
@@ -43,8 +51,7 @@ def planned(folder: Path, people: dict[int, tuple], on_leave: str) -> rc.Plan:
     account = FakeAccount(folder)
     account.natural(*LISTS)
     for at, (_, there) in people.items():
-        if there is not None:
-            (city, spent, vip), lists = there
+        for (city, spent, vip), lists in there:
             account.person(f"p{at}@example.com", lists=lists, city=city, spent=spent, vip=vip)
     wanted = [(at, *one) for at, (one, _) in people.items() if one is not None]
     columns = {
@@ -67,6 +74,8 @@ def planned(folder: Path, people: dict[int, tuple], on_leave: str) -> rc.Plan:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(PEOPLE, st.sampled_from(["unlist", "clear", "delete"]))
+@example(TWINS, "unlist")
+@example({1: (None, TWINS[1][1])}, "delete")
 def test_a_plan_of_candidates_is_the_plan_of_all(tmp_path: Path, people: dict[int, tuple], on_leave: str) -> None:
     sifted = planned(tmp_path, people, on_leave)
     body = (tmp_path / "plan").read_bytes()
@@ -77,12 +86,36 @@ def test_a_plan_of_candidates_is_the_plan_of_all(tmp_path: Path, people: dict[in
     assert body == (tmp_path / "plan").read_bytes()
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["the live one first", "the deleted one first"])
+@pytest.mark.parametrize("lookups", [100, 0])
+def test_who_is_shown_twice_is_as_the_account_says(tmp_path: Path, first: bool, lookups: int) -> None:
+    """One is deleted, and as wanted; its successor is not. Nobody is made of both."""
+    text = SPEC.replace("ON_LEAVE", f"delete, lookups: {lookups}")
+    (tmp_path / "spec.yaml").write_text(text, encoding="utf-8")
+    account = FakeAccount(tmp_path)
+    account.natural(*LISTS)
+    registered = {"Rome", plans.REGISTRY}
+    deleted = Profile("sid-0", "p1@example.com", {"city": "Rome", "vip": True}, {"Big", *registered})
+    left = Profile("sid-1", "p2@example.com", {"city": "Rome"}, registered)
+    account.person("p1@example.com", sid="sid-8", lists=[plans.REGISTRY], city="Oslo", spent=1.0)
+    account.person("p2@example.com", sid="sid-9", lists=[plans.REGISTRY], city="Oslo")
+    account.ghosts = [deleted, left]
+    if not first:
+        account.profiles = dict(reversed(account.profiles.items()))
+    rows = Rows("customers", {"id": [1], "email": ["p1@example.com"], "city": ["Rome"], "spent": [1.0], "vip": [True]})
+    plan = plans.planned(rc.load(tmp_path / "spec.yaml"), account, tmp_path / "plan", {"customers": rows})
+    found = [action for _, action in archive.walk(plan)]
+    assert [(one.sid, dict(one.vars)) for one in found if isinstance(one, Upsert)] == [
+        ("sid-8", {"city": "Rome", "vip": "true"})
+    ]
+    assert [one.sid for one in found if isinstance(one, Delete)] == ["sid-9"]
+
+
 def test_who_is_the_same_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[sieve.Sifted] = []
     sift = sieve.sift
     monkeypatch.setattr(sieve, "sift", lambda *given: found.append(sift(*given)) or found[-1])
-    same = (("Rome", 12.5, True), frozenset(LISTS))
-    people = {1: (same[0], same), 2: (same[0], (same[0], frozenset({plans.REGISTRY})))}
+    people = {1: (SAME, [(SAME, frozenset(LISTS))]), 2: (SAME, [(SAME, frozenset({plans.REGISTRY}))])}
     plan = planned(tmp_path, people, "unlist")
     assert found[0].same == 1
     assert found[0].members == {"Big": 1, "Rome": 1, plans.REGISTRY: 1}
