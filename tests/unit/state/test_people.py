@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -264,3 +265,12 @@ def test_what_is_no_value_is_looked_for_once(spec: rc.Spec, workspace: Workspace
 def test_who_is_held_is_known_by_the_address_too(spec: rc.Spec, workspace: Workspace) -> None:
     found = gathered(spec, workspace, customers(("", "Ada@example.com"), keys=pa.string()), scores(("1", 1)))
     assert workspace.dicts(found.held, limit=9) == [{"hash": values.hash_of("ada@example.com"), "identity": None}]
+
+
+@pytest.mark.parametrize("column", ["{column: id, pii: true}", "{source: scores, column: who, pii: true}"])
+def test_the_identity_is_masked_where_its_column_is_pii(tmp_path: Path, workspace: Workspace, column: str) -> None:
+    (tmp_path / "spec.yaml").write_text(SPEC.replace("vars:", f"  number: {column}\nvars:"))
+    made = rc.load(tmp_path / "spec.yaml")
+    rows = {"customers": customers((1, "ada@example.com")), "scores": scores((1, 5))}
+    shape = desired.build(made, rows, workspace, as_of=NOW, masks=MASKS).shape
+    assert {var.name: var.pii for var in shape.vars} == {"city": False, "customer_id": True, "score": False}
