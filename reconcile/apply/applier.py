@@ -170,7 +170,7 @@ class Applier:
     async def _in_bulk(self, plan: Plan, items: Iterable[Item[Any]], clocked: _Clocked) -> Iterator[Item[Any]]:
         """What jobs can do; what they left undone goes on one by one, where errors have words."""
         figures = clocked.tally.figures
-        jobs = _Jobs(self.journal, self.past, figures)
+        jobs = _Jobs(self.journal, self.past, figures, clocked.tell)
         route = bulk.Bulk(self.account, self.workspace, self.events, self.at_once, self.brake, jobs)
         done = await route.apply(plan, resumed=_jobs_of(self.past))
         jobs.settle(done.settled)
@@ -206,6 +206,7 @@ class _Jobs:
     journal: Journal
     past: Past
     figures: Figures
+    tell: Callable[[], None]
     entries: dict[str, tuple[int, Ranges]] = field(default_factory=dict)
     look: int = -1
 
@@ -218,6 +219,7 @@ class _Jobs:
         entry, numbers = self.entries[path.name]
         self.figures.note_attempted(_each(numbers))
         self.journal.note(entry, job=job)
+        self.tell()
 
     def drop_job(self, path: Path) -> None:
         """It was not: nothing was sent."""

@@ -18,7 +18,8 @@ is in doubt, and is looked at. It cannot be written either.
 
 Every line ends with a checksum of the rest of it (`crc`). A line that does not fit its own is not believed, and since
 nobody knows what it was about, all that is not settled is looked at. So is it when a record is missing. Journals of
-before have no checksums, and are read as they are. The last line is dropped when it has no end, since whatever it
+before have no checksums, and are read as they are; looks at jobs name no actions there, so what they settled is looked
+at again when such a run is gone on with. The last line is dropped when it has no end, since whatever it
 announced has not begun, and whatever it confirmed can be looked at again. Only the journal of another plan is refused.
 """
 
@@ -42,8 +43,8 @@ from reconcile.errors import PlanUnusable
 Ranges = list[list[int]]
 """Action numbers: `[[0, 499], [512, 512]]`, both ends included."""
 
-_UNTOUCHED, _INTENDED = 0, 1
-_CODES = {outcome: code for code, outcome in enumerate(Outcome, 2)}
+_UNTOUCHED, _INTENDED, _CLAIMED = 0, 1, 2
+_CODES = {outcome: code for code, outcome in enumerate(Outcome, 3)}
 
 _LOOK = "by job"
 """The kind of an intent to look only: nothing is in doubt because of it."""
@@ -113,7 +114,8 @@ class Past:
 
         Of a journal that lost lines, all that have no receipt.
         """
-        return self._states.count(_INTENDED) + (self._states.count(_UNTOUCHED) if self.damaged else 0)
+        doubtful = self._states.count(_INTENDED) + self._states.count(_CLAIMED)
+        return doubtful + (self._states.count(_UNTOUCHED) if self.damaged else 0)
 
     def settled(self, first: int, end: int) -> int:
         """How many actions from `first` up to but not including `end` are settled."""
@@ -157,7 +159,7 @@ class Past:
             case "settle":
                 self._settle(record)
             case "end":
-                self.finished = f"{record['at']} by {record['by']}" if record["converged"] else None
+                self._end(record)
             case _:
                 raise ValueError("an unknown record")
 
@@ -178,9 +180,16 @@ class Past:
         told.append((_UNTOUCHED, _checked(record.get("unbegun", []), self.total)))
         intent = self.open.pop(record["of"], None)
         intended = intent.numbers if intent else []
+        # Versions before did not say which actions a look was about, and took removals for settled too.
+        unsure = _CLAIMED if intent and intent.kind == _LOOK and not intended else _INTENDED
         for code, numbers in told:
             for one in numbers:
-                self._mark([one], code if _is_within(one, intended) else _INTENDED)
+                self._mark([one], code if _is_within(one, intended) else unsure)
+
+    def _end(self, record: Mapping[str, Any]) -> None:
+        self.finished = f"{record['at']} by {record['by']}" if record["converged"] else None
+        if self.finished and not self.damaged:
+            self._states = self._states.replace(bytes([_CLAIMED]), bytes([_CODES[Outcome.VERIFIED]]))
 
     def _mark(self, numbers: Ranges, code: int) -> None:
         for first, last in numbers:

@@ -138,8 +138,9 @@ class Steps:
 def _paced(pace: Pace) -> str:
     """A stage's pace in a few words; how long it took stands beside."""
     parts = [f"{pace.rate:,.1f}/s"] if pace.done and pace.seconds >= 1 else []
-    if pace.written and pace.looked_at < pace.attempted:
-        parts.append(_figures(pace.written, pace.looked_at))
+    if pace.looked_at < pace.attempted:
+        attempted = f"{pace.attempted:,} attempted, " if pace.written < pace.attempted else ""
+        parts.append(attempted + _figures(pace.written, pace.looked_at))
     if pace.left is not None and not pace.finished:
         parts.append(f"about {span(pace.left)} left")
     held = [f"{span(seconds)} for {cause}" for cause, seconds in pace.waited.items() if seconds >= 1]

@@ -222,7 +222,8 @@ def test_nobody_is_shown_unless_revealed(desk: Desk) -> None:
     assert "planted.person@secretmail.example" in revealed
 
 
-def test_ctrl_c_stops_cleanly_and_the_same_plan_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_stops_cleanly_and_the_same_plan_goes_on(tmp_path: Path, sent: signal.Signals) -> None:
     faults = tmp_path / "slow.yaml"
     faults.write_text("latency: {least: 0.15, most: 0.15}\n")
     simulator = Simulator(seed=1, faults=Faults.load(faults))
@@ -241,12 +242,19 @@ def test_ctrl_c_stops_cleanly_and_the_same_plan_goes_on(tmp_path: Path) -> None:
         deadline = time.monotonic() + 60
         while simulator.calls_total.get(("POST", "user"), 0) < 5 and time.monotonic() < deadline:
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         out, err = process.communicate(timeout=60)
         assert process.returncode == 8, err
         assert "Stopping after what is in flight" in err
         assert "not attempted" in out
         assert "Traceback" not in err
+        posts = simulator.calls_total["POST", "user"]
+        [report] = [json.loads(path.read_bytes()) for path in tmp_path.glob(".reconcile/*/runs/*/report.json")]
+        assert report["in_doubt"] <= posts
+        assert report["attempted"] == posts + simulator.calls_total["POST", "list"]
+        assert report["unattempted"] == report["total"] - report["attempted"]
+        told = desk.run("status").stdout
+        assert (f"{report['in_doubt']} may have been done" in told) == (report["in_doubt"] > 0)
         assert desk.run("apply", "shop.rplan").returncode == 0
 
 

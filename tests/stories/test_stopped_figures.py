@@ -185,6 +185,16 @@ def test_a_stage_counts_writes_while_looks_are_held_back(tmp_path: Path) -> None
     assert f"{SIZE} written, 0 looked at" in voice.notes
 
 
+def test_a_stage_says_what_was_handed_in_while_a_job_runs(tmp_path: Path) -> None:
+    world = world_of(tmp_path, "jobs", {"jobs": {"rows_per_second": {"update": 0.1}}})
+    plan = world.plan()
+    voice = Voice()
+    steps = Steps(voice, voice, as_json=False)  # type: ignore[arg-type]
+    assert asyncio.run(world.ours.apply(plan, events=steps)).converged
+    assert any(f"{SIZE} attempted, 0 written, 0 looked at" in note for note in voice.notes), voice.notes
+    assert voice.done["upserting profiles"] == SIZE
+
+
 class Voice:
     """Counts what is told of each step."""
 

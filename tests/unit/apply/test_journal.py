@@ -207,3 +207,18 @@ def test_a_damaged_first_line_leaves_nothing_to_believe_and_the_journal_goes_on(
         log.settle(log.intend("actions", [1]), {Outcome.VERIFIED: [1]})
     past, _ = journal.read(path)
     assert [past.is_settled(number) for number in range(6)] == [False, True] + [False] * 4
+
+
+@pytest.mark.parametrize("converged", [False, True])
+def test_what_a_journal_of_before_settled_by_job_is_looked_at_when_the_run_goes_on(
+    tmp_path: Path, converged: bool
+) -> None:
+    """Of a run that converged it is as it was: nothing goes on, and only a rollback asks."""
+    path = tmp_path / "journal.ndjson"
+    look = {"t": "intend", "kind": "by job", "numbers": []}
+    records = [RUN, ATTEMPT, look, {"t": "settle", "of": 2, "outcomes": {"verified": [[0, 5]]}}]
+    records.append(END | {"converged": converged})
+    path.write_bytes(b"".join(orjson.dumps({"i": i, **one}) + b"\n" for i, one in enumerate(records)))
+    past, _ = journal.read(path)
+    assert (past.settled(0, 6), past.count_in_doubt()) == ((6, 0) if converged else (0, 6))
+    assert all(past.is_doubtful(number) for number in range(6))
