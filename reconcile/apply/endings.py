@@ -18,7 +18,7 @@ class Ended(ReconcileError):
 
 
 class LeaseLost(Ended):
-    """This run gave no sign of life for so long that another took the account over."""
+    """This run gave no sign of life for so long that another took the account over, or may have."""
 
     exit_status = 6
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Collection
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from reconcile.apply import lease
+from reconcile.apply.store import Kept
+from reconcile.errors import AccountBusy, StoreUnavailable
 from reconcile.store.folder import Folder
 
 
@@ -43,3 +49,116 @@ def test_a_lease_is_given_back_when_the_run_fails(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         asyncio.run(fail())
     assert lease.read(Folder(tmp_path), "lease.json") is None
+
+
+HOUR = 3600.0
+
+
+def hold(store: Folder, **fields: Any) -> lease.Holder:
+    """A lease of somebody on another machine, whose process cannot be asked about."""
+    holder = lease.Holder(**{"by": "ci@far", "pid": 1, "token": "theirs", "place": "far", **fields})
+    store.replace("lease.json", orjson.dumps(asdict(holder)))
+    return holder
+
+
+@pytest.mark.parametrize("began", [0.0, HOUR, 300 * HOUR])
+@pytest.mark.parametrize(("silent", "dead"), [(0.0, False), (10.0, False), (299.0, False), (301.0, True)])
+def test_a_holder_is_dead_when_it_was_not_heard_of_for_long_and_not_when_it_began_long_ago(
+    tmp_path: Path, began: float, silent: float, *, dead: bool
+) -> None:
+    now, store = 1_000_000_000.0, Folder(tmp_path)
+    theirs = hold(store, since=now - silent - began, beat=now - silent)
+    assert theirs.is_dead(now) is dead
+
+    async def take() -> lease.Holder:
+        async with lease.held(store, "lease.json", clock=lambda: now) as held:
+            return held.holder
+
+    if dead:
+        assert asyncio.run(take()).token != "theirs"
+    else:
+        with pytest.raises(AccountBusy, match=f"last heard of {silent:.0f} s ago|last heard of 4 min ago"):
+            asyncio.run(take())
+        assert lease.read(store, "lease.json") == theirs
+
+
+def test_who_waits_takes_over_as_soon_as_the_holder_is_dead_and_not_before(tmp_path: Path) -> None:
+    time_, store = [1_000_000_000.0], Folder(tmp_path)
+    hold(store, since=time_[0] - HOUR, beat=time_[0] - 10)
+
+    async def sleep(seconds: float) -> None:
+        time_[0] += seconds
+
+    async def take() -> float:
+        async with lease.held(store, "lease.json", patience=HOUR, clock=lambda: time_[0], sleep=sleep):
+            return time_[0]
+
+    assert asyncio.run(take()) - 1_000_000_000 == pytest.approx(lease.DEAD - 10, abs=2)
+
+
+class Beats:
+    """Keeps a lease as its thread does, over time that moves by one beat at a time, in a store that may be away."""
+
+    def __init__(self, folder: Path, *, away: Collection[int] = (), until: int = 40) -> None:
+        self.now, self.beats, self.away, self.until = 1_000_000_000.0, 0, away, until
+        self.there, self.lost = Folder(folder), list[float]()
+        mine = lease._myself(self.now)
+        mark = self.there.put("lease.json", orjson.dumps(asdict(mine)), over=None)
+        self.lease = lease.Lease(self, "lease.json", mine, str(mark), lambda: self.now, self._lose, _over=self)  # type: ignore[arg-type]
+
+    def _lose(self) -> None:
+        self.lost.append(self.now - 1_000_000_000)
+
+    def wait(self, seconds: float) -> bool:
+        self.now, self.beats = self.now + seconds, self.beats + 1
+        return self.beats > self.until
+
+    def is_set(self) -> bool:
+        return False
+
+    def set(self) -> None:
+        """Given back."""
+
+    def put(self, key: str, content: bytes, *, over: str | None) -> str | None:
+        return self._reached().put(key, content, over=over)
+
+    def get(self, key: str) -> Kept | None:
+        return self._reached().get(key)
+
+    def delete(self, key: str, *, over: str) -> bool:
+        return self._reached().delete(key, over=over)
+
+    def _reached(self) -> Folder:
+        if self.beats in self.away:
+            raise StoreUnavailable("The store is away.")
+        return self.there
+
+
+def test_a_holder_whose_store_is_away_past_its_time_is_told_that_it_lost_the_lease(tmp_path: Path) -> None:
+    held = Beats(tmp_path, away=range(5, 1000))
+    held.lease.keep()
+    [lost] = held.lost
+    heard = 4 * lease.BEAT
+    assert lost - heard <= lease.DEAD - lease.BEAT, "before anybody else may take the lease over"
+    assert lost - heard >= lease.DEAD / 2, "and not at the first beat that is not heard"
+
+
+@pytest.mark.parametrize("began", [1, 5, 120])
+def test_a_store_that_is_away_for_a_while_costs_no_lease(tmp_path: Path, began: int) -> None:
+    held = Beats(tmp_path, away=range(began, began + 7), until=began + 40)
+    held.lease.keep()
+    assert held.lost == []
+    kept = lease.read(held.there, "lease.json")
+    assert kept is not None
+    assert (kept.token, kept.beat) == (held.lease.holder.token, held.now - lease.BEAT)
+    assert not kept.is_dead(held.now)
+
+
+def test_who_took_the_lease_over_while_the_store_was_away_keeps_it(tmp_path: Path) -> None:
+    held = Beats(tmp_path, away=range(1, 4))
+    theirs = hold(held.there, since=held.now, beat=held.now)
+    held.lease.keep()
+    assert held.lost == [4 * lease.BEAT]
+    assert lease.read(held.there, "lease.json") == theirs
+    held.lease.give_back()
+    assert lease.read(held.there, "lease.json") == theirs
