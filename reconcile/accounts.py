@@ -11,7 +11,7 @@ from typing import Any
 
 from reconcile.errors import CredentialsRefused
 from reconcile.plan import integrity
-from reconcile.plan.model import AccountFace, Face
+from reconcile.plan.model import NO_IDS, AccountFace, AccountIds, Face
 from reconcile.sailthru import observation, target
 from reconcile.sailthru.kept import Whose
 from reconcile.sailthru.model import Credentials
@@ -23,12 +23,16 @@ from reconcile.state.model import Observable
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a plan looks at, the masks of its people, which account it is, and when it was taken if it was kept."""
+    """What a plan looks at, the masks of its people, which account it is, and when it was taken if it was kept.
+
+    `ids` are what Sailthru calls the account, empty where nobody asked or the key may not.
+    """
 
     account: Observable
     masks: Masks
     whose: Whose
     taken_at: datetime | None = None
+    ids: AccountIds = NO_IDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,8 @@ class Accounts:
     async def fresh(self, spec: Spec, folder: Path) -> AsyncIterator[Look]:
         """The account itself, to be looked at."""
         async with self.open(spec.account, spec.policy, folder) as (account, masks):
-            await account.lists()  # a key that is refused need not wait for a million rows
-            yield Look(account, masks, self.whose(spec.account))
+            ids = await account.identify()  # first: a key that is refused need not wait for a million rows
+            yield Look(account, masks, self.whose(spec.account), ids=ids)
 
     @asynccontextmanager
     async def kept(self, spec: Spec, folder: Path, kept: Path, *, looks: bool) -> AsyncIterator[Look]:

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,8 @@ class Reconciler(Records):
         now: the clock of relative dates and of the plan's date.
         memory_limit: memory of the whole process, such as `2GB` or `60%`; see `state.capacity`.
         workspace: below which folder runs keep their tables; the system's folder for such things when None.
+        previous_secret: the account's API secret until it was changed: what was last applied is still known by it.
+        same_account: the account is the one that the last run was applied to, though address and key do not tell so.
     """
 
     transport: Any = None
@@ -66,6 +68,8 @@ class Reconciler(Records):
     now: Any = lambda: datetime.now(UTC)
     memory_limit: str | None = None
     workspace: Path | None = None
+    previous_secret: str | None = field(default=None, repr=False)
+    same_account: bool = False
 
     async def check(self, spec: Spec) -> target.Facts:
         """Whether the account answers, with what it has; nothing is written.
@@ -172,7 +176,7 @@ class Reconciler(Records):
                     look,
                     as_of=now,
                     made_at=self.now(),
-                    memory=ledgers.recall(kept, *whose, wanted.shape, look.masks, workspace),
+                    memory=ledgers.recall(kept, self._key_of(spec, look), wanted.shape, workspace),
                     last_good=memory.recall(kept, *whose),
                     allowed=tuple(allowed),
                     base=base,
@@ -211,7 +215,15 @@ class Reconciler(Records):
                     at_once=spec.policy.at_once,
                     progress=progress,
                 )
-                setting = _setting(spec, workspace, look, as_of=self.now(), undoes=found.undoes, progress=progress)
+                setting = _setting(
+                    spec,
+                    workspace,
+                    look,
+                    as_of=self.now(),
+                    undoes=found.undoes,
+                    progress=progress,
+                    memory=ledgers.recall_whose(self.store_of(spec.state), self._key_of(spec, look)),
+                )
                 return planner.build(found.desired, found.observed, setting, out)
 
     async def apply(  # noqa: PLR0913 -- so many things can bound a run, all of them optional and by name
@@ -278,7 +290,9 @@ class Reconciler(Records):
             with self._workspace(most=APPLYING) as workspace:
                 opened = self._accounts.open(plan.face.account, plan.face, workspace.folder, brake.rest)
                 async with opened as (account, masks):
-                    await account.check()
+                    facts = await account.check()
+                    integrity.raise_if_other_account(plan.face, facts.ids)
+                    attempt.ids = facts.ids
                     return await attempt.apply(account, masks, workspace)
 
     async def verify(self, spec: Spec, *, progress: Progress | None = None) -> bool:
@@ -367,15 +381,8 @@ class Reconciler(Records):
                     progress=gathering.progress,
                     first=first,
                 )
-            last = ledgers.recall(
-                self.store_of(spec.state),
-                spec.account.name,
-                spec.environment,
-                wanted.shape,
-                masks,
-                workspace,
-                among=around.hashes,
-            )
+            key = self._key_of(spec, Look(there, masks, self._accounts.whose(spec.account)))
+            last = ledgers.recall(self.store_of(spec.state), key, wanted.shape, workspace, among=around.hashes)
             bounds = planner.bounds(around.desired, around.observed, spec, spec.policy, workspace, masks)
             foretold = foretelling.foretell(around, bounds, spec, last)
             return Explanation(masks, traces, around, foretold, looked=True)
@@ -414,6 +421,18 @@ class Reconciler(Records):
         master = spark and templates.resolve(spark, self.environ, where=spec.where("engine", "spark"))
         return engines.of(master, capacity.of(self.memory_limit), within=self.workspace)
 
+    def _key_of(self, spec: Spec, look: Look) -> ledgers.Key:
+        """What the ledger of the account that is looked at is found and read by."""
+        whose, before = look.whose, self.previous_secret
+        return ledgers.Key(
+            spec.account.name,
+            spec.environment,
+            look.masks,
+            ledgers.Bound(url=whose.url, fingerprint=whose.fingerprint, **look.ids._asdict()),
+            previous=None if before is None else Masks.keyed_by(before),
+            confirmed=self.same_account,
+        )
+
     @property
     def _accounts(self) -> Accounts:
         """The way to accounts, with what was brought from outside."""
@@ -423,4 +442,6 @@ class Reconciler(Records):
 def _setting(spec: Spec, workspace: Workspace, look: Look, **more: Any) -> Setting:
     """What a plan is made in, for the account that was looked at."""
     whose, quota = look.whose, limits.quota(spec.policy.share)
-    return Setting(spec, workspace, look.masks, url=whose.url, quota=quota, fingerprint=whose.fingerprint, **more)
+    return Setting(
+        spec, workspace, look.masks, url=whose.url, quota=quota, fingerprint=whose.fingerprint, ids=look.ids, **more
+    )

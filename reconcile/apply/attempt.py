@@ -28,7 +28,7 @@ from reconcile.apply.reporting import Recorder
 from reconcile.apply.store import Store
 from reconcile.errors import PlanUnusable, ReconcileError, StoreUnavailable
 from reconcile.plan import archive
-from reconcile.plan.model import Plan
+from reconcile.plan.model import NO_IDS, AccountIds, Plan
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
 
@@ -60,6 +60,7 @@ class Attempt:
         allowed: limits that were raised for it, as they are told.
         where: who asked for it and where, see `audit.whereabouts`.
         now: the clock of what is written down.
+        ids: what Sailthru calls the account that answers.
     """
 
     plan: Plan
@@ -71,6 +72,7 @@ class Attempt:
     where: Mapping[str, str] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     clock: Callable[[], float] = time.time
+    ids: AccountIds = NO_IDS
     _journal: Journal = field(default_factory=Journal)
     _past: Past = field(default_factory=Past)
     _audited: dict[int, str] = field(default_factory=dict)
@@ -142,7 +144,7 @@ class Attempt:
         if isinstance(self.brake.reason, LeaseLost):
             return report  # it is somebody else's by now
         try:
-            ledgers.record(self.store, self.plan, past, self.run.name, self._at(), masks, workspace)
+            ledgers.record(self.store, self.plan, past, self.run.name, self._at(), masks, workspace, ids=self.ids)
         except ReconcileError as error:
             told = (
                 f"{error.message} So what was done is not remembered, and the next plan may take it for drift or data."
@@ -277,7 +279,7 @@ class Attempt:
     def _lost(self) -> None:
         self.brake.pull(
             LeaseLost(
-                "another apply has taken this account over: this one gave no sign of life for minutes.",
-                hint="See what it does; then plan again.",
+                "this apply has lost the lease: it gave no sign of life for minutes, so another may be at work.",
+                hint="See what runs (`reconcile runs`); then plan again.",
             )
         )

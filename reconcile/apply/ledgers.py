@@ -2,7 +2,9 @@
 
     shop/ledger.json                     whose it is, by which spec, and which file: written last, so that it is whole
     shop/ledger.5f0c9d7be1a24c33.parquet the rows, see `state.ledger`
+    shop/ledger.of.1f5b09c2a7d3.json     the same of another account that had this name, for when it comes back
 
+It is bound to the account itself and not to its name: by the ids that Sailthru gives, else by its address and key.
 An environment that has the account has a ledger of its own (`ledger.staging.json`). Only what was applied *and* looked
 at goes in. The definitions of the spec go in when all of it was: else what is left would look like the data's doing.
 """
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -24,9 +27,9 @@ from reconcile.apply import runs
 from reconcile.apply.journal import Past
 from reconcile.apply.store import Store
 from reconcile.errors import PlanUnusable
-from reconcile.plan import actions, archive
+from reconcile.plan import actions, archive, integrity
 from reconcile.plan.causes import Memory
-from reconcile.plan.model import Face, Plan, Stage
+from reconcile.plan.model import NO_IDS, AccountIds, Face, Plan, Stage
 from reconcile.state import ledger
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
@@ -35,17 +38,79 @@ from reconcile.state.workspace import BATCH, Workspace
 
 FORMAT = 1
 _FIRST = "nothing was applied from this state yet, or it was lost"
-_OTHER = "the account's secret is another than when the last run was remembered"
+_OTHER = (
+    "the account's secret is another than when the last run was remembered, so causes begin anew"
+    " (give the earlier one: --previous-secret-env NAME)"
+)
+_ANOTHER = "the last run was applied to another account, so causes begin anew"
 _BROKEN = "what was remembered of the last run is damaged, or another version's"
 
 
+class Bound(BaseModel):
+    """Which account a ledger is of: where it answers, a digest of its key, and its ids as far as they are known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    fingerprint: str
+    id: str = ""
+    customer_id: str = ""
+
+    @property
+    def ids(self) -> AccountIds:
+        """Sailthru's own ids of it."""
+        return AccountIds(self.id, self.customer_id)
+
+    def is_same(self, other: Bound) -> bool:
+        """Whether both are one account: by what ids both have, else by address and key."""
+        if integrity.is_other(self.ids, other.ids):
+            return False
+        if any(one and one == two for one, two in zip(self.ids, other.ids, strict=True)):
+            return True
+        return (self.url, self.fingerprint) == (other.url, other.fingerprint)
+
+    def mark(self) -> str:
+        """Tells it from other accounts in the name of a file."""
+        told = f"{self.id}/{self.customer_id}" if any(self.ids) else f"{self.url}/{self.fingerprint}"
+        return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a ledger is found and read by.
+
+    Args:
+        account, environment: the name in the spec, and the environment that has it.
+        masks: from the secret of today.
+        bound: the account itself.
+        previous: from the secret of before, where it was given.
+        confirmed: somebody said that it is the same account as last time.
+    """
+
+    account: str
+    environment: str | None
+    masks: Masks
+    bound: Bound
+    previous: Masks | None = None
+    confirmed: bool = False
+
+
 class Head(BaseModel):
-    """What `ledger.json` says: `salt` tells whose secret the digests were made with, `file` is the key of the rows."""
+    """What `ledger.json` says.
+
+    Args:
+        salt: tells whose secret the digests were made with.
+        wrapped: the salt for later secrets, see `state.ledger.wrap`.
+        account: which account it is of; None in ledgers of before, which knew its name only.
+        file: the key of the rows.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int = FORMAT
     salt: str
+    wrapped: tuple[str, ...] = ()
+    account: Bound | None = None
     spec_digest: str
     definitions: Mapping[str, str]
     file: str
@@ -54,16 +119,7 @@ class Head(BaseModel):
     at: str
 
 
-def recall(
-    store: Store,
-    account: str,
-    environment: str | None,
-    shape: Shape,
-    masks: Masks,
-    workspace: Workspace,
-    *,
-    among: Rows | None = None,
-) -> Memory:
+def recall(store: Store, key: Key, shape: Shape, workspace: Workspace, *, among: Rows | None = None) -> Memory:
     """The ledger as a plan uses it, or why there is none.
 
     Args:
@@ -72,46 +128,93 @@ def recall(
     Raises:
         StoreUnavailable: nobody can say whether there is one.
     """
-    head, lacking = _head(store, account, environment, masks)
+    whose, head, salt = _found(store, key)
     if head is None:
-        return Memory(lacking=lacking)
-    rows = _rows(store, head, shape, workspace, None if among is None else _keys(among, masks, workspace))
+        return whose
+    rows = _rows(store, head, shape, workspace, None if among is None else _keys(among, salt, workspace))
     if rows is None:
-        return Memory(lacking=_BROKEN)
-    return Memory(ledger.Ledger(rows, head.definitions, head.spec_digest, head.run, head.at, head.profiles))
+        return replace(whose, lacking=_BROKEN, rekeyed="")
+    found = ledger.Ledger(rows, head.definitions, head.spec_digest, head.run, head.at, head.profiles, salt)
+    return replace(whose, ledger=found)
 
 
-def record(store: Store, plan: Plan, past: Past, run: str, at: str, masks: Masks, workspace: DuckDB) -> None:
+def recall_whose(store: Store, key: Key) -> Memory:
+    """What `recall` says of the account and its secret alone, for a plan that needs no causes.
+
+    Raises:
+        StoreUnavailable: nobody can say.
+    """
+    return replace(_found(store, key)[0], lacking="")
+
+
+def _found(store: Store, key: Key) -> tuple[Memory, Head | None, str]:
+    """What is to be said, the ledger's head where it can be used, and its salt."""
+    head, lacking, another = _head(store, key.account, key.environment, key.bound, confirmed=key.confirmed)
+    if head is None:
+        return Memory(lacking=lacking, another=another), None, ""
+    salt = _salt(head, key.masks)
+    if salt is not None:
+        return Memory(another=another), head, salt
+    salt = None if key.previous is None else _salt(head, key.previous)
+    if salt is None:
+        return Memory(lacking=_OTHER, another=another), None, ""
+    return Memory(another=another, rekeyed=ledger.wrap(salt, key.masks)), head, salt
+
+
+def record(  # noqa: PLR0913 -- what was done, whose it is, and where it goes
+    store: Store,
+    plan: Plan,
+    past: Past,
+    run: str,
+    at: str,
+    masks: Masks,
+    workspace: DuckDB,
+    *,
+    ids: AccountIds = NO_IDS,
+) -> None:
     """Put what a run has done into the ledger, once it was looked at.
 
     Args:
         past: what the run's journal says.
+        ids: what Sailthru calls the account that was applied to.
 
     Raises:
         StoreUnavailable, DiskFull, MemoryShort: the ledger is as it was.
     """
     face = plan.face
-    head, _ = _head(store, face.account.name, face.environment, masks)
-    if head is not None and face.empty and head.spec_digest == face.spec_digest:
+    bound = _bound(face, ids)
+    head = _of_plan(store, face, bound)
+    salt = None if head is None else _salt(head, masks, face.rekeyed)
+    if salt is None:
+        head, salt = None, ledger.salt(masks)
+    wrapped = head.wrapped if head else ()
+    if head is not None and _salt(head, masks) is None:
+        wrapped = (*wrapped, face.rekeyed)
+    known = head is not None and (head.account, head.wrapped) == (bound, wrapped)
+    if head is not None and known and face.empty and head.spec_digest == face.spec_digest:
         return  # there is nothing to say, and no other plan is overtaken by it
     before = _rows(store, head, face.shape, workspace) if head else None
     whole = _whole(past)
     if not face.counts.total and before is not None and head is not None:
         file, profiles = head.file, head.profiles
     else:
-        rows = _written(plan, past, before, workspace, masks)
-        file, profiles = _sent(store, face, rows, workspace)
+        rows = _written(plan, past, before, workspace, salt)
+        file, profiles = _sent(store, face, bound, rows, workspace)
     # What a contract holds back is still to come; and who takes a run back applies no spec.
     full = whole and not face.violations and not face.undoes
+    nothing = head is not None and face.empty and head.spec_digest == face.spec_digest
     later = Head(
-        salt=ledger.fingerprint(masks),
+        salt=ledger.fingerprint(salt),
+        wrapped=wrapped,
+        account=bound,
         spec_digest=face.spec_digest if full else head.spec_digest if head else "",
         definitions=face.definitions if full else head.definitions if head else {},
         file=file,
         profiles=profiles,
-        run=run,
-        at=at,
+        run=head.run if nothing and head else run,  # what only learns whose it is overtakes no other plan
+        at=head.at if nothing and head else at,
     )
+    _put_away(store, face, bound)
     store.replace(_key(face.account.name, face.environment), later.model_dump_json(indent=2).encode())
     if head is not None and head.file != file:
         store.discard(head.file)
@@ -126,7 +229,7 @@ def not_overtaken(store: Store, face: Face) -> None:
         PlanUnusable: one was.
         StoreUnavailable: nobody can say.
     """
-    last, _ = _last(store, face.account.name, face.environment)
+    last = _of_plan(store, face, _bound(face))
     if last is None or last.run.endswith(face.plan_id):
         return
     made, ended = datetime.fromisoformat(face.created_at), datetime.fromisoformat(last.at)
@@ -139,9 +242,15 @@ def not_overtaken(store: Store, face: Face) -> None:
     )
 
 
-def _last(store: Store, account: str, environment: str | None) -> tuple[Head | None, str]:
-    """What the ledger says of itself, whosever secret it was made with; or why it says nothing."""
-    kept = store.get(_key(account, environment))
+def _last(
+    store: Store, account: str, environment: str | None, put_away: Bound | None = None
+) -> tuple[Head | None, str]:
+    """What the ledger says of itself, whosever secret it was made with; or why it says nothing.
+
+    Args:
+        put_away: that of this account, which another one of its name came after.
+    """
+    kept = store.get(_key(account, environment, put_away))
     if kept is None:
         return None, _FIRST
     try:
@@ -151,16 +260,75 @@ def _last(store: Store, account: str, environment: str | None) -> tuple[Head | N
     return (head, "") if head.format == FORMAT else (None, _BROKEN)
 
 
-def _head(store: Store, account: str, environment: str | None, masks: Masks) -> tuple[Head | None, str]:
-    """The same, where it was made with our secret."""
-    head, lacking = _last(store, account, environment)
-    if head is None or head.salt == ledger.fingerprint(masks):
-        return head, lacking
-    return None, _OTHER
+def _head(
+    store: Store, account: str, environment: str | None, bound: Bound, *, confirmed: bool
+) -> tuple[Head | None, str, str]:
+    """The head of this account's ledger; or why there is none, and what is to be said of the account."""
+    last, lacking = _last(store, account, environment)
+    # A ledger of before knows no account: whoever has its secret has its account.
+    if last is None or last.account is None or last.account.is_same(bound) or confirmed:
+        return last, lacking, ""
+    told = _told(account, last.account, bound)
+    own, _ = _last(store, account, environment, bound)
+    return own, "" if own else _ANOTHER, told
 
 
-def _keys(among: Rows, masks: Masks, workspace: Workspace) -> pa.ChunkedArray:
-    rows = ledger.salted(among, workspace, masks)
+def _of_plan(store: Store, face: Face, bound: Bound) -> Head | None:
+    """The head of the ledger of a plan's account: the one that the plan was made with, if it was made with one."""
+    last, _ = _last(store, face.account.name, face.environment)
+    used = face.ledger is not None and last is not None and face.ledger.run == last.run
+    head, _, _ = _head(store, face.account.name, face.environment, bound, confirmed=used)
+    return head
+
+
+def _bound(face: Face, ids: AccountIds = NO_IDS) -> Bound:
+    """The account of a plan, with the ids that it gave itself, where the plan does not know them."""
+    account = face.account
+    return Bound(
+        url=account.url,
+        fingerprint=account.fingerprint,
+        id=account.id or ids.id,
+        customer_id=account.customer_id or ids.customer_id,
+    )
+
+
+def _told(account: str, last: Bound, bound: Bound) -> str:
+    """That an account is another one than last time, or that nobody can tell."""
+    if integrity.is_other(last.ids, bound.ids):
+        names = [one.id or one.customer_id for one in (bound, last)]
+        return (
+            f'This is another account than the one that the last run for "{account}" was applied to: its id is '
+            f"{names[0]}, that one's was {names[1]}. Nothing that was applied there counts here: causes begin anew."
+        )
+    what = (
+        f"it answered at {last.url} then, and at {bound.url} now" if last.url != bound.url else "its API key is another"
+    )
+    return (
+        f'Whether this is the account that the last run for "{account}" was applied to is not known: {what}, and the '
+        "key may not ask for its id. Causes begin anew; if it is the same, say so once: --same-account."
+    )
+
+
+def _put_away(store: Store, face: Face, bound: Bound) -> None:
+    """Keep the ledger of another account that has this name until now, for when it comes back."""
+    last, _ = _last(store, face.account.name, face.environment)
+    used = face.ledger is not None and last is not None and face.ledger.run == last.run
+    if last is None or last.account is None or last.account.is_same(bound) or used:
+        return
+    store.replace(_key(face.account.name, face.environment, last.account), last.model_dump_json(indent=2).encode())
+
+
+def _salt(head: Head, masks: Masks, *more: str) -> str | None:
+    """The salt of a ledger's digests; None where it was made with another secret."""
+    own = ledger.salt(masks)
+    if ledger.fingerprint(own) == head.salt:
+        return own
+    found = (ledger.unwrap(one, head.salt, masks) for one in (*head.wrapped, *more))
+    return next((one for one in found if one is not None), None)
+
+
+def _keys(among: Rows, salt: str, workspace: Workspace) -> pa.ChunkedArray:
+    rows = ledger.salted(among, workspace, salt)
     found = workspace.stream(rows.select(key=ledger.key(rows, rows["hash"])))
     return pa.chunked_array([batch.column(0) for batch in found], pa.string())
 
@@ -189,7 +357,7 @@ def _some(file: pq.ParquetFile, columns: list[str], keys: pa.ChunkedArray) -> It
             yield from file.read_row_group(group, columns=columns).filter(found).to_batches()
 
 
-def _written(plan: Plan, past: Past, before: Rows | None, workspace: DuckDB, masks: Masks) -> Rows:
+def _written(plan: Plan, past: Past, before: Rows | None, workspace: DuckDB, salt: str) -> Rows:
     """The rows of the ledger after a run."""
     shape = plan.face.shape
     body = archive.body(plan, workspace.folder / "ledger-body.ndjson.zst")
@@ -197,7 +365,7 @@ def _written(plan: Plan, past: Past, before: Rows | None, workspace: DuckDB, mas
     gone = lines.filter(lines["op"] == "delete").select("hash")
     done = actions.table(lines, shape)
     rows = ledger.empty(workspace, shape) if before is None else before
-    return workspace.keep("ledger after", ledger.written(rows, done, gone, shape, workspace, masks))
+    return workspace.keep("ledger after", ledger.written(rows, done, gone, shape, workspace, salt))
 
 
 def _whole(past: Past) -> bool:
@@ -222,7 +390,7 @@ def _settled(lines: Rows, face: Face, past: Past, workspace: Workspace) -> Rows:
     return numbered.filter(numbered.counted).semi_join(found, "number")
 
 
-def _sent(store: Store, face: Face, rows: Rows, workspace: Workspace) -> tuple[str, int]:
+def _sent(store: Store, face: Face, bound: Bound, rows: Rows, workspace: Workspace) -> tuple[str, int]:
     """Keep the rows under a key of their own content; the key, and how many there are."""
     path, profiles = workspace.folder / "ledger-after.parquet", 0
     types = [("key", pa.string())] + [
@@ -233,13 +401,14 @@ def _sent(store: Store, face: Face, rows: Rows, workspace: Workspace) -> tuple[s
         for batch in workspace.stream(rows.select(*schema.names), size=20_000):
             writer.write_batch(batch.cast(schema))
             profiles += batch.num_rows
-    key = runs.key(face.account.name, runs.named("ledger", face.environment, f"{_digest(path)}.parquet"))
+    key = runs.key(face.account.name, runs.named("ledger", face.environment, f"{bound.mark()}.{_digest(path)}.parquet"))
     store.send(path, key)
     return key, profiles
 
 
-def _key(account: str, environment: str | None) -> str:
-    return runs.key(account, runs.named("ledger", environment, "json"))
+def _key(account: str, environment: str | None, put_away: Bound | None = None) -> str:
+    ending = "json" if put_away is None else f"of.{put_away.mark()}.json"
+    return runs.key(account, runs.named("ledger", environment, ending))
 
 
 def _name(key: str) -> str:

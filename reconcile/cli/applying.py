@@ -21,7 +21,9 @@ from reconcile.cli.options import (
     Identity,
     MemoryLimit,
     Metrics,
+    PreviousSecret,
     Profile,
+    SameAccount,
     State,
     Var,
     WorkFolder,
@@ -76,6 +78,8 @@ def apply(
     ] = None,
     identity: Identity = None,
     as_json: AsJson = False,
+    previous_secret_env: PreviousSecret = None,
+    same_account: SameAccount = False,
     state: State = None,
     lock_timeout: Annotated[
         float | None,
@@ -101,7 +105,10 @@ def apply(
     from reconcile.screen import reports
 
     with watching.watched("apply", env, metrics) as run:
-        allowed, ours = allowances(allow), reconciler(state, memory_limit, workspace)
+        allowed, ours = (
+            allowances(allow),
+            reconciler(state, memory_limit, workspace, previous_secret_env, same_account=same_account),
+        )
         approval = _approval(within)
         with planning.scratch(workspace) as folder:
             if what.is_dir() or what.suffix in {".yaml", ".yml"}:
@@ -118,7 +125,7 @@ def apply(
                 if not made.face.empty and not (yes or approval):
                     _ask()
             else:
-                _only_with_a_spec(var, base, out, seal)
+                _only_with_a_spec(var, base, out, seal, previous_secret_env, same_account=same_account)
                 made = sealing.read(what, folder / "plan.rplan", identity)
                 watching.about(run, ours, made.face)
                 if spec is not None:
@@ -142,12 +149,22 @@ def _ask() -> None:
         raise typer.Exit(0)
 
 
-def _only_with_a_spec(var: list[str] | None, base: Path | None, out: Path | None, seal: list[str] | None) -> None:
+def _only_with_a_spec(
+    var: list[str] | None,
+    base: Path | None,
+    out: Path | None,
+    seal: list[str] | None,
+    previous_secret_env: str | None,
+    *,
+    same_account: bool,
+) -> None:
     for given, told in (
         (var, "--var goes with a spec: a plan has its variables in it."),
         (base, "--base goes with a spec: a plan has been weighed already."),
         (out, "--out goes with a spec: a plan is kept in its file."),
         (seal, "--seal goes with a spec: a plan is sealed when it is made."),
+        (previous_secret_env, "--previous-secret-env goes with a spec: a plan knows what it was made with."),
+        (same_account, "--same-account goes with a spec: a plan knows which account it is for."),
     ):
         if given:
             raise typer.BadParameter(told)

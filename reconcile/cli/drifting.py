@@ -15,6 +15,8 @@ from reconcile.cli.options import (
     Env,
     MemoryLimit,
     Metrics,
+    PreviousSecret,
+    SameAccount,
     SpecPath,
     State,
     Var,
@@ -57,6 +59,8 @@ def drift(
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when somebody changed the account.")
     ] = False,
     as_json: AsJson = False,
+    previous_secret_env: PreviousSecret = None,
+    same_account: SameAccount = False,
     state: State = None,
     memory_limit: MemoryLimit = None,
     workspace: WorkFolder = None,
@@ -68,7 +72,10 @@ def drift(
     from reconcile.plan.picking import Wanted
 
     with watching.watched("drift", env, metrics) as run:
-        ours, loaded = reconciler(state, memory_limit, workspace), load(spec, env, var)
+        ours, loaded = (
+            reconciler(state, memory_limit, workspace, previous_secret_env, same_account=same_account),
+            load(spec, env, var),
+        )
         watching.about(run, ours, loaded)
         with planning.scratch(workspace) as folder:
             made = planning.planned(run, ours, loaded, folder / "plan.rplan", (), as_json=as_json, profile=False)

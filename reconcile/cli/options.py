@@ -142,12 +142,44 @@ def load(path: Path, env: str | None = None, var: list[str] | None = None) -> Sp
         return load(path, env=env, var=given)
 
 
-def reconciler(state: str | None, memory_limit: str | None, workspace: Path | None) -> Reconciler:
+PreviousSecret = Annotated[
+    str | None,
+    typer.Option(
+        "--previous-secret-env",
+        help="The variable with the account's earlier API secret, so that what was applied is still known.",
+        metavar="NAME",
+    ),
+]
+SameAccount = Annotated[
+    bool,
+    typer.Option("--same-account", help="The account is the one of last time, though its address or key is another."),
+]
+
+
+def reconciler(
+    state: str | None,
+    memory_limit: str | None,
+    workspace: Path | None,
+    previous_secret_env: str | None = None,
+    *,
+    same_account: bool = False,
+) -> Reconciler:
     """Who does it, with these means."""
     with settling():
         from reconcile import Reconciler
 
-    return Reconciler(state=state, memory_limit=memory_limit, workspace=workspace)
+    import os
+
+    secret = None
+    if previous_secret_env is not None and not (secret := os.environ.get(previous_secret_env)):
+        raise typer.BadParameter(f"the variable {previous_secret_env} is not set.", param_hint="--previous-secret-env")
+    return Reconciler(
+        state=state,
+        memory_limit=memory_limit,
+        workspace=workspace,
+        previous_secret=secret,
+        same_account=same_account,
+    )
 
 
 def records(state: str | None) -> Records:

@@ -20,8 +20,10 @@ from reconcile.cli.options import (
     Format,
     MemoryLimit,
     Metrics,
+    PreviousSecret,
     Profile,
     Reveal,
+    SameAccount,
     SpecPath,
     State,
     Var,
@@ -71,6 +73,8 @@ def plan(
     enforce: Annotated[
         bool, typer.Option("--enforce", help="Exit with 3 when a guard blocks the plan, after it was kept and shown.")
     ] = False,
+    previous_secret_env: PreviousSecret = None,
+    same_account: SameAccount = False,
     state: State = None,
     memory_limit: MemoryLimit = None,
     workspace: WorkFolder = None,
@@ -82,7 +86,7 @@ def plan(
 
     seal_with_out(seal, out)
     with watching.watched("plan", env, metrics, notify=enforce) as run:
-        ours = reconciler(state, memory_limit, workspace)
+        ours = reconciler(state, memory_limit, workspace, previous_secret_env, same_account=same_account)
         with scratch(workspace) as folder:
             loaded, allowed, other = load(spec, env, var), allowances(allow), load(base, env, var) if base else None
             watching.about(run, ours, loaded)

@@ -15,6 +15,8 @@ from reconcile.cli.options import (
     Format,
     Identity,
     MemoryLimit,
+    PreviousSecret,
+    SameAccount,
     SpecPath,
     State,
     Var,
@@ -41,6 +43,8 @@ def rollback(
     format: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,  # noqa: A002 -- the option's name
     as_json: AsJson = False,
     identity: Identity = None,
+    previous_secret_env: PreviousSecret = None,
+    same_account: SameAccount = False,
     state: State = None,
     memory_limit: MemoryLimit = None,
     workspace: WorkFolder = None,
@@ -51,7 +55,10 @@ def rollback(
     from reconcile.plan import sealing
 
     planning.seal_with_out(seal, out)
-    ours, loaded = reconciler(state, memory_limit, workspace), load(spec, env, var)
+    ours, loaded = (
+        reconciler(state, memory_limit, workspace, previous_secret_env, same_account=same_account),
+        load(spec, env, var),
+    )
     seal = planning.recipients(seal, loaded) if out else None
     with planning.scratch(workspace) as folder, telling.steps(as_json=as_json, profile=False) as steps:
         file = Path(plan) if _is_file(plan) else ours.kept(loaded, plan, folder)

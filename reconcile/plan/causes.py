@@ -41,10 +41,14 @@ class Memory:
     Args:
         ledger: None where there is none.
         lacking: why there is none, as a sentence for people.
+        another: that the account is another one than last time, or may be, as a sentence for people.
+        rekeyed: what opens the ledger with the secret of today, where it was made with an earlier one.
     """
 
     ledger: Ledger | None = None
     lacking: str = ""
+    another: str = ""
+    rekeyed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def traced(decided: Rows, ledger: Ledger, lines: Lines, shape: Shape, workspace:
     Args:
         decided: see `planner.decide`.
     """
-    rows = ledgers.salted(decided, workspace, masks)
+    rows = ledgers.salted(decided, workspace, ledger.salt or ledgers.salt(masks))
     before = ledgers.fitted(ledger.rows, shape)
     rows = _with_past(rows, before, shape, moving=_any_moved(decided, shape, workspace))
     ours = rows[f"leave:{shape.registry.list}"] | ~rows[f"join:{shape.registry.list}"]

@@ -165,6 +165,8 @@ def _times(face: Face) -> Iterator[str]:
 def notes(face: Face) -> Iterator[str]:
     """What to look at before anything else, deletions first."""
     counts = face.counts
+    if face.another_account:
+        yield face.another_account
     if counts.delete:
         yield f"{_profiles(counts.delete)} will be deleted for good, history and opt-outs included."
     if face.undoes is not None:

@@ -75,6 +75,8 @@ def of(desired: Desired, observed: Observed, settled: addresses.Settled, decided
         kind=causes.kind_of(spec, setting.memory),
         ledger=causes.face_of(setting.memory.ledger),
         no_ledger=setting.memory.lacking,
+        another_account=setting.memory.another,
+        rekeyed=setting.memory.rekeyed,
         definitions=definitions.of(spec),
         joining=sums["n:joining"] or 0,
         lists=lists,
@@ -132,6 +134,8 @@ def _account(spec: Spec, setting: Setting) -> AccountFace:
         api_key=account.api_key,
         api_secret=account.api_secret,
         fingerprint=setting.fingerprint,
+        id=setting.ids.id,
+        customer_id=setting.ids.customer_id,
     )
 
 

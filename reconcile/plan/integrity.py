@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime, timedelta
 
 from reconcile.errors import PlanUnusable
-from reconcile.plan.model import Face
+from reconcile.plan.model import AccountIds, Face
 from reconcile.spec.model import Mode, Spec
 
 _AGAIN = "Plan again, and apply that."
@@ -83,6 +83,25 @@ def _same_key(face: Face, key: str) -> None:
             f'This plan was made for the account "{face.account.name}" with another API key than the one that is set.',
             hint="Set the key it was made with, or plan for this account.",
         )
+
+
+def raise_if_other_account(face: Face, ids: AccountIds) -> None:
+    """Make sure that the account that answers is the one that a plan was made for, as far as both are known.
+
+    Raises:
+        PlanUnusable: Sailthru calls it by another id.
+    """
+    if is_other(face.account.ids, ids):
+        raise PlanUnusable(
+            f'This plan was made for the account "{face.account.name}" whose id is {face.account.id}, and the one that'
+            f" answers at {face.account.url} is {ids.id}. Nothing was written.",
+            hint="Check where the account's URL and key lead, or plan for this account.",
+        )
+
+
+def is_other(ours: AccountIds, theirs: AccountIds) -> bool:
+    """Whether these are known to be two accounts."""
+    return any(one and other and one != other for one, other in zip(ours, theirs, strict=True))
 
 
 def same_spec(face: Face, spec: Spec) -> None:

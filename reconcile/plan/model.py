@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -140,14 +140,35 @@ class _Face(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class AccountIds(NamedTuple):
+    """What Sailthru itself calls an account, whichever key is used; empty where it is not known."""
+
+    id: str = ""
+    customer_id: str = ""
+
+
+NO_IDS = AccountIds()
+"""Of an account that nobody asked, or whose key may not ask."""
+
+
 class AccountFace(_Face):
-    """Which account a plan is for. Credentials by reference, as in the spec; of the key itself a digest."""
+    """Which account a plan is for. Credentials by reference, as in the spec; of the key itself a digest.
+
+    `id` and `customer_id` are Sailthru's own, empty where the key may not ask for them.
+    """
 
     name: str
     url: str
     api_key: str
     api_secret: str
     fingerprint: str = ""
+    id: str = ""
+    customer_id: str = ""
+
+    @property
+    def ids(self) -> AccountIds:
+        """Sailthru's own ids of it."""
+        return AccountIds(self.id, self.customer_id)
 
 
 class Conduct(_Face):
@@ -391,6 +412,10 @@ class Face(_Face):
     kind: RunKind = RunKind.CONFIG
     ledger: LedgerFace | None = None
     no_ledger: str = ""
+    another_account: str = ""
+    """What is to be said where the account is not the one that the last run was applied to, or may not be."""
+    rekeyed: str = ""
+    """What opens the ledger with the secret of today, where it was made with an earlier one; see `state.ledger`."""
     definitions: Mapping[str, str] = {}
     lists: tuple[ListFace, ...]
     vars: tuple[VarFace, ...]

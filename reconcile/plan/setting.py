@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconcile.plan import causes
-from reconcile.plan.model import Allowance, UndoFace
+from reconcile.plan.model import NO_IDS, AccountIds, Allowance, UndoFace
 from reconcile.spec.model import Mode, Policy, Spec
 from reconcile.state.masks import Masks
 from reconcile.state.model import Progress, Silent
@@ -23,6 +23,7 @@ class Setting:
         url: where the account answers, references resolved.
         quota: calls a minute we may make, by method and endpoint (`POST /user`), for the estimate.
         fingerprint: of the account's API key, see `integrity.fingerprint`.
+        ids: Sailthru's own of the account, as far as they are known.
         made_at: when the plan is made, if not at `as_of`.
         last_good: rows of each source at the last apply that converged; None where nobody remembers.
         allowed: limits of the guards that are raised for this plan.
@@ -40,6 +41,7 @@ class Setting:
     url: str
     quota: Mapping[str, float]
     fingerprint: str = ""
+    ids: AccountIds = NO_IDS
     made_at: datetime | None = None
     last_good: Mapping[str, int] | None = None
     allowed: tuple[Allowance, ...] = ()

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from reconcile.apply.model import Write
 from reconcile.errors import AnswerGarbled, ApiRejected, CredentialsRefused
+from reconcile.plan.model import NO_IDS, AccountIds
 from reconcile.sailthru import jobs, limits, lines
 from reconcile.sailthru.client import Client, Patience
 from reconcile.sailthru.model import URL, Call, Credentials, Endpoint, Export, Method, NotFound, Unsure
@@ -29,10 +30,11 @@ _SEEN: Final = {"keys": 1, "vars": 1, "lists": 1, "optout_email": 1}
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a connection test finds: how many lists, and the account's time zone (None where the key may not ask)."""
+    """What a connection test finds: how many lists, and what the account says of itself, as far as the key may ask."""
 
     lists: int
     timezone: str | None
+    ids: AccountIds = NO_IDS
 
 
 class Target:
@@ -79,8 +81,19 @@ class Target:
         Raises:
             CredentialsRefused, AccountUnavailable: it does not.
         """
-        found = await self.lists()
-        return Facts(len(found), await self._timezone())
+        found, settings = await self.lists(), await self._settings()
+        zone = settings.get("timezone")
+        return Facts(len(found), zone if isinstance(zone, str) else None, _ids(settings))
+
+    async def identify(self) -> AccountIds:
+        """Which account the key is for, so that one that is refused is refused at once; empty where it may not ask.
+
+        Raises:
+            CredentialsRefused, AccountUnavailable: it does not answer.
+        """
+        if not (settings := await self._settings()):
+            await self.lists()
+        return _ids(settings)
 
     async def lists(self) -> Sequence[RemoteList]:
         """All lists, twins included. The account's cap is 2,000 and there are no pages (SAILTHRU.md §2, §8.4)."""
@@ -182,12 +195,11 @@ class Target:
             return True
         return False
 
-    async def _timezone(self) -> str | None:
+    async def _settings(self) -> Mapping[str, Any]:
         try:
-            zone = (await self._call("GET", "settings", {})).get("timezone")
+            return await self._call("GET", "settings", {})
         except (AnswerGarbled, ApiRejected, CredentialsRefused):
-            return None  # the key works, but may be for `user`, `list` and `job` alone (SAILTHRU.md §3.4)
-        return zone if isinstance(zone, str) else None
+            return {}  # the key may work, and be for `user`, `list` and `job` alone (SAILTHRU.md §3.4)
 
     async def _call(self, method: Method, endpoint: Endpoint, params: Mapping[str, Any]) -> Mapping[str, Any]:
         return (await self._client.call(Call(method, endpoint, params))).body
@@ -240,6 +252,12 @@ def _named(ref: Ref) -> dict[str, Any]:
     if ref.sid is not None:
         return {"id": ref.sid, "key": "sid"}
     raise ValueError("a ref without a name")
+
+
+def _ids(settings: Mapping[str, Any]) -> AccountIds:
+    """The account's ids (SAILTHRU.md §10), numbers or words."""
+    found = (settings.get(name) for name in AccountIds._fields)
+    return AccountIds(*(str(one) if isinstance(one, str | int) and not isinstance(one, bool) else "" for one in found))
 
 
 def _remote_list(one: Mapping[str, Any]) -> RemoteList:

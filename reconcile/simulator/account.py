@@ -6,6 +6,7 @@ look at it.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
@@ -31,6 +32,7 @@ class Account:
         history: what profiles were a moment ago, kept only where reads are to lag.
         guesses: how it behaves where nobody knows how the real one does.
         zone: the account's time zone, in which all its times are told.
+        client_id, customer_id: its own, whatever the seed: another simulator is another account.
     """
 
     def __init__(self, *, timezone: str = "America/New_York", seed: int = 0, guesses: Guesses | None = None) -> None:
@@ -38,6 +40,7 @@ class Account:
         self.history: History | None = None
         self.zone = ZoneInfo(timezone)
         self.ids = Ids(seed)
+        self.client_id, self.customer_id = (secrets.randbelow(9 * 10**8) + 10**8 for _ in range(2))
         self.profiles: dict[str, Profile] = {}
         self.lists: dict[str, MailList] = {}
         self.restricted: dict[str, None] = {}

@@ -13,9 +13,10 @@ Answer = dict[str, Any]
 
 
 def get(account: Account, _call: Call) -> Answer:
-    """`GET /settings`: the time zone, and which lists are primary."""
+    """`GET /settings`: which account it is, the time zone, and which lists are primary."""
     return {
-        "id": account.ids.token("client")[:4],
+        "id": account.client_id,
+        "customer_id": account.customer_id,
         "domains": {"": "example.com"},
         "from_emails": ["shop@example.com"],
         "lists_primary": [m.name for m in account.lists.values() if m.primary],

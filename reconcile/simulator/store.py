@@ -1,6 +1,6 @@
 """An account kept in a file: JSON lines, lists first, then profiles. Jobs, calls and quotas are not kept.
 
-{"simulator": 1, "counter": 4711, "var_names": ["plan"]}
+{"simulator": 1, "id": 271828, "customer_id": 314159, "counter": 4711, "var_names": ["plan"]}
 {"list_id": "6158...", "name": "Main", "created": 1633215419, "count": 2, ...}
 {"sid": "6158...", "email": "ada@example.com", "vars": {...}, "joined": {"<list_id>": 1633215419}, ...}
 """
@@ -74,7 +74,8 @@ def restore(account: Account, path: Path) -> None:
 
 def _lines(account: Account) -> Iterator[dict[str, Any]]:
     names = sorted(account.var_names)
-    yield {"simulator": _VERSION, "counter": account.ids.counter, "var_names": names}
+    whose = {"id": account.client_id, "customer_id": account.customer_id}
+    yield {"simulator": _VERSION, **whose, "counter": account.ids.counter, "var_names": names}
     for mail_list in account.lists.values():
         yield {name: getattr(mail_list, name) for name in MailList.__slots__ if name != "members"}
     for profile in account.profiles.values():
@@ -89,6 +90,8 @@ def _take(account: Account, line: dict[str, Any], *, first: bool) -> None:
         if line.get("simulator") != _VERSION:
             raise ValueError("unknown version")
         account.ids.counter = line["counter"]
+        account.client_id = int(line.get("id", account.client_id))  # files of before do not say it
+        account.customer_id = int(line.get("customer_id", account.customer_id))
         account.var_names.update(line["var_names"])
     elif "list_id" in line:
         account.put_list(MailList(**line))

@@ -40,6 +40,7 @@ class Ledger:
         definitions: of the spec that was last applied in full, see `spec.definitions`.
         spec_digest, run, at: of the same.
         profiles: how many have a row.
+        salt: of its digests, see `salt`.
     """
 
     rows: Rows
@@ -48,6 +49,7 @@ class Ledger:
     run: str
     at: str
     profiles: int
+    salt: str = ""
 
 
 def salt(masks: Masks) -> str:
@@ -55,14 +57,34 @@ def salt(masks: Masks) -> str:
     return hashlib.blake2b(masks.key, digest_size=16, person=b"reconcile.ledger").hexdigest()
 
 
-def fingerprint(masks: Masks) -> str:
+def fingerprint(salt: str) -> str:
     """Tells whether two ledgers have one salt, and gives it away to nobody."""
-    return hashlib.blake2b(salt(masks).encode(), digest_size=8, person=b"reconcile.lsalt").hexdigest()
+    return hashlib.blake2b(salt.encode(), digest_size=8, person=b"reconcile.lsalt").hexdigest()
 
 
-def salted(rows: Rows, workspace: Workspace, masks: Masks) -> Rows:
+def wrap(salt: str, masks: Masks) -> str:
+    """The salt as only who has this secret can read it: so a ledger outlives the secret it was made with."""
+    return _crossed(bytes.fromhex(salt), fingerprint(salt), masks).hex()
+
+
+def unwrap(wrapped: str, made_with: str, masks: Masks) -> str | None:
+    """The salt with this fingerprint; None when it was wrapped for another secret."""
+    try:
+        found = _crossed(bytes.fromhex(wrapped), made_with, masks).hex()
+    except ValueError:
+        return None
+    return found if fingerprint(found) == made_with else None
+
+
+def _crossed(text: bytes, made_with: str, masks: Masks) -> bytes:
+    """Crossed with what this secret gives for this one salt, and for no other."""
+    pad = hashlib.blake2b(made_with.encode(), key=masks.key, digest_size=16, person=b"reconcile.lwrap").digest()
+    return bytes(one ^ other for one, other in zip(text, pad, strict=True))
+
+
+def salted(rows: Rows, workspace: Workspace, salt: str) -> Rows:
     """The rows with the salt beside each: from a table, so that it is in no statement and in no error."""
-    return rows.cross_join(workspace.store(_SALT, arrows.table({_SALT: [salt(masks)]}, {_SALT: "string"})))
+    return rows.cross_join(workspace.store(_SALT, arrows.table({_SALT: [salt]}, {_SALT: "string"})))
 
 
 def key(rows: Rows, hashes: Rows) -> Rows:
@@ -98,7 +120,7 @@ def fitted(rows: Rows, shape: Shape) -> Rows:
     return rows.select("key", **found)
 
 
-def written(before: Rows, actions: Rows, gone: Rows, shape: Shape, workspace: Workspace, masks: Masks) -> Rows:
+def written(before: Rows, actions: Rows, gone: Rows, shape: Shape, workspace: Workspace, salt: str) -> Rows:
     """A ledger after these actions, of which it is known that each is so.
 
     Args:
@@ -106,7 +128,7 @@ def written(before: Rows, actions: Rows, gone: Rows, shape: Shape, workspace: Wo
         actions: a table of upserts, see `plan.actions.table`.
         gone: `hash` of profiles that were deleted.
     """
-    rows = salted(actions, workspace, masks)
+    rows = salted(actions, workspace, salt)
     made = rows["kind"] == "create"
     entries = {"at": key(rows, rows["from"].fill_null(rows["hash"])), "key": key(rows, rows["hash"])}
     for var in shape.vars:
@@ -120,7 +142,7 @@ def written(before: Rows, actions: Rows, gone: Rows, shape: Shape, workspace: Wo
             (rows[f"join:{one.list}"], True), (off, False), else_=ibis.null("boolean")
         )
     new = workspace.keep("ledger entries", rows.select(**entries))
-    away = salted(gone, workspace, masks)
+    away = salted(gone, workspace, salt)
     # Whoever has an address by now is who is there: nobody else's earlier row stays under it.
     taken = new.select("key").anti_join(new.select(key="at"), "key")
     out = workspace.keep("ledger out", away.select(key=key(away, away["hash"])).union(taken))
