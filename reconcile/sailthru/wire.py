@@ -138,8 +138,9 @@ def _is_about(call: Call, said: str) -> bool:
     """Whether these words can be about this call: "User not found with <key>: <id>" echoes its key and id (§4.4)."""
     if call.endpoint == "list":
         return "list" in call.params
-    asked = f"User not found with {call.params.get('key')}: {call.params.get('id')}"
-    return fold_address(html.unescape(said)) == fold_address(asked)
+    head, _, name = html.unescape(said).partition(": ")
+    asked = fold_address(str(call.params.get("id")))
+    return head == f"User not found with {call.params.get('key')}" and fold_address(name) == asked
 
 
 # -- the shapes of success
