@@ -45,6 +45,25 @@ def page(status: int) -> Answer:
     return Answer(status, [(b"Content-Type", b"text/html"), (b"Content-Length", length)], text)
 
 
+_GATEWAY: Final = (
+    (302, b'{"login":"required"}'),
+    (302, b""),
+    (200, b"{}"),
+    (200, b"[]"),
+    (200, b'"ok"'),
+    (204, b""),
+    (200, b"<html><body>Sign in</body></html>"),
+    (404, b'{"message":"no Route matched with those values"}'),
+)
+
+
+def gateway(nth: int) -> Answer:
+    """What something in front of the API says in its place: nothing that the API ever says, each in its turn."""
+    status, body = _GATEWAY[nth % len(_GATEWAY)]
+    kind = b"text/html" if body.startswith(b"<") else b"application/json"
+    return Answer(status, [(b"Content-Type", kind), (b"Content-Length", str(len(body)).encode())], body)
+
+
 def _headers(quota: Quota, *, xml: bool) -> list[tuple[bytes, bytes]]:
     return [
         *(_XML_BASE if xml else BASE),

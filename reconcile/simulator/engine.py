@@ -129,6 +129,8 @@ class Engine:
         quota = self.windows.take(call.method, call.endpoint, call.at)
         if fault is not None and fault.fault == "html":
             return encoding.page(fault.status)
+        if fault is not None and fault.fault == "gateway":
+            return encoding.gateway(self.mischief.dice.nth("gateway"))
         xml = sent.texts.get("format") != "json"
         try:
             self._gate.check(request, call.endpoint, sent, quota)

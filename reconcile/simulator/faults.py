@@ -20,6 +20,7 @@ Kind = Literal[
     "reset",
     "timeout-after-commit",
     "html",
+    "gateway",
     "error-9",
     "error-9-saved",
     "ok-with-error",

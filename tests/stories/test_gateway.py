@@ -130,6 +130,20 @@ def test_who_gets_the_address_of_a_profile_that_is_not_known_waits(tmp_path):
     behind_a_gateway(world, lambda *_: None).settle()
 
 
+def test_who_cannot_be_looked_at_is_left_alone_when_a_plan_is_taken_back(tmp_path):
+    world = a_shop(tmp_path, on_leave="unlist")
+    world.settle()
+    sid = sid_of(world, "person5@example.com")
+    world.customers.pop(5)
+    world.time.now += 60
+    plan = world.plan()
+    assert world.apply(plan).converged
+    behind_a_gateway(world, answer_looks(GARBLED["an empty object"], sid, "person5@example.com"))
+    inverse = asyncio.run(world.ours.rollback(world.spec(), plan, out=tmp_path / "inverse.rplan"))
+    assert inverse.face.empty
+    assert (inverse.face.undoes.unlooked, inverse.face.undoes.gone) == (1, 0)
+
+
 def test_people_left_out_for_an_answer_are_guarded(tmp_path):
     world = a_shop(tmp_path)
     world.text = world.text.replace(WIDE, "{invalid_rows: 0, at_least: 0}")

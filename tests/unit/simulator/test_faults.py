@@ -59,6 +59,15 @@ def test_a_proxy_answers_with_html() -> None:
     assert answer.text.startswith("<html>")
 
 
+def test_a_gateway_answers_with_what_the_api_never_says() -> None:
+    api = driver("gateway")
+    answers = [api.call("POST", "/user", ADA) for _ in range(8)]
+
+    assert {answer.status_code for answer in answers} == {200, 204, 302, 404}
+    assert not any(b'ok":true' in answer.content or b"errormsg" in answer.content for answer in answers)
+    assert not api.account.profiles
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "error", "saved"),
     [
