@@ -75,14 +75,11 @@ class Accounts:
             yield Look(observation.Kept(kept, found, live), masks, found.account, found.taken_at)
 
     @asynccontextmanager
-    async def near(self, spec: Spec, folder: Path, kept: Path | None) -> AsyncIterator[Observable]:
+    async def near(self, spec: Spec, folder: Path, kept: Path | None) -> AsyncIterator[Look]:
         """The account, or a kept observation of it, to look at one person."""
-        if kept is None:
-            async with self.open(spec.account, spec.policy, folder) as (account, _):
-                yield account
-            return
-        async with self.kept(spec, folder, kept, looks=True) as look:
-            yield look.account
+        opened = self.fresh(spec, folder) if kept is None else self.kept(spec, folder, kept, looks=True)
+        async with opened as look:
+            yield look
 
     @asynccontextmanager
     async def open(

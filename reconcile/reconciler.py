@@ -361,7 +361,8 @@ class Reconciler(Records):
             if not account or address is None:
                 return Explanation(masks, traces)
             wanted = desired.of(spec, found, known)
-            async with self._accounts.near(spec, workspace.folder, observed) as there:
+            async with self._accounts.near(spec, workspace.folder, observed) as look:
+                there = look.account
                 names = [var.name for var in wanted.shape.vars]
                 first = await sightings.look(there, Ref(email=address), names)
                 if not traces and (kept := circle.kept_id(first, wanted.shape)) is not None:
@@ -381,8 +382,9 @@ class Reconciler(Records):
                     progress=gathering.progress,
                     first=first,
                 )
-            key = self._key_of(spec, Look(there, masks, self._accounts.whose(spec.account)))
-            last = ledgers.recall(self.store_of(spec.state), key, wanted.shape, workspace, among=around.hashes)
+            last = ledgers.recall(
+                self.store_of(spec.state), self._key_of(spec, look), wanted.shape, workspace, among=around.hashes
+            )
             bounds = planner.bounds(around.desired, around.observed, spec, spec.policy, workspace, masks)
             foretold = foretelling.foretell(around, bounds, spec, last)
             return Explanation(masks, traces, around, foretold, looked=True)
