@@ -60,4 +60,5 @@ def _value(text: Rows, var: Var) -> Rows:
             plain = nested.is_json(text)
         case _:
             plain = ibis.literal(value=False)
-    return ibis.cases((text.isnull(), "null"), (plain, text), else_=quoted)
+    marked = text.startswith(values.FOREIGN) & nested.json_valid(text.substr(1))
+    return ibis.cases((text.isnull(), "null"), (marked, text.substr(1)), (plain, text), else_=quoted)

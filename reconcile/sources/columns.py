@@ -21,9 +21,10 @@ class Decimal:
     places: int
 
 
-Simple: TypeAlias = Literal["integer", "number", "single", "text", "timestamp", "date", "boolean"]
+Simple: TypeAlias = Literal["integer", "number", "single", "text", "timestamp", "date", "boolean", "list"]
 Kind: TypeAlias = Simple | Decimal
-"""What a column holds; `single` are numbers of 32 bits, which have a shorter text than the same as `number`."""
+"""What a column holds; `single` are numbers of 32 bits, which have a shorter text than the same as `number`; a `list`
+is one of texts."""
 
 WHOLE = Decimal(38, 0)
 """Whole numbers that may go beyond 64 bits."""
@@ -39,6 +40,7 @@ _SIMPLE: Mapping[Kind, str] = {
     "timestamp": "timestamp(6)",
     "date": "date",
     "boolean": "boolean",
+    "list": "array<string>",
 }
 
 
@@ -87,6 +89,7 @@ def arrow_type(kind: Kind) -> Any:
         "timestamp": pa.timestamp("us"),
         "date": pa.date32(),
         "boolean": pa.bool_(),
+        "list": pa.list_(pa.string()),
     }
     return types[kind]
 

@@ -5,7 +5,11 @@ Credentials are those that each store's own library finds: variables of the envi
 
 from __future__ import annotations
 
+import glob
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BufferedReader
+from pathlib import Path
 from typing import Any
 
 from reconcile.sources.origin import Origin
@@ -25,12 +29,68 @@ def scheme(origin: Origin) -> str:
     return head.lower() if colon else ""
 
 
-def opened(origin: Origin, database: Any) -> list[str]:
-    """The files of the source, in the order of their names, which the database can open from now on.
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of a source, in the order of their names.
+
+    Args:
+        paths: as the database opens them.
+    """
+
+    paths: tuple[str, ...]
+    _filesystem: Any = None
+
+    def open(self, path: str) -> BufferedReader:
+        """The bytes of one of them, unpacked."""
+        import pyarrow as pa
+
+        # What follows a question mark in a URL may be a signature: it says nothing of what the file is.
+        ending = path.partition("?")[0].rpartition(".")[2] if self._filesystem else path.rpartition(".")[2]
+        packed = {"gz": "gzip", "zst": "zstd"}.get(ending.lower())
+        raw: Any = self._filesystem.open(path, "rb") if self._filesystem else Path(path).open("rb")  # noqa: SIM115 -- by whom it is read
+        if packed:
+            return _Unpacked(pa.CompressedInputStream(pa.PythonFile(raw, "r"), packed), raw)
+        return raw if isinstance(raw, BufferedReader) else BufferedReader(raw)
+
+
+class _Unpacked(BufferedReader):
+    """The bytes of a packed file, which is closed with it."""
+
+    def __init__(self, unpacked: Any, packed: Any) -> None:
+        super().__init__(unpacked)
+        self._packed = packed
+
+    def close(self) -> None:
+        super().close()
+        self._packed.close()
+
+
+def located(origin: Origin, database: Any) -> Files:
+    """The files of the source, wherever they are, which the database can open from now on.
 
     Raises:
         SourceUnavailable: there are none, the scheme is not known, or its library is not installed.
     """
+    if scheme(origin):
+        return Files(*_opened(origin, database))
+    return Files(tuple(local(origin)))
+
+
+def local(origin: Origin) -> list[str]:
+    """The files of a source on this machine, in the order of their names.
+
+    Raises:
+        SourceUnavailable: there are none.
+    """
+    pattern = str(origin.path(origin.file or ""))
+    # Not Path.glob: the pattern may be absolute, and its folder too may hold wildcards.
+    found = sorted(path for path in glob.glob(pattern, recursive=True) if Path(path).is_file())  # noqa: PTH207
+    if not found:
+        raise origin.failed(f"there is no file {pattern}", hint="A `file` is looked for from the folder of the spec.")
+    return found
+
+
+def _opened(origin: Origin, database: Any) -> tuple[tuple[str, ...], Any]:
     kind, pattern = scheme(origin), origin.file or ""
     if kind not in EXTRAS:
         raise origin.failed(f"cannot open {kind}://", hint=f"There are: {', '.join(f'{one}://' for one in EXTRAS)}.")
@@ -42,7 +102,7 @@ def opened(origin: Origin, database: Any) -> list[str]:
         raise origin.failed(
             f"there is no file {origin.shown_file}", hint="Check the bucket, the path and the credentials."
         )
-    return paths
+    return tuple(paths), found
 
 
 def _filesystem(origin: Origin, kind: str) -> Any:

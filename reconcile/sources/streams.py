@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -12,7 +12,7 @@ from reconcile.errors import ReconcileError
 from reconcile.sources import failures
 from reconcile.sources.columns import Kind, arrow_schema
 from reconcile.sources.origin import Origin
-from reconcile.state.model import Batches, Demand
+from reconcile.state.model import MISFIT, Batches, Demand
 
 ROWS = 20_000
 """Rows of a batch: what Python holds of a source at a time."""
@@ -90,6 +90,27 @@ def batch_of(arrays: Mapping[str, tuple[Any, Any]], kinds: Mapping[str, Kind], o
 def schema_of(kinds: Mapping[str, Kind], demand: Demand) -> Any:
     """The schema of what `batch_of` makes."""
     return arrow_schema(kinds, tuple(kinds) if demand.flagged else ())
+
+
+def counted(origin: Origin, demand: Demand, names: Sequence[str], batches: Iterable[Any]) -> Iterator[Any]:
+    """Batches of these columns whose flags the engine has set: what does not fit is counted.
+
+    Args:
+        batches: columns, and flags of those that may hold what does not fit.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for batch in batches:
+        flags = {name: batch.column(f"{MISFIT}{name}") for name in names if f"{MISFIT}{name}" in batch.schema.names}
+        for name, flag in flags.items():
+            if count := pc.sum(flag).as_py():
+                origin.misfits[name] += count
+        found = {name: batch.column(name) for name in names}
+        if demand.flagged:
+            never = pa.repeat(pa.scalar(False), len(batch))  # noqa: FBT003 -- Arrow's
+            found |= {f"{MISFIT}{name}": flags.get(name, never) for name in names}
+        yield pa.RecordBatch.from_pydict(found)
 
 
 class Ahead:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 
 from reconcile.errors import Problem, SpecInvalid
@@ -17,6 +18,7 @@ def problems(spec: Spec, places: Places) -> Iterator[Problem]:
         path: Path = ("sources", name)
         yield from _way(path, source, places)
         yield from _query(path, source, places)
+        yield from _text(path, source, places)
         yield from _contract((*path, "contract"), source, places)
         if source.dbt is not None and source.model is None:
             where = places.value(*path, "dbt")
@@ -51,6 +53,21 @@ def _query(path: Path, source: SourceSpec, places: Places) -> Iterator[Problem]:
     for name in unknown:
         said = f'{called((*path, "query"))}: there is no parameter "{name}"'
         yield Problem(said, places.value(*path, "query"), meant(name, source.parameters))
+
+
+def _text(path: Path, source: SourceSpec, places: Places) -> Iterator[Problem]:
+    """What is only for files of text."""
+    if source.encoding is not None:
+        where = places.value(*path, "encoding")
+        try:
+            codecs.lookup(source.encoding).incrementaldecoder(errors="strict").decode(b"")
+        except (LookupError, TypeError, ValueError):
+            hint = "For example: windows-1252, latin-1, utf-16; utf-8 when left out."
+            yield Problem(f'{called((*path, "encoding"))}: there is no encoding "{source.encoding}"', where, hint)
+    for key in ("encoding", "columns"):
+        if getattr(source, key) and source.file is None:
+            said = f"{called((*path, key))} is for files; a database knows it"
+            yield Problem(said, places.key(*path, key), "Take it out.")
 
 
 def _contract(path: Path, source: SourceSpec, places: Places) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pydantic import Field, StrictBool, StrictInt
 
 from reconcile.spec.part import Part, Scalar
+from reconcile.spec.property import ValueType
 
 WAYS = ("table", "query", "file", "dbt")
 """What a source reads: exactly one of these."""
@@ -39,6 +40,22 @@ class OnViolation(StrEnum):
 
     STOP = "stop"
     HOLD_DELETES = "hold_deletes"
+
+
+class ColumnType(StrEnum):
+    """The type of a column of a file, which says none itself."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    STRING = "string"
+
+    @property
+    def value_type(self) -> ValueType:
+        """The same as the type of a property."""
+        return ValueType.FLOAT if self is ColumnType.NUMBER else ValueType(self.value)
 
 
 class Contract(Part):
@@ -90,6 +107,10 @@ class SourceSpec(Part):
     file: str | None = None
     """CSV, Parquet or newline JSON files to read instead: a path from the spec's folder or a URL, with
     wildcards; may use `env()`."""
+    encoding: str | None = None
+    """How the text of CSV files is written, where that is not UTF-8: `windows-1252`, `latin-1`, `utf-16`, ..."""
+    columns: Mapping[str, ColumnType] = Field(default_factory=dict)
+    """Column of files to its type, as a CSV has none: `integer`, `number`, `boolean`, `date`, `datetime`, `string`."""
     dbt: str | None = None
     """A model of dbt to read instead, `ref('name')` or `ref('name', v=2)`: the table that it is built as."""
     manifest: str = "target/manifest.json"

@@ -234,7 +234,7 @@ def _values(spec: Spec, name: str, prop: Property, raw: Rows) -> Rows:
     if prop.aggregate in {Aggregate.SUM, Aggregate.AVG}:
         return _summable(spec, name, prop, raw)
     if prop.aggregate is Aggregate.LIST:
-        return values.canonical(values.text_of(raw), values.kind_of(raw) or ValueType.STRING)
+        return values.canonical(values.literal(values.text_of(raw)), values.kind_of(raw) or ValueType.STRING)
     return raw
 
 

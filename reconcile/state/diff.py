@@ -66,7 +66,7 @@ def _var(pairs: Rows, var: Var, wanted: Rows) -> dict[str, Rows]:
     there = pairs["o:hash"].notnull()
     kept = new.startswith(values.KEPT).fill_null(False)  # noqa: FBT003 -- Ibis's own signature
     new = ibis.cases((kept & there, old), (kept, new.substr(1).nullif("")), else_=new)
-    differs = wanted & ~new.identical_to(old)
+    differs = wanted & ~values.same(new, old, var.type)
     if var.skip_nulls:
         differs &= new.notnull()
     return {f"set:{var.name}": differs, f"new:{var.name}": new, f"old:{var.name}": old}

@@ -264,7 +264,9 @@ class _Desk:
         raw = rows[name]
         before = self._misfits_before(rows, name, prop)
         odd = before is not None or (values.may_be_odd(raw) and self._may_be_odd(prop))
-        received = conversions.received(raw, prop.type, odd=odd)
+        # A row that holds another JSON type than the others is sent as what it is, unless the property says a type.
+        as_it_is = prop.type is None and prop.column is not None and raw.type().is_string()
+        received = values.marked(raw) if as_it_is else conversions.received(raw, prop.type, odd=odd)
         typed = received if prop.type is None else conversions.converted(received, prop.type)
         if not (odd or (prop.type is not None and conversions.changes(received, prop.type))):
             return self._counted(rows, name, {} if typed is raw else {name: typed})
@@ -385,13 +387,18 @@ class _Desk:
 
     def _batch(self, name: str, text: str, columns: Mapping[str, list[object]]) -> list[str | None]:
         try:
-            return templates.compile(text).render(columns)
+            return templates.compile(text).render({name: list(map(_shown, some)) for name, some in columns.items()})
         except TemplateFailed as failed:
             message = f'template of property "{name}" failed: {failed.message}'
             raise _refused(message, self._at("properties", name, "template"), failed.hint) from None
 
     def _at(self, *path: str) -> Where | None:
         return self.spec.where(*path)
+
+
+def _shown(value: object) -> object:
+    """A value as a template shows it: of what is JSON and no text, the JSON."""
+    return value.removeprefix(values.FOREIGN) if isinstance(value, str) else value
 
 
 def _with(rows: Rows, made: Iterable[Mapping[str, Rows]]) -> Rows:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -35,7 +36,10 @@ from reconcile.state import nested, reading
 from reconcile.state.model import Rows
 
 FOREIGN = "\ue000"
-"""Leads the text of a value whose JSON type is not the var's: the number 10 in a string var is not the string "10"."""
+"""Leads the text of a value whose JSON type is not the var's: the number 10 in a string var is not the string "10".
+
+So do rows of a file whose column holds texts and other things: what is no text is led by it, and stands as its JSON.
+"""
 
 _SENT_AS_TEXT = frozenset(
     {ValueType.STRING, ValueType.DATE, ValueType.DATETIME, ValueType.EMAIL, ValueType.PHONE, ValueType.URL}
@@ -65,6 +69,19 @@ def quoted(text: str) -> str:  # type: ignore[empty-body]  # the engine has the 
     """The engine's JSON string for a text, quotes and escapes included."""
 
 
+def same(new: Rows, old: Rows, kind: ValueType) -> Rows:
+    """Whether an account's value of a var is as wanted, both in canonical form.
+
+    An export shows no types: a number that is wanted and one that is there are told by the same text, marked or not.
+    """
+    equal = new.identical_to(old)
+    if kind is not ValueType.STRING:
+        return equal
+    bare = new.substr(1)
+    true, false = (bare == "true") & old.isin(grammar.TRUE), (bare == "false") & old.isin(grammar.FALSE)
+    return equal | (new.startswith(FOREIGN) & ((bare == old) | true | false)).fill_null(False)  # noqa: FBT003 -- Ibis's
+
+
 def canonical(text: Rows, kind: ValueType) -> Rows:
     """The canonical text of a text column, for a var of this type. Idempotent."""
     return _CANONICAL[kind](text.nullif(""))
@@ -72,7 +89,14 @@ def canonical(text: Rows, kind: ValueType) -> Rows:
 
 def _composed(text: Rows) -> Rows:
     # The engine's NFC takes a NUL for the end of the text, and would lose what follows.
-    return ibis.ifelse(text.contains(character(0)), text, nfc_normalize(text))
+    composed = ibis.ifelse(text.contains(character(0)), text, nfc_normalize(text))
+    return ibis.ifelse(text.startswith(FOREIGN), _foreign(text), composed)
+
+
+def _foreign(text: Rows) -> Rows:
+    """A marked text; JSON has many for one number."""
+    bare = text.substr(1)
+    return ibis.ifelse(bare.re_search("^-?[0-9]"), ibis.literal(FOREIGN).concat(_number(bare)), text)
 
 
 def _date(text: Rows) -> Rows:
@@ -209,6 +233,11 @@ def received(column: Rows, *, odd: bool = True) -> Rows:
     return column.cast(dt.float64) if short else column.cast(reading.EXACT) if kind.is_uint64() else column
 
 
+def marked(column: Rows) -> Rows:
+    """A column of texts as a var of no declared type is to see it: what is a JSON value stays marked as one."""
+    return _composed(column.nullif(""))
+
+
 _MARKED = f"^{FOREIGN}[-0-9tfn{{\\[]"
 
 
@@ -259,6 +288,8 @@ def typed(text: str | None, kind: ValueType) -> Any:
     """The JSON value to send for a canonical text. Text that does not fit its type is sent as it is."""
     if text is None:
         return None
+    if text.startswith(FOREIGN):
+        return _json(text)
     match kind:
         case ValueType.INTEGER | ValueType.FLOAT:
             return _as_number(text)
@@ -268,6 +299,13 @@ def typed(text: str | None, kind: ValueType) -> Any:
             return nested.loaded(text)
         case _:
             return text
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text.removeprefix(FOREIGN))
+    except ValueError:  # a text that begins so by itself
+        return text
 
 
 def for_newcomers(text: str | None) -> str | None:
