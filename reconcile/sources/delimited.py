@@ -1,7 +1,7 @@
 """CSV and TSV files: every record is read, or the file and the line are told that cannot be.
 
 Only the delimiter is guessed, from the header. Quotes are `"`, doubled inside quotes, and nothing is a comment. A CSV
-has no types: its columns are text, but for those of which the source says a type.
+has no types: its columns are text, and what they hold is said by the spec.
 """
 
 from __future__ import annotations
@@ -18,26 +18,14 @@ from typing import Any
 
 from reconcile.errors import SourceUnavailable
 from reconcile.sources import columns, encoded, streams
-from reconcile.sources.columns import Kind
 from reconcile.sources.origin import Origin
 from reconcile.sources.storage import Files
-from reconcile.state import conversions
 from reconcile.state.engines.literals import quoted, text
-from reconcile.state.model import MISFIT, Batches, Demand
+from reconcile.state.model import Batches, Demand
 
 DELIMITERS = ",;\t|"
 LONGEST = 2_000_000
 """Bytes of a record: the engine's own limit."""
-
-_ARROW = {"integer": "int64", "number": "float64", "boolean": "boolean", "date": "date", "datetime": "timestamp(6)"}
-_KINDS: Mapping[str, Kind] = {
-    "integer": "integer",
-    "number": "number",
-    "boolean": "boolean",
-    "date": "date",
-    "datetime": "timestamp",
-    "string": "text",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +44,8 @@ def read(origin: Origin, demand: Demand, database: Any, files: Files) -> Abstrac
         layouts = {path: _layout(origin, files, path) for path in files.paths}
         names = _names(origin, demand, layouts)
         reader = _Reader(origin, files, layouts, local, database)
-        schema = streams.schema_of({name: _kind(origin, name) for name in names}, demand)
+        schema = streams.schema_of(dict.fromkeys(names, "text"), demand)
         return streams.reader(origin, schema, reader.batches(names, demand), ends.pop_all().close)
-
-
-def _kind(origin: Origin, name: str) -> Kind:
-    declared = origin.spec.columns.get(name)
-    return _KINDS[declared] if declared else "text"
 
 
 # The header
@@ -152,10 +135,8 @@ class _Reader:
     def batches(self, names: Sequence[str], demand: Demand) -> Iterator[Any]:
         """All records, or the error that says which of them cannot be read."""
         parallel = self._parallel()
-        rows = self.database.sql(self._select(names, parallel=parallel))
-        typed = self._typed(rows, names)
         try:
-            stream = self.database.raw_sql(self.database.compile(typed)).to_arrow_reader(streams.ROWS)
+            stream = self.database.raw_sql(self._select(names, parallel=parallel)).to_arrow_reader(streams.ROWS)
             yield from streams.counted(self.origin, demand, names, stream)
         except Exception as error:  # noqa: BLE001 -- the engine's, told as ours
             raise self._trouble(error) from None
@@ -193,19 +174,6 @@ class _Reader:
         )
         listed = ", ".join(text(self.local[path]) for path in paths)
         return f"SELECT {wanted} FROM read_csv([{listed}], {options})"  # noqa: S608 -- quoted
-
-    def _typed(self, rows: Any, names: Sequence[str]) -> Any:
-        """The rows in their declared types, with a flag for each value that does not fit."""
-        made: dict[str, Any] = {}
-        flags: dict[str, Any] = {}
-        for name in names:
-            declared = self.origin.spec.columns.get(name)
-            made[name] = rows[name]
-            if declared is not None and _KINDS[declared] != "text":
-                typed = conversions.converted(rows[name], declared.value_type)
-                made[name] = typed.cast(_ARROW[declared])
-                flags[f"{MISFIT}{name}"] = conversions.misfits(rows[name], typed)
-        return rows.select(**made, **flags)
 
     # What is wrong
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from reconcile.errors import Problem, SpecInvalid
+from reconcile.spec import kinds, untyped
 from reconcile.spec.desk import Desk
-from reconcile.spec.places import called
+from reconcile.spec.kinds import Kinds
+from reconcile.spec.model import Path
+from reconcile.spec.places import Places, called
 from reconcile.spec.property import BARE, ORDERED, Aggregate, Property, ValueType
+
+if TYPE_CHECKING:
+    from reconcile.spec.rules import Formula
 
 _TYPES = {Aggregate.LIST: ValueType.LIST, Aggregate.EXISTS: ValueType.BOOLEAN}
 """What some aggregates give, whatever they look at."""
@@ -65,7 +72,23 @@ def _aggregate(name: str, prop: Property, aggregate: Aggregate, desk: Desk) -> I
         yield _problem(name, "by", f"{aggregate} does not depend on an order", desk, "Only first and last do.")
     if aggregate in _TYPES and prop.type not in (None, _TYPES[aggregate]):
         yield _problem(name, "type", f"{aggregate} gives a {_TYPES[aggregate]}", desk)
+    yield from _untyped(name, prop, aggregate, desk)
     yield from _filter(name, prop, desk)
+
+
+_MEASURED = frozenset({Aggregate.SUM, Aggregate.AVG, Aggregate.MIN, Aggregate.MAX})
+
+
+def _untyped(name: str, prop: Property, aggregate: Aggregate, desk: Desk) -> Iterator[Problem]:
+    """A column of a CSV that is measured, of which nobody says what it holds."""
+    source_name = prop.source or desk.spec.profiles.from_
+    source = desk.spec.sources.get(source_name)
+    if source is None or not source.is_untyped:
+        return
+    if prop.column is not None and prop.type is None and prop.column not in source.columns and aggregate in _MEASURED:
+        said = f'the column "{prop.column}" of a CSV is text, and {aggregate} has to know what it holds'
+        hint = f'Add "columns: {{{prop.column}: number}}" to source "{source_name}" (or date, ..., or string for text).'
+        yield _problem(name, "column", said, desk, hint)
 
 
 def _filter(name: str, prop: Property, desk: Desk) -> Iterator[Problem]:
@@ -75,11 +98,24 @@ def _filter(name: str, prop: Property, desk: Desk) -> Iterator[Problem]:
 
     path = ("properties", name, "where")
     try:
-        rules.parse(prop.where)
+        formula = rules.parse(prop.where)
     except SpecInvalid as error:
         for one in error.problems:
             where = desk.places.inside(path, prop.where, one.where)
             yield Problem(f"{called(path)}: {one.message}", where, one.hint)
+        return
+    source_name = prop.source or desk.spec.profiles.from_
+    source = desk.spec.sources.get(source_name)
+    if source is not None and source.file is not None:
+        found = {column.casefold(): kinds.of_column(source, column) for column in formula.properties}
+        yield from misfits(path, formula, {one: kind for one, kind in found.items() if kind}, source_name, desk.places)
+
+
+def misfits(path: Path, formula: Formula, known: Kinds, source: str, places: Places) -> Iterator[Problem]:
+    """What of a filter does not fit the columns of a file."""
+    from reconcile.spec import expressions
+
+    yield from expressions.misfits(path, formula, known, places, untyped.for_column(source))
 
 
 def _problem(name: str, key: str, message: str, desk: Desk, hint: str | None = None) -> Problem:

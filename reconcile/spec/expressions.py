@@ -8,17 +8,24 @@ from typing import Any
 from sqlglot import exp
 
 from reconcile.errors import Problem
-from reconcile.spec import conditions, operators
+from reconcile.spec import conditions, operators, untyped
 from reconcile.spec.kinds import Kind, Kinds
 from reconcile.spec.model import Path
 from reconcile.spec.places import Places, called, spot
 from reconcile.spec.rules import Formula, Tree
+from reconcile.spec.untyped import Line
 
 
-def misfits(path: Path, formula: Formula, known: Kinds, places: Places) -> Iterator[Problem]:
-    """What of it does not fit."""
+def misfits(
+    path: Path, formula: Formula, known: Kinds, places: Places, line: Line = untyped.for_property
+) -> Iterator[Problem]:
+    """What of it does not fit.
+
+    Args:
+        line: says what to add so that a name in it is of another kind.
+    """
     for node in formula.tree.walk():
-        for culprit, message, hint in _misfits(node, known):
+        for culprit, message, hint in _misfits(node, known, line):
             at = _start(culprit)
             where = places.inside(path, formula.text, spot(formula.text, at) if at is not None else None)
             yield Problem(f"{called(path)}: {message}", where, hint)
@@ -32,6 +39,7 @@ _GIVE: Mapping[Kind, tuple[type, ...]] = {
         exp.EndsWith, exp.Contains),
     Kind.TEXT: (
         exp.Lower, exp.Upper, exp.Trim, exp.Concat, exp.DPipe, exp.Substring, exp.Replace, exp.Reverse, exp.MD5),
+    Kind.TIME: (exp.CurrentDate, exp.CurrentTimestamp),
     Kind.NUMBER: (exp.Length, exp.Abs, exp.Round, exp.Floor, exp.Ceil, exp.Year, exp.Month, exp.Day, exp.Quarter),
 }  # fmt: skip
 """What kind some nodes give, whatever they are made of."""
@@ -51,8 +59,6 @@ def kind_of(node: Tree, known: Kinds) -> Kind | None:
             return known.get(node.name.casefold())
         case exp.Literal():
             return Kind.TEXT if node.is_string else Kind.NUMBER
-        case exp.CurrentDate() | exp.CurrentTimestamp():
-            return Kind.TIME
         case exp.Paren() | exp.Neg():
             return kind_of(node.this, known)
         case exp.Cast():
@@ -67,7 +73,11 @@ def _first(node: Tree, known: Kinds) -> Kind | None:
             parts = [node.this, *node.expressions]
         case exp.Case():
             parts = [one.args["true"] for one in node.args["ifs"]]
+        case exp.Anonymous():
+            return Kind.TIME if node.name.lower() == "now" else None
         case _ if isinstance(node, _ARITHMETIC):
+            if isinstance(node.expression, exp.Interval):
+                return Kind.TIME if kind_of(node.this, known) is Kind.TIME else None
             both = {kind_of(node.this, known), kind_of(node.expression, known)}
             return Kind.NUMBER if both == {Kind.NUMBER} else None
         case _:
@@ -84,19 +94,19 @@ _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeE
 _OF_TEXT = (exp.Like, exp.ILike, exp.SimilarTo, exp.RegexpLike, exp.RegexpFullMatch, exp.StartsWith, exp.EndsWith)
 
 
-def _misfits(node: Tree, known: Kinds) -> Iterator[Misfit]:
+def _misfits(node: Tree, known: Kinds, line: Line) -> Iterator[Misfit]:
     for one, other in _compared(node):
-        if (found := _unlike(one, other, known)) is not None:
+        if (found := _unlike(one, other, known, line)) is not None:
             yield found
     if isinstance(node, (exp.Connector, exp.Not)):
         for part in (node.this, node.args.get("expression")):
-            yield from _wants(part, (Kind.BOOLEAN,), "true or false stands", known)
+            yield from _wants(part, (Kind.BOOLEAN,), "true or false stands", known, line)
     elif isinstance(node, _OF_TEXT):
-        yield from _wants(node.this, (Kind.TEXT,), "a text stands", known)
+        yield from _wants(node.this, (Kind.TEXT,), "a text stands", known, line)
     elif isinstance(node, _ARITHMETIC):
         for part in (node.this, node.expression):
             if not isinstance(part, exp.Literal):
-                yield from _wants(part, (Kind.NUMBER, Kind.TIME), "a number stands", known)
+                yield from _wants(part, (Kind.NUMBER, Kind.TIME), "a number stands", known, line)
 
 
 def _compared(node: Tree) -> Iterator[tuple[Tree, Tree]]:
@@ -109,7 +119,7 @@ def _compared(node: Tree) -> Iterator[tuple[Tree, Tree]]:
             yield node.this, node.expression
 
 
-def _unlike(one: Tree, other: Tree, known: Kinds) -> Misfit | None:
+def _unlike(one: Tree, other: Tree, known: Kinds, line: Line) -> Misfit | None:
     here, there = kind_of(one, known), kind_of(other, known)
     if here is None or there is None or here is there:
         return None
@@ -123,7 +133,16 @@ def _unlike(one: Tree, other: Tree, known: Kinds) -> Misfit | None:
             else (other, f"{_said(other)} is no date", "For example: '2026-01-31'.")
         )
     what = f"{operators.called(here)}, and {_said(other)} {operators.called(there)}"
-    return other, f"{_said(one)} is {what}", _hint(here, there)
+    text = one if here is Kind.TEXT else other if there is Kind.TEXT else None
+    add = _line(text, there if text is one else here, line) if text is not None else None
+    if add is None:
+        return other, f"{_said(one)} is {what}", _hint(here, there)
+    quotes = ", or put the other in quotes" if _written(other) else ""
+    return other, f"{_said(one)} is {what}", f"{add}{quotes}."
+
+
+def _line(node: Tree, wanted: Kind, line: Line) -> str | None:
+    return line(node.name, wanted) if isinstance(node, exp.Column) else None
 
 
 def _hint(here: Kind, there: Kind) -> str | None:
@@ -139,10 +158,11 @@ def _hint(here: Kind, there: Kind) -> str | None:
     return None
 
 
-def _wants(node: Tree, fine: tuple[Kind, ...], wanted: str, known: Kinds) -> Iterator[Misfit]:
+def _wants(node: Tree, fine: tuple[Kind, ...], wanted: str, known: Kinds, line: Line) -> Iterator[Misfit]:
     kind = kind_of(node, known) if node is not None else None
     if kind is not None and kind not in fine:
-        yield node, f"{_said(node)} is {operators.called(kind)}, where {wanted}", None
+        add = _line(node, fine[0], line) if kind is Kind.TEXT else None
+        yield node, f"{_said(node)} is {operators.called(kind)}, where {wanted}", f"{add}." if add else None
 
 
 def _written(node: Tree) -> bool:

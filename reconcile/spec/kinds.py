@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from reconcile.spec.model import Spec
 from reconcile.spec.part import Scalar
-from reconcile.spec.property import Property, ValueType
+from reconcile.spec.property import Aggregate, Property, ValueType
+from reconcile.spec.source import SourceSpec
 
 
 class Kind(StrEnum):
@@ -64,13 +65,28 @@ def of_scalar(value: Scalar) -> Kind | None:
 
 def declared(spec: Spec) -> Kinds:
     """What is known of properties before any data is read."""
-    found = {name.casefold(): _of(prop) for name, prop in spec.properties.items()}
+    found = {name.casefold(): _of(prop, spec) for name, prop in spec.properties.items()}
     return {name: kind for name, kind in found.items() if kind is not None}
 
 
-def _of(prop: Property) -> Kind | None:
+_KEPT = (None, Aggregate.MIN, Aggregate.MAX, Aggregate.FIRST, Aggregate.LAST)
+"""Aggregates that give a value of their column, and what is none."""
+
+
+def of_column(source: SourceSpec, column: str) -> Kind | None:
+    """What a column holds, as far as the spec tells: that of a CSV is text until it says another type."""
+    declared = source.columns.get(column)
+    if declared is not None:
+        return of_type(declared.value_type)
+    return Kind.TEXT if source.is_untyped else None
+
+
+def _of(prop: Property, spec: Spec) -> Kind | None:
     if prop.hash is not None:
         return Kind.TEXT
     if prop.type is not None:
         return of_type(prop.type)
+    source = spec.sources.get(prop.source or spec.profiles.from_)
+    if prop.column is not None and source is not None and prop.aggregate in _KEPT:
+        return of_column(source, prop.column)
     return Kind.TEXT if prop.template is not None else of_scalar(prop.value)

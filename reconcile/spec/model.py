@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
     BeforeValidator,
@@ -226,6 +226,19 @@ class Spec(Part):
     unless `--seal` names others. See [approvals.md](approvals.md#sealed-plans)."""
     tests: Mapping[PartName, Case] = Field(default_factory=dict)
     """Tests of this spec, by id, which `reconcile test` runs offline."""
+
+    @model_validator(mode="after")
+    def _typed(self) -> Self:
+        """A property of a column has the type that its source says of it, unless it says another."""
+        self.__dict__["properties"] = {name: self._declared(prop) for name, prop in self.properties.items()}
+        return self
+
+    def _declared(self, prop: Property) -> Property:
+        source = self.sources.get(prop.source or self.profiles.from_)
+        said = source.columns.get(prop.column or "") if source is not None else None
+        if said is None or prop.type is not None or prop.aggregate is not None:
+            return prop
+        return prop.model_copy(update={"type": said.value_type})
 
     _places: Places | None = PrivateAttr(default=None)
     _folder: str = PrivateAttr(default=".")

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from reconcile.spec import conditions, kinds, takes
+from reconcile.spec import conditions, kinds, takes, untyped
 from reconcile.spec.conditions import Day, Now, Span
 from reconcile.spec.group import Condition, Op
 from reconcile.spec.kinds import Kind
@@ -64,7 +64,10 @@ def mismatches(condition: Condition, kind: Kind | None) -> Iterator[Mismatch]:
     if kind not in operator.kinds:
         fitting = ", ".join(op for op, one in TABLE.items() if kind in one.kinds)
         said = f'operator "{condition.op}" does not fit property "{condition.property}", which is {called(kind)}'
-        yield Mismatch(("op",), said, f"It fits {_either(operator.kinds)}. For {called(kind)}: {fitting}.")
+        hint = f"It fits {_either(operator.kinds)}. For {called(kind)}: {fitting}."
+        if kind is Kind.TEXT and operator.kinds == TIMED:
+            hint = f"{untyped.for_property(condition.property, Kind.TIME)}. {hint}"
+        yield Mismatch(("op",), said, hint)
     elif wrong is None and operator.takes.each:
         yield from _unlike(condition, kind)
 
@@ -80,17 +83,21 @@ def _unlike(condition: Condition, kind: Kind) -> Iterator[Mismatch]:
                 yield Mismatch(path, said, takes.TIMES)
         elif found is not None and found is not kind:
             said = f'property "{condition.property}" is {called(kind)}, and the value is {called(found)}'
-            yield Mismatch(path, said, _HINTS.get((kind, found)))
+            yield Mismatch(path, said, _hint(condition.property, kind, found))
 
 
 _HINTS: Mapping[tuple[Kind, Kind], str] = {
     (Kind.NUMBER, Kind.TEXT): "Write the number without quotes, or give the property the type string.",
-    (Kind.TEXT, Kind.NUMBER): "Put the value in quotes, or give the property the type integer or float.",
-    (Kind.TEXT, Kind.BOOLEAN): "Put the value in quotes, or give the property the type boolean.",
     (Kind.NUMBER, Kind.BOOLEAN): "Compare with 1 or 0, or give the property the type boolean.",
     (Kind.BOOLEAN, Kind.TEXT): "Write true or false, without quotes.",
     (Kind.BOOLEAN, Kind.NUMBER): "Write true or false.",
 }
+
+
+def _hint(name: str, kind: Kind, found: Kind) -> str | None:
+    if kind is Kind.TEXT and (add := untyped.for_property(name, found)):
+        return f"{add}, or put the value in quotes."
+    return _HINTS.get((kind, found))
 
 
 def called(kind: Kind) -> str:

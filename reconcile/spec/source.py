@@ -129,6 +129,12 @@ class SourceSpec(Part):
         return ModelReference(found["package"], found["name"], found["version"]) if found else None
 
     @property
+    def is_untyped(self) -> bool:
+        """Whether it is a CSV or TSV, which says no types, as far as its name tells."""
+        name = (self.file or "").partition("?")[0].lower().removesuffix(".gz").removesuffix(".zst")
+        return name.endswith((".csv", ".tsv"))
+
+    @property
     def ways(self) -> list[str]:
         """Those of `WAYS` that are given."""
         return [way for way in WAYS if getattr(self, way) is not None]

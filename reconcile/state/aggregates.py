@@ -18,10 +18,12 @@ import ibis.expr.datatypes as dt
 
 from reconcile.errors import Problem, SpecInvalid
 from reconcile.spec import aggregates as aggregated
-from reconcile.spec import rules
+from reconcile.spec import kinds, rules
 from reconcile.spec.model import Spec
+from reconcile.spec.places import Places
 from reconcile.spec.property import Aggregate, Property, ValueType
-from reconcile.state import conversions, reading, values
+from reconcile.spec.source import SourceSpec
+from reconcile.state import conversions, declared, reading, values
 from reconcile.state.model import MISFIT, Rows
 from reconcile.state.workspace import FormulaRefused, Workspace
 
@@ -74,8 +76,8 @@ def of(
         SpecInvalid: a filter or a column does not work out, with its place and no value.
     """
     props = {name: prop for name, prop in spec.properties.items() if prop.aggregate and prop.source == source}
-    received = _received(rows.filter(rows[key].notnull()), props, odd)
-    flagged = _flagged(spec, received, props, workspace, as_of)
+    received = _received(rows.filter(rows[key].notnull()), props, odd, spec.sources[source])
+    flagged = _flagged(spec, source, received, props, workspace, as_of)
     ready = _prepared(spec, flagged, props)
     made = {name: _columns(ready, name, prop) for name, prop in props.items()}
     people = ready.group_by(key)
@@ -107,7 +109,7 @@ def _refused(spec: Spec, name: str, key: str, told: str, hint: str | None = None
 # Which rows
 
 
-def _received(rows: Rows, props: Mapping[str, Property], odd: Collection[str] | None) -> Rows:
+def _received(rows: Rows, props: Mapping[str, Property], odd: Collection[str] | None, source: SourceSpec) -> Rows:
     """The rows with every column as all are to see it, and beside it that of the source where that tells more."""
     used = sorted({name for prop in props.values() for name in aggregated.columns(prop)} & {*rows.columns})
     flags = {name: rows[f"{MISFIT}{name}"] for name in used if f"{MISFIT}{name}" in rows.columns}
@@ -117,9 +119,13 @@ def _received(rows: Rows, props: Mapping[str, Property], odd: Collection[str] | 
         made[name] = values.received(raw, odd=may_be_odd)
         if may_be_odd or raw.type().is_decimal() or raw.type().is_string():
             made[_raw(name)] = raw
-        if may_be_odd or name in flags:
-            wrong = [values.odd(raw)] if may_be_odd else []
-            made[_odd(name)] = functools.reduce(operator.or_, [*wrong, *([flags[name]] if name in flags else [])])
+        wrong = [values.odd(raw)] if may_be_odd else []
+        wrong += [flags[name]] if name in flags else []
+        if raw.type().is_string() and name in source.columns:
+            given, made[name] = made[name], declared.column(source, name, rows)
+            wrong.append(given.notnull() & made[name].isnull())
+        if wrong:
+            made[_odd(name)] = functools.reduce(operator.or_, wrong)
     return rows.mutate(**made) if made else rows
 
 
@@ -131,11 +137,15 @@ def _odd(column: str) -> str:
     return f"o:{column}"
 
 
-def _flagged(spec: Spec, rows: Rows, props: Mapping[str, Property], workspace: Workspace, as_of: datetime) -> Rows:
+def _flagged(
+    spec: Spec, source: str, rows: Rows, props: Mapping[str, Property], workspace: Workspace, as_of: datetime
+) -> Rows:
     """The rows with a yes or no for each filter; a filter that comes out null says no."""
     formulas = {_flag(name): rules.parse(prop.where).sql(as_of) for name, prop in props.items() if prop.where}
     if not formulas:
         return rows
+    if spec.sources[source].file is not None:  # a database compares as it does; text of a file is no number
+        _check_filters(spec, source, rows, props)
     try:
         flagged = workspace.derive(rows, formulas)
     except FormulaRefused as refused:
@@ -144,6 +154,17 @@ def _flagged(spec: Spec, rows: Rows, props: Mapping[str, Property], workspace: W
         if not (kind := flagged[flag].type()).is_boolean():
             raise _refused(spec, flag.removeprefix("w:"), "where", f"it is not a yes or no, but {kind}")
     return flagged
+
+
+def _check_filters(spec: Spec, source: str, rows: Rows, props: Mapping[str, Property]) -> None:
+    found = {column.casefold(): values.kind_of(rows[column]) for column in rows.columns}
+    known = {name: kinds.of_type(kind) for name, kind in found.items() if kind is not None}
+    for name, prop in props.items():
+        if prop.where is not None:
+            path = ("properties", name, "where")
+            formula = rules.parse(prop.where)
+            if wrong := list(aggregated.misfits(path, formula, known, source, spec.places or Places())):
+                raise SpecInvalid(wrong)
 
 
 def _flag(name: str) -> str:
@@ -251,7 +272,7 @@ def _summable(spec: Spec, name: str, prop: Property, raw: Rows) -> Rows:
         # small for a decimal by its first digit, wherever that stands: `9e-14` would be a whole last place.
         some = ibis.ifelse(raw.abs() < _LEAST, 0.0, raw)
         return some.cast(dt.string).try_cast(_BROKEN)
-    hint = "Declare type: float, or convert it in the source's query."
+    hint = f'Add "type: float" to property "{name}", or convert it in the query of the source.'
     raise _refused(spec, name, "column", f'{prop.aggregate} needs numbers, and "{prop.column}" is {kind}', hint)
 
 

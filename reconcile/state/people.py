@@ -20,7 +20,7 @@ from reconcile.spec import aggregates as aggregated
 from reconcile.spec import case
 from reconcile.spec.model import Spec
 from reconcile.spec.property import ValueType
-from reconcile.state import aggregates, contracts, conversions, groups, steps, values
+from reconcile.state import aggregates, contracts, conversions, declared, groups, steps, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import MISFIT, Demand, Invalid, Progress, Rows, Source, SourceFacts, Violation
 from reconcile.state.workspace import Workspace
@@ -97,12 +97,13 @@ def gather(
     tables = {name: rows.drop(*_idle_flags(rows, looked[name][1])) for name, rows in tables.items()}
     facts = [SourceFacts(name, count, demands[name].columns) for name, (count, _) in looked.items()]
     _not_empty(facts)
-    violations = contracts.check(spec, tables, workspace, as_of)
+    typed = {name: declared.typed(spec.sources[name], rows) for name, rows in tables.items()}
+    violations = contracts.check(spec, typed, workspace, as_of)
     home = spec.profiles.from_
     used = {home, *(prop.source for prop in spec.properties.values() if prop.source)}
     many = {name for name in used if spec.sources[name].many}
     keyed = {
-        name: _named(name, rows, spec.sources[name].key if name != home else _key(spec))
+        name: _named(spec, name, rows, spec.sources[name].key if name != home else _key(spec))
         for name, rows in tables.items()
         if name in used - many
     }
@@ -129,7 +130,7 @@ def gather(
             *_misfits(spec, (sources[name] for name in tables)),
         ),
         sources=tuple(facts),
-        key_column=tables[home][_key(spec)],
+        key_column=typed[home][_key(spec)],
         total=facts[0].rows - workspace.count(bad),
         violations=violations,
         odd=frozenset(column(name, one) for name, (_, odd) in looked.items() for one in odd),
@@ -234,15 +235,16 @@ def _summed(
 ) -> Rows:
     """A source of many rows a person, as one row each."""
     with steps.step(progress, f"aggregating {source}") as step:
-        keyed = rows.mutate(**{KEY: _canonical(rows[spec.sources[source].key])})
+        from_ = spec.sources[source]
+        keyed = rows.mutate(**{KEY: _canonical(declared.column(from_, from_.key, rows))})
         found = aggregates.of(spec, source, keyed, KEY, workspace, as_of, odd)
         step.advance(workspace.count(found))
     return found
 
 
-def _named(source: str, rows: Rows, key: str) -> Rows:
-    named = rows.rename({column(source, name): name for name in rows.columns})
-    return named.mutate(**{KEY: _canonical(named[column(source, key)])})
+def _named(spec: Spec, source: str, rows: Rows, key: str) -> Rows:
+    keyed = rows.mutate(**{KEY: _canonical(declared.column(spec.sources[source], key, rows))})
+    return keyed.rename({column(source, name): name for name in rows.columns})
 
 
 _EMPTY_FRACTION = r"^-?[0-9]+\.0+$"
@@ -268,7 +270,7 @@ def _lists_of_members(spec: Spec) -> list[str]:
 
 def _members(source: str, spec: Spec, rows: Rows, workspace: Workspace) -> Rows:
     """The keys of a source, each once."""
-    keyed = _named(source, rows, spec.sources[source].key)
+    keyed = _named(spec, source, rows, spec.sources[source].key)
     return workspace.keep(f"members of {source}", keyed.filter(keyed[KEY].notnull()).select(KEY).distinct())
 
 

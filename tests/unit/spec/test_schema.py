@@ -104,7 +104,7 @@ properties:
   city: {column: city, type: string}
   spent: {column: spent, type: float}
   last_order_at: {column: last, type: datetime}
-  genres: {column: genres}
+  genres: {column: genres, type: list}
 groups:
 """
 
