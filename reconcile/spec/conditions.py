@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TypeAlias
 
+from reconcile.spec import grammar
 from reconcile.spec.group import All, Any_, Condition, Group, In, None_, NotIn, Rule
 from reconcile.spec.model import Path
 
@@ -74,15 +75,10 @@ def moment(text: str) -> Moment | None:
 
 
 def _iso(text: str) -> datetime | date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        pass
-    try:
-        read = datetime.fromisoformat(text)
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+    if (day := grammar.read_date(text)) is not None:
+        return day
+    found = grammar.read_moment(text)
+    return found.replace(tzinfo=UTC) if found is not None else None
 
 
 def is_iso(text: str) -> bool:

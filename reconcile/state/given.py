@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
 
 from reconcile.errors import Problem
-from reconcile.spec import expressions, fitting, kinds, rules
+from reconcile.spec import expressions, fitting, grammar, kinds, rules
 from reconcile.spec.case import Case, Row
 from reconcile.spec.kinds import Kinds
 from reconcile.spec.model import Spec
@@ -54,10 +53,11 @@ class Given:
         yield pa.RecordBatchReader.from_batches(table.schema, table.to_batches())
 
     def _column(self, name: str) -> pa.Array:
-        own = _array([row.get(name) for row in self.rows] or [None])
+        text = self.declared.get(name) is ValueType.STRING
+        own = _array([row.get(name) for row in self.rows] or [None], text=text)
         if not pa.types.is_null(own.type):
             return own
-        elsewhere = _array(row.get(name) for row in self.others).type
+        elsewhere = _array((row.get(name) for row in self.others), text=text).type
         return own.cast(_TYPES.get(self.declared.get(name), pa.string()) if pa.types.is_null(elsewhere) else elsewhere)
 
 
@@ -117,12 +117,16 @@ def _declared(spec: Spec, source: str) -> Mapping[str, ValueType]:
     return summed | {str(prop.column): prop.type for prop in read if prop.type and prop.aggregate is None}
 
 
-def _array(given: Iterable[Any]) -> pa.Array:
-    """A column of values as YAML has them: texts that are all dates are dates, and values of many kinds are texts."""
+def _array(given: Iterable[Any], *, text: bool) -> pa.Array:
+    """A column of values as YAML has them: texts that are all dates are dates, and values of many kinds are texts.
+
+    Args:
+        text: texts stay as they are written.
+    """
     values = list(given)
     kinds = {type(value) for value in values if value is not None}
     if kinds == {str}:
-        return _dated(values)
+        return pa.array(values, pa.string()) if text else _dated(values)
     if kinds <= {int, float} or len(kinds) == 1:
         return pa.array(values)
     return pa.array([None if value is None else _text(value) for value in values], pa.string())
@@ -133,14 +137,8 @@ def _text(value: Any) -> str:
 
 
 def _dated(texts: list[str | None]) -> pa.Array:
-    for read, kind in ((date.fromisoformat, pa.date32()), (_moment, pa.timestamp("us"))):
-        try:
-            return pa.array([None if text is None else read(text) for text in texts], kind)
-        except ValueError:
-            continue
+    for read, kind in ((grammar.read_date, pa.date32()), (grammar.read_moment, pa.timestamp("us"))):
+        found = [None if text is None else read(text) for text in texts]
+        if all(text is None or one is not None for text, one in zip(texts, found, strict=True)):
+            return pa.array(found, kind)
     return pa.array(texts, pa.string())
-
-
-def _moment(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found

@@ -159,12 +159,20 @@ def test_what_changes_is_changed_and_what_somebody_else_did_is_undone(shop: Shop
     shop.settle()
     shop.fill(1)
     shop.settle()
-    wrongs = ({"tags": ["x"]}, {"tags": "b"}, {"extra": {"b": 2}}, {"phone": "020 7946 0958"}, {"bought": ["x"]})
+    wrongs = ({"tags": ["x"]}, {"tags": "b"}, {"bought": ["x"]}, {"phone": "020 7946 0958"}, {"extra": {"b": 2}})
     wanted = [shop.person(number) for number in range(len(wrongs))]
     for number, wrong in enumerate(wrongs):
         meddle(shop, {"id": f"person{number}@example.com", "vars": wrong})  # type: ignore[dict-item]
     shop.settle()
     assert [shop.person(number) for number in range(len(wrongs))] == wanted
+
+
+def test_what_somebody_else_wrote_stays_where_the_source_has_a_misfit(shop: Shop) -> None:
+    shop.settle()
+    number = EXTRA.index("nope")
+    meddle(shop, {"id": f"person{number}@example.com", "vars": {"extra": {"b": 2}}})  # type: ignore[dict-item]
+    assert shop.plan().face.empty
+    assert shop.person(number)["extra"] == {"b": 2}
 
 
 def test_the_salt_is_nowhere_and_what_is_pii_is_masked(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
