@@ -191,7 +191,7 @@ def _is(value: str, first: str) -> str:
 
 def _ends(names: Sequence[str]) -> dict[str, str]:
     """The least and the greatest JSON of fields as texts: what both begin with, all between them do."""
-    found = {}
+    found: dict[str, str] = {}
     for name in names:
         value = f"CAST({quoted(name)} AS VARCHAR)"
         found |= {f"lo:{name}": f"min({value})", f"hi:{name}": f"max({value})"}
