@@ -69,10 +69,10 @@ class Accounts:
         found = observation.opened(kept, whose, lists=managed.lists(spec), vars=managed.vars(spec))
         if not looks:
             masks = Masks.keyed_by(templates.resolve(spec.account.api_secret, self.environ))
-            yield Look(observation.Kept(kept, found, None), masks, found.account, found.taken_at)
+            yield Look(observation.Kept(kept, found, None), masks, found.account, found.taken_at, found.ids)
             return
         async with self.open(spec.account, spec.policy, folder) as (live, masks):
-            yield Look(observation.Kept(kept, found, live), masks, found.account, found.taken_at)
+            yield Look(observation.Kept(kept, found, live), masks, found.account, found.taken_at, found.ids)
 
     @asynccontextmanager
     async def near(self, spec: Spec, folder: Path, kept: Path | None) -> AsyncIterator[Look]:

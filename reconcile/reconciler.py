@@ -204,6 +204,7 @@ class Reconciler(Records):
         with self._workspace() as workspace:
             async with self._accounts.fresh(spec, workspace.folder) as look:
                 integrity.same_account(applied.face, spec, look.whose.fingerprint)
+                integrity.raise_if_other_account(applied.face, look.ids)
                 done = ledgers.settled(inverse.lines(applied, workspace), applied.face, past, workspace)
                 found = await inverse.build(
                     done,

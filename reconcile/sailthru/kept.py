@@ -18,6 +18,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reconcile.errors import ObservationUnusable
+from reconcile.plan.model import NO_IDS, AccountIds
 from reconcile.state.model import RemoteList
 
 FORMAT = 1
@@ -64,6 +65,7 @@ class Manifest(_Kept):
         taken_at: before the first call, so nothing in it is older.
         lists: all lists that the account had, managed or not.
         vars: those that the exports were asked for.
+        ids: what Sailthru calls the account; empty where the key may not ask.
     """
 
     format: int = FORMAT
@@ -73,6 +75,7 @@ class Manifest(_Kept):
     vars: tuple[str, ...]
     exports: tuple[KeptExport, ...]
     hash_check: HashCheck
+    ids: AccountIds = NO_IDS
     seal: str = ""
 
 
@@ -212,4 +215,5 @@ def _digest(path: Path) -> str:
 
 
 def _seal(manifest: Manifest) -> str:
-    return hashlib.sha256(manifest.model_dump_json(exclude={"seal"}).encode()).hexdigest()
+    unknown = set() if any(manifest.ids) else {"ids"}  # observations of before do not have them
+    return hashlib.sha256(manifest.model_dump_json(exclude={"seal", *unknown}).encode()).hexdigest()

@@ -37,7 +37,7 @@ async def take(  # noqa: PLR0913 -- what is looked at, where it goes, and what i
         TwinLists, AccountUnfit: no plan could be right, see `observed.build`.
         ExportBroken: the file of a list is no whole list.
     """
-    catalogue = tuple(await account.lists())
+    ids, catalogue = await account.identify(), tuple(await account.lists())
     there = observed.check_lists(catalogue, [Membership(name) for name in lists])
     found = await observed.exports_of(account, sorted(there), vars, progress)
     files, check = [], HashCheck.NOBODY
@@ -48,7 +48,13 @@ async def take(  # noqa: PLR0913 -- what is looked at, where it goes, and what i
             check = HashCheck.MATCHED
         files.append(kept.file(folder, export.list, Path(export.path), workspace.count(rows)))
     manifest = Manifest(
-        account=whose, taken_at=taken_at, lists=catalogue, vars=tuple(vars), exports=tuple(files), hash_check=check
+        account=whose,
+        taken_at=taken_at,
+        lists=catalogue,
+        vars=tuple(vars),
+        exports=tuple(files),
+        hash_check=check,
+        ids=ids,
     )
     return kept.write(folder, manifest)
 

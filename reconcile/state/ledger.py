@@ -82,9 +82,14 @@ def _crossed(text: bytes, made_with: str, masks: Masks) -> bytes:
     return bytes(one ^ other for one, other in zip(text, pad, strict=True))
 
 
-def salted(rows: Rows, workspace: Workspace, salt: str) -> Rows:
-    """The rows with the salt beside each: from a table, so that it is in no statement and in no error."""
-    return rows.cross_join(workspace.store(_SALT, arrows.table({_SALT: [salt]}, {_SALT: "string"})))
+def salted(rows: Rows, workspace: Workspace, whose: Masks | str) -> Rows:
+    """The rows with the salt beside each: from a table, so that it is in no statement and in no error.
+
+    Args:
+        whose: the salt, or the masks of the account that it is made from.
+    """
+    made = salt(whose) if isinstance(whose, Masks) else whose
+    return rows.cross_join(workspace.store(_SALT, arrows.table({_SALT: [made]}, {_SALT: "string"})))
 
 
 def key(rows: Rows, hashes: Rows) -> Rows:
@@ -120,15 +125,16 @@ def fitted(rows: Rows, shape: Shape) -> Rows:
     return rows.select("key", **found)
 
 
-def written(before: Rows, actions: Rows, gone: Rows, shape: Shape, workspace: Workspace, salt: str) -> Rows:
+def written(before: Rows, actions: Rows, gone: Rows, shape: Shape, workspace: Workspace, whose: Masks | str) -> Rows:
     """A ledger after these actions, of which it is known that each is so.
 
     Args:
         before: the ledger until now, fitted.
         actions: a table of upserts, see `plan.actions.table`.
         gone: `hash` of profiles that were deleted.
+        whose: see `salted`.
     """
-    rows = salted(actions, workspace, salt)
+    rows = salted(actions, workspace, whose)
     made = rows["kind"] == "create"
     entries = {"at": key(rows, rows["from"].fill_null(rows["hash"])), "key": key(rows, rows["hash"])}
     for var in shape.vars:
@@ -142,7 +148,7 @@ def written(before: Rows, actions: Rows, gone: Rows, shape: Shape, workspace: Wo
             (rows[f"join:{one.list}"], True), (off, False), else_=ibis.null("boolean")
         )
     new = workspace.keep("ledger entries", rows.select(**entries))
-    away = salted(gone, workspace, salt)
+    away = salted(gone, workspace, whose)
     # Whoever has an address by now is who is there: nobody else's earlier row stays under it.
     taken = new.select("key").anti_join(new.select(key="at"), "key")
     out = workspace.keep("ledger out", away.select(key=key(away, away["hash"])).union(taken))

@@ -231,7 +231,7 @@ def test_a_ledger_goes_with_who_moves_and_leaves_nobody_behind(workspace: Worksp
     rows.append({"hash": hashes["c"], "from": None, "kind": "create"})
     actions = actions_of(workspace, rows)
     gone = workspace.store("gone", actions_table([{"hash": hashes["d"]}], ["hash"]))
-    after = workspace.keep("after", ledger.written(last.rows, actions, gone, SHAPE, workspace, ledger.salt(MASKS)))
+    after = workspace.keep("after", ledger.written(last.rows, actions, gone, SHAPE, workspace, MASKS))
     found = {row["key"]: row["v:city"] for row in workspace.dicts(after, limit=10)}
     keys, city = digests(workspace, hashes)
     assert found == {
@@ -256,7 +256,7 @@ def actions_table(rows: list[dict[str, object]], names: list[str]) -> object:
 
 def digests(workspace: Workspace, hashes: dict[str, str]) -> tuple[dict[str, str], dict[str | None, str]]:
     rows = workspace.store("names", actions_table([{"n": n, "h": h} for n, h in hashes.items()], ["n", "h"]))
-    salted = ledger.salted(rows, workspace, ledger.salt(MASKS))
+    salted = ledger.salted(rows, workspace, MASKS)
     made = salted.select(
         "n",
         key=ledger.key(salted, salted.h),

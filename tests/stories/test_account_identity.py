@@ -277,6 +277,14 @@ def test_a_plan_is_not_applied_to_another_account_at_the_same_address(world: Wor
     assert world.writes() == 0
 
 
+def test_a_run_is_not_taken_back_from_another_account(world: World) -> None:
+    applied = world.plan()
+    assert world.apply(applied).converged
+    replaced(world)
+    with pytest.raises(rc.PlanUnusable, match="was made for the account"):
+        asyncio.run(world.ours.rollback(world.spec(), applied))
+
+
 def test_to_know_the_account_costs_no_call(world: World) -> None:
     world.simulator.calls_total.clear()
     world.plan()

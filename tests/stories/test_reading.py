@@ -51,7 +51,7 @@ def test_an_unchanged_account_costs_two_calls_and_an_export_a_list(tmp_path: Pat
     account = watched(world)
     assert world.plan().face.empty
     polls = account.seen.pop("GET job")
-    assert account.seen == {"GET list": 2, "POST job": lists, "GET file": lists}
+    assert account.seen == {"GET settings": 1, "GET list": 1, "POST job": lists, "GET file": lists}
     assert lists <= polls <= 8 * lists  # a job that takes seconds is asked for a few times
 
 
