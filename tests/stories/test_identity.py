@@ -283,3 +283,14 @@ def only_new(written: Any) -> Any:
         return None if action.moves_to else await written(self, action, right)
 
     return write
+
+
+def test_who_waits_for_an_address_that_somebody_keeps_is_not_gone_meanwhile(world):
+    before = world.there()
+    world.change(1, email="no address")
+    world.change(2, email="person1@example.com")
+    world.change(3, email="person2@example.com")
+    plan = world.plan()
+    assert {one.reason: one.count for one in plan.face.invalid} == {"malformed e-mail address": 1, TAKEN: 2}
+    assert plan.face.empty
+    assert world.there() == before
