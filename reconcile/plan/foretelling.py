@@ -9,7 +9,7 @@ import ibis
 
 from reconcile.plan import actions, addresses, causes, people, planner
 from reconcile.plan.causes import Memory
-from reconcile.plan.model import Action, Cause, MakeRoom, Stage, Upsert
+from reconcile.plan.model import Action, Cause, Delete, MakeRoom, Stage, Upsert
 from reconcile.spec.model import Policy, Spec
 from reconcile.state import identity, values
 from reconcile.state.circle import Circle
@@ -81,23 +81,24 @@ def foretell(circle: Circle, bounds: addresses.Setting, spec: Spec, memory: Memo
     theirs = _about(circle, decision.settled.changes, bounds.shape)
     done = workspace.keep("decided about", _about(circle, decision.decided, bounds.shape))
     left = workspace.dicts(theirs.anti_join(done, ["hash", "kind"]).select("kind"), limit=1)
-    second = done.filter(done.duplicate).select("sid")
+    # Whom a source has did not leave: what is taken off lists or deleted is another profile that keeps their key.
+    second = done.filter((done.kind == "leave") & (circle.email is not None)).select("sid")
     doubles = frozenset(row["sid"] for row in workspace.dicts(second, limit=workspace.count(second)))
     return Foretold(
         steps=tuple(_told(_actions(circle, decision.settled, done, bounds), circle, bounds, doubles)),
         held=tuple(f"policy.mode is {policy.mode}: {_HELD[row['kind']]}" for row in left if not bounds.hold),
-        taken=circle.other and workspace.count(theirs.filter(~theirs.duplicate)) == 0,
+        taken=circle.other and workspace.count(theirs.filter(theirs.kind != "leave")) == 0,
         violations=desired.violations,
     )
 
 
 def _about(circle: Circle, rows: Rows, shape: Shape) -> Rows:
-    """Changes of the person's profile, of second ones of theirs, and of who is to have the address that is theirs."""
+    """Changes of the person's profile, of others that keep their key, and of who is to have the address."""
     theirs = rows.sid == circle.seen.sid if circle.seen else ibis.literal(value=False)
     if circle.email is not None:
         theirs |= (rows.kind != "leave") & (rows["hash"] == values.hash_of(circle.email))
     if circle.id is not None and shape.identity is not None:
-        theirs |= rows.duplicate & (identity.said(rows[f"old:{shape.identity}"]) == circle.id)
+        theirs |= (rows.kind == "leave") & (identity.said(rows[f"old:{shape.identity}"]) == circle.id)
     return rows.filter(theirs.fill_null(False))  # noqa: FBT003 -- Ibis's own signature
 
 
@@ -125,8 +126,8 @@ def _told(
     masks, hidden = setting.masks, {var.name for var in setting.shape.vars if var.pii}
     for stage, action in done:
         row = people.as_is(action, hidden) if masks.reveal else people.masked(action, masks)
-        if isinstance(action, Upsert) and action.sid in doubles:
-            yield row, "it is a second profile that keeps the key of this person"
+        if isinstance(action, Upsert | Delete) and action.sid in doubles:
+            yield row, "it keeps the key of this person, whose own profile is another"
         else:
             yield row, _why(stage, action, circle, setting.policy)
 

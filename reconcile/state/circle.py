@@ -98,8 +98,8 @@ class Person:
 
     def around(self, desired: Rows, there: Rows, shape: Shape, workspace: Workspace) -> Rows:
         """`hash, id` of everybody who hangs together with the person."""
-        cells: dict[str, list[str | None]] = {"hash": [values.hash_of(self.address)], "id": [self.id]}
-        near = workspace.store("around 0", arrows.table(cells, _NODES))
+        seed: dict[str, list[str | None]] = {"hash": [values.hash_of(self.address)], "id": [self.id]}
+        near = workspace.store("around 0", arrows.table(seed, _NODES))
         key = None if shape.identity is None else f"var:{shape.identity}"
         nodes = [
             rows.select("hash", id=ibis.null("string") if key is None else identity.said(rows[key]))

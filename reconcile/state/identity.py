@@ -60,6 +60,8 @@ def mark_duplicates(changes: Rows, owned: Callable[[Rows], Rows], shape: Shape, 
     only = ours.group_by("id").aggregate(sid=ours.sid.min(), profiles=ours.count())
     replaced = only.filter(only.profiles == 1).semi_join(signed_up, "id")
     found = workspace.keep("duplicates", doubles.anti_join(replaced, "sid").select(double="sid"))
+    if not workspace.count(found):
+        return changes
     marked = changes.left_join(found, changes.sid == found.double)
     return marked.mutate(duplicate=(marked.kind == "leave") & marked.double.notnull()).drop("double")
 

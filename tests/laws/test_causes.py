@@ -151,8 +151,15 @@ def swapped(city: str | None = None) -> tuple[dict[int, Placed], dict[int, Place
     return wanted, before, before
 
 
+def drifted() -> Placed:
+    """Somebody has changed the city of one, whose address is another since."""
+    one = swapped()[1][1]
+    return replace(one, person=replace(one.person, vars={**one.person.vars, "city": "z"}))
+
+
 @given(wanted=placed(), there=placed(), last=placed(), line=st.sampled_from([None, LINE]))
 @example(*swapped(), None)
+@example(swapped()[0], swapped()[1] | {1: drifted()}, swapped()[1], None)
 @example(*swapped("b"), None)
 @example({2: swapped()[0][1]}, {}, {1: swapped()[1][1]}, None)
 @example(swapped()[1], swapped()[0], swapped()[1], None)
