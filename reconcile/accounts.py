@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -76,10 +76,17 @@ class Accounts:
 
     @asynccontextmanager
     async def near(self, spec: Spec, folder: Path, kept: Path | None) -> AsyncIterator[Look]:
-        """The account, or a kept observation of it, to look at one person."""
-        opened = self.fresh(spec, folder) if kept is None else self.kept(spec, folder, kept, looks=True)
-        async with opened as look:
+        """The account, or a kept observation of it, to look at one person; which account it is, nobody has asked yet."""
+        if kept is None:
+            async with self.open(spec.account, spec.policy, folder) as (account, masks):
+                yield Look(account, masks, self.whose(spec.account))
+            return
+        async with self.kept(spec, folder, kept, looks=True) as look:
             yield look
+
+    async def identify(self, look: Look) -> Look:
+        """The same with the account's own ids; those of a kept observation are in it."""
+        return replace(look, ids=await look.account.identify()) if isinstance(look.account, target.Target) else look
 
     @asynccontextmanager
     async def open(

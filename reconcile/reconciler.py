@@ -383,6 +383,7 @@ class Reconciler(Records):
                     progress=gathering.progress,
                     first=first,
                 )
+                look = await self._accounts.identify(look)
             last = ledgers.recall(
                 self.store_of(spec.state), self._key_of(spec, look), wanted.shape, workspace, among=around.hashes
             )
