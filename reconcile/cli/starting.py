@@ -119,6 +119,7 @@ def _people(out: Path, connect: str, table: str | None, email: str | None, key: 
         email=asking.one("the column with the e-mail address", "--email", email, found.emails, names),
         key=asking.one("the column with your own id of a person", "--key", key, found.keys, names),
         columns=found.kinds,
+        untyped=found.untyped,
     )
 
 

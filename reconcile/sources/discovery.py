@@ -6,7 +6,7 @@ Values stay here. What is told of them is how many look like an address, and whe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -62,11 +62,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table, view or file. `name` is as a spec writes it, None for a file; `rows` is how many were looked at."""
+    """A table, view or file. `name` is as a spec writes it, None for a file; `rows` is how many were looked at.
+
+    Args:
+        untyped: whether it says no types itself: the kinds of its columns are then what all of their values look like.
+    """
 
     name: str | None
     columns: tuple[Column, ...]
     rows: int
+    untyped: bool = False
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -146,7 +151,11 @@ class Place:
         if table is not None:
             origin = replace(origin, query=_few(origin, table)) if origin.engine == "remote" else _of(origin, table)
         rows = _read(origin, most=ROWS)
-        return Table(table, tuple(_columns(rows)), rows.num_rows)
+        found = tuple(_columns(rows))
+        if origin.engine == "csv":
+            kinds = _said(origin)
+            found = tuple(replace(one, kind=kinds[one.name]) for one in found)
+        return Table(table, found, rows.num_rows, untyped=origin.engine == "csv")
 
     def _origin(self, name: str) -> Origin:
         origin = Origin(name, SourceSpec(key="-"), self.connect, self.folder, lambda _: None)
@@ -190,6 +199,35 @@ def _columns(rows: Any) -> Iterator[Column]:
         like = pc.sum(pc.match_substring_regex(values, _ADDRESS)).as_py() if kind == "text" and some else 0
         alone = values.null_count == 0 and pc.count_distinct(values).as_py() == len(values)
         yield Column(name, kind, (like or 0) / max(some, 1), alone)
+
+
+_DATE: Final = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_KINDS: Final[Mapping[Kind, str]] = {
+    "integer": r"^-?(0|[1-9][0-9]{0,17})$",
+    "number": r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?$",
+    "boolean": "^(true|false|TRUE|FALSE|True|False)$",
+    "date": f"^{_DATE}$",
+    "timestamp": rf"^{_DATE}[T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]{{1,9}})?)?(Z|[+-][0-9]{{2}}:[0-9]{{2}})?$",
+}
+"""What all values of a CSV's column look like that may be read as more than text: nothing of them is lost by it."""
+
+
+def _said(origin: Origin) -> dict[str, Kind]:
+    """What the columns of a CSV hold, by all of their values."""
+    import pyarrow.compute as pc
+
+    with OpenSource(origin).read(Demand(())) as batches:
+        able = {name: list(_KINDS) for name in batches.schema.names}
+        filled: set[str] = set()
+        for batch in batches:
+            for name, kinds in able.items():
+                values = batch.column(name).drop_null()
+                if len(values):
+                    filled.add(name)
+                    able[name] = [
+                        kind for kind in kinds if pc.all(pc.match_substring_regex(values, _KINDS[kind])).as_py()
+                    ]
+    return {name: kinds[0] if kinds and name in filled else "text" for name, kinds in able.items()}
 
 
 def _may_be_key(kind: Kind) -> bool:

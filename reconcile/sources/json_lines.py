@@ -70,7 +70,8 @@ class Field:
         field = quoted(name)
         if not self.mixed:
             return field
-        foreign = f"{text(FOREIGN)} || CAST({field} AS VARCHAR)"
+        whole = rf"regexp_replace(CAST({field} AS VARCHAR), '^(-?[0-9]+)\.0$', '\1')"  # 1.0 is the number 1
+        foreign = f"{text(FOREIGN)} || {whole}"
         said = _is(field, '"')
         return f"CASE WHEN {said} THEN {field} ->> '$' WHEN {field} IS NOT NULL THEN {foreign} END"
 

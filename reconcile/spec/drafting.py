@@ -31,6 +31,7 @@ class People:
         file: a path from the spec's folder, or a reference; None for a table.
         key, email: columns.
         columns: all columns with their kinds (`sources.columns.Kind`), in order.
+        untyped: whether a property has to say the type of its column, as a CSV says none.
     """
 
     table: str | None
@@ -38,6 +39,7 @@ class People:
     key: str
     email: str
     columns: Mapping[str, str]
+    untyped: bool = False
 
     @property
     def source(self) -> str:
@@ -45,6 +47,16 @@ class People:
         table = (self.table or "people").rpartition(".")[2]
         return naming.ids([table])[table]
 
+
+TYPES: Final = {
+    "integer": "integer",
+    "number": "float",
+    "text": "string",
+    "timestamp": "datetime",
+    "date": "date",
+    "boolean": "boolean",
+}
+"""What a column of each kind (`sources.columns.Kind`) is without a word of the spec."""
 
 EXAMPLE: Final = People("customers", None, "id", "email", {})
 """Stands in where nobody said where the people are."""
@@ -173,8 +185,10 @@ def _known(people: People, ids: Mapping[str, str], sent: Mapping[str, Sent]) -> 
     yield from ["properties:"] if ids else ["# properties:", "#   first_name: {column: first_name}"]
     for column, name in ids.items():
         of = sent.get(column)
-        as_type = f", type: {of.type}" if of is not None and of.type is not None else ""
-        why = "  # the type of its var at Sailthru" if as_type else ""
+        sent_as = of.type if of is not None else None
+        said = sent_as or (TYPES.get(people.columns[column]) if people.untyped else None)
+        as_type = f", type: {said}" if said not in (None, "string") or sent_as else ""
+        why = "  # the type of its var at Sailthru" if sent_as else "  # as all of its values look" if as_type else ""
         yield f"  {scalar(name)}: {{column: {scalar(column)}{as_type}}}{why}"
     for column in people.columns:
         if column not in ids:

@@ -5,22 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from reconcile.spec import naming
 from reconcile.spec.check import misnamed
-from reconcile.spec.drafting import Listed, Sent
+from reconcile.spec.drafting import TYPES, Listed, Sent
 from reconcile.spec.model import REGISTRY
-
-_TYPES: Final = {
-    "integer": "integer",
-    "number": "float",
-    "text": "string",
-    "timestamp": "datetime",
-    "date": "date",
-    "boolean": "boolean",
-}
-"""What a column of each kind (`sources.columns.Kind`) is without a word of the spec."""
 
 
 def vars(found: Mapping[str, str | None], columns: Mapping[str, str]) -> tuple[list[Sent], dict[str, str | None]]:
@@ -41,7 +30,7 @@ def vars(found: Mapping[str, str | None], columns: Mapping[str, str]) -> tuple[l
             continue
         taken.add(var.casefold())
         type_ = found[var]
-        sent[column] = Sent(var, column, None if type_ == _TYPES.get(columns[column]) else type_)
+        sent[column] = Sent(var, column, None if type_ == TYPES.get(columns[column]) else type_)
     known = {one.var for one in sent.values()}
     return sorted(sent.values(), key=lambda one: one.var), {
         name: type_ for name, type_ in found.items() if name not in known

@@ -89,14 +89,7 @@ def canonical(text: Rows, kind: ValueType) -> Rows:
 
 def _composed(text: Rows) -> Rows:
     # The engine's NFC takes a NUL for the end of the text, and would lose what follows.
-    composed = ibis.ifelse(text.contains(character(0)), text, nfc_normalize(text))
-    return ibis.ifelse(text.startswith(FOREIGN), _foreign(text), composed)
-
-
-def _foreign(text: Rows) -> Rows:
-    """A marked text; JSON has many for one number."""
-    bare = text.substr(1)
-    return ibis.ifelse(bare.re_search("^-?[0-9]"), ibis.literal(FOREIGN).concat(_number(bare)), text)
+    return ibis.ifelse(text.contains(character(0)), text, nfc_normalize(text))
 
 
 def _date(text: Rows) -> Rows:
