@@ -82,7 +82,7 @@ def _first_record(lines: TextIOWrapper) -> str:
 def _names(origin: Origin, demand: Demand, layouts: Mapping[str, Layout]) -> tuple[str, ...]:
     """The columns to read, which every file has, once."""
     first, *others = layouts
-    names = columns.wanted(origin, demand, layouts[first].names)
+    names = _apart(origin, first, demand, columns.wanted(origin, demand, layouts[first].names))
     _check_once(origin, first, names, layouts[first])
     for path in others:
         there = layouts[path].names
@@ -93,7 +93,7 @@ def _names(origin: Origin, demand: Demand, layouts: Mapping[str, Layout]) -> tup
                 raise origin.failed(
                     told, hint=f"All files need the columns that are read. Its columns: {_list(there)}."
                 )
-        if not demand.columns and (more := [name for name in there if name not in names]):
+        if not demand.columns and (more := [name for name in there if name not in layouts[first].names]):
             told = f"{path} has a column `{more[0]}`, which {Path(first).name} has not"
             raise origin.failed(told, hint="All files of a source have the same columns.")
         _check_once(origin, path, names, layouts[path])
@@ -102,6 +102,17 @@ def _names(origin: Origin, demand: Demand, layouts: Mapping[str, Layout]) -> tup
             told = f"`columns` names `{name}`, and {first} has no such column"
             raise origin.failed(told, hint=f"Its columns: {_list(layouts[first].names)}.")
     return names
+
+
+def _apart(origin: Origin, path: str, demand: Demand, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns without those that an engine takes for another, as they differ only in case."""
+    found: dict[str, str] = {}
+    for name in names:
+        other = found.setdefault(name.casefold(), name)
+        if other != name and demand.columns:
+            told = f"{path} has columns `{other}` and `{name}`, which differ only in case"
+            raise origin.failed(told, hint="Rename one of them, or read only one.")
+    return tuple(name for name in names if found[name.casefold()] == name)
 
 
 def _check_once(origin: Origin, path: str, names: Sequence[str], layout: Layout) -> None:

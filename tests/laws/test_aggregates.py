@@ -29,7 +29,7 @@ ORDERED = {"first", "last"}
 HEAD = """\
 version: 1
 account: {name: shop, api_key: "{{ env('KEY') }}", api_secret: "{{ env('SECRET') }}"}
-sources: {customers: {file: customers.csv, key: id}, orders: {file: orders.csv, key: who, many: true}}
+sources: {customers: {file: customers.parquet, key: id}, orders: {file: orders.parquet, key: who, many: true}}
 profiles: {from: customers, email: email}
 properties:
 """

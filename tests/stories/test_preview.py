@@ -20,7 +20,7 @@ SPEC = """\
 version: 1
 account: {name: shop, api_key: "{{ env('KEY') }}", api_secret: "{{ env('SECRET') }}"}
 sources:
-  people: {file: people.csv, key: id}
+  people: {file: people.csv, key: id, columns: {id: integer}}
   vips: {file: vips.csv, key: id}
 profiles: {from: people, email: email}
 properties:

@@ -23,8 +23,8 @@ SPEC = """\
 version: 1
 account: {name: shop, api_key: "{{ env('KEY') }}", api_secret: "{{ env('SECRET') }}"}
 sources:
-  customers: {file: customers.csv, key: id}
-  orders: {file: orders.csv, key: who, many: true}
+  customers: {file: customers.parquet, key: id}
+  orders: {file: orders.parquet, key: who, many: true}
 profiles: {from: customers, email: email}
 properties:
 """
@@ -197,7 +197,9 @@ def test_what_cannot_be_aggregated_is_refused_with_its_place(shop: Shop, prop: s
 def test_a_column_of_a_filter_that_is_not_there_is_named(shop: Shop, tmp_path: Path) -> None:
     (tmp_path / "customers.csv").write_text("id,email\n1,a@example.com\n")
     (tmp_path / "orders.csv").write_text("who,total\n1,5\n")
-    (tmp_path / "spec.yaml").write_text(SPEC + "  p: {source: orders, aggregate: count, where: totl > 1}\n")
+    (tmp_path / "spec.yaml").write_text(
+        SPEC.replace(".parquet", ".csv") + "  p: {source: orders, aggregate: count, where: totl is null}\n"
+    )
     from reconcile import sources
 
     spec = rc.load(tmp_path / "spec.yaml")

@@ -22,7 +22,7 @@ AT = datetime(2026, 1, 2, 15)  # noqa: DTZ001 -- in UTC
 SPEC = """\
 version: 1
 account: {name: shop, api_key: "{{ env('KEY') }}", api_secret: "{{ env('SECRET') }}"}
-sources: {customers: {file: customers.csv, key: id}}
+sources: {customers: {file: customers.parquet, key: id}}
 profiles: {from: customers, email: email}
 properties:
 """
