@@ -76,7 +76,7 @@ class Accounts:
 
     @asynccontextmanager
     async def near(self, spec: Spec, folder: Path, kept: Path | None) -> AsyncIterator[Look]:
-        """The account, or a kept observation of it, to look at one person; which account it is, nobody has asked yet."""
+        """The account, or a kept observation of it, to look at one person; its ids are not asked for."""
         if kept is None:
             async with self.open(spec.account, spec.policy, folder) as (account, masks):
                 yield Look(account, masks, self.whose(spec.account))

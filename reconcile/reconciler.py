@@ -383,10 +383,8 @@ class Reconciler(Records):
                     progress=gathering.progress,
                     first=first,
                 )
-                look = await self._accounts.identify(look)
-            last = ledgers.recall(
-                self.store_of(spec.state), self._key_of(spec, look), wanted.shape, workspace, among=around.hashes
-            )
+                known_by = self._key_of(spec, await self._accounts.identify(look))
+            last = ledgers.recall(self.store_of(spec.state), known_by, wanted.shape, workspace, among=around.hashes)
             bounds = planner.bounds(around.desired, around.observed, spec, spec.policy, workspace, masks)
             foretold = foretelling.foretell(around, bounds, spec, last)
             return Explanation(masks, traces, around, foretold, looked=True)

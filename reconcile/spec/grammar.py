@@ -24,8 +24,10 @@ _MINUTE = r"(?:[01]?[0-9]|2[0-3]):[0-5]?[0-9]"
 _SECOND = r":[0-5]?[0-9](?:\.[0-9]*)?"
 _OFFSET = r"(?:Z|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9](?::?[0-5][0-9])?)?)"
 DATETIME = rf"{DATE}(?:(?:T| +){_MINUTE}(?:{_SECOND})?(?: UTC| ?{_OFFSET})?)?"
-NAIVE = rf"{DATE}(?:(?:T| +){_MINUTE}(?:{_SECOND})?)?"
-"""A date, or a date and a time, without an offset."""
+UTC = rf"{DATE}(?:(?:T| +){_MINUTE}(?:{_SECOND}(?:Z| UTC)?)?)?"
+"""A date, or a date and a time, in UTC."""
+ZONED = rf"{DATE}(?:T| +){_MINUTE}{_SECOND}{_OFFSET}"
+"""A time to the second with its offset."""
 TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 PARTS = rf"({DATE})(?:T| +)({_MINUTE})({_SECOND})? ?(UTC|{_OFFSET})"

@@ -186,7 +186,7 @@ def _prepared(spec: Spec, rows: Rows, props: Mapping[str, Property]) -> Rows:
             given = _given(rows, prop)
             made[_typed(name)] = typed = _values(spec, name, prop, given)
             if typed.type() != given.type() or (prop.type is not None and conversions.changes(given, prop.type)):
-                wrong.append(given.notnull() & typed.isnull())
+                wrong.append(conversions.misfit(given, typed, prop.type) != conversions.Misfit.NONE)
         if prop.by is not None:
             made[_order(name)] = _ordered(prop, rows, made[_typed(name)])
         if wrong:

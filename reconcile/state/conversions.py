@@ -62,8 +62,9 @@ WORDS: Mapping[Misfit, str] = {
 def received(column: Rows, kind: ValueType | None, *, odd: bool = True) -> Rows:
     """A column of a source as the conversion to this type is to see it; see `values.received`."""
     # Unicode's normal form makes a K of the Kelvin sign: of an address nothing is changed but what Sailthru changes.
-    if kind is ValueType.EMAIL and column.type().is_string():
-        return values.literal(column).nullif("")
+    # And what is read by the grammar has nothing that it would change.
+    if column.type().is_string() and (kind is ValueType.EMAIL or kind in reading.READ):
+        return values.literal(column)
     return values.received(column, odd=odd)
 
 
@@ -92,7 +93,9 @@ def misfit(given: Rows, typed: Rows, kind: ValueType | None, before: Rows | None
         typed: what became of it.
         before: what is known already not to fit, as a `Misfit`.
     """
-    found = ibis.cases((given.notnull() & typed.isnull(), _why(given, kind)), else_=_code(Misfit.NONE))
+    there = given.nullif("") if given.type().is_string() else given
+    wrong = there.notnull() & typed.isnull()
+    found = ibis.cases((wrong, _why(given, kind)), else_=_code(Misfit.NONE))
     return found if before is None else ibis.ifelse(before != int(Misfit.NONE), before, found)
 
 

@@ -11,7 +11,7 @@ import ibis
 from reconcile.errors import Problem, SpecInvalid
 from reconcile.spec import privacy, rules
 from reconcile.spec.model import Nulls, Spec
-from reconcile.spec.property import TEXTS, ValueType
+from reconcile.spec.property import TEXTS, Property, ValueType
 from reconcile.state import people, values
 from reconcile.state.gathering import Gathering
 from reconcile.state.masks import Masks
@@ -178,9 +178,16 @@ def table(spec: Spec, rows: Rows, shape: Shape) -> Rows:
 def _told(spec: Spec, rows: Rows, var: Var) -> Rows:
     """The canonical text of a var, or that it is left as it is at Sailthru."""
     name = spec.vars[var.name].property
-    text, left_open = values.of(rows[name], var.type), f"u:{name}"
+    text = rows[name] if _is_canonical(spec.properties[name], rows[name]) else values.of(rows[name], var.type)
+    left_open = f"u:{name}"
     if left_open not in rows.columns:
         return text
     # What is left of an aggregate is good enough for somebody of whom nothing is known.
     new = text.fill_null("") if spec.properties[name].aggregate is not None else ibis.literal("")
     return ibis.ifelse(rows[left_open], ibis.literal(values.KEPT) + new, text)
+
+
+def _is_canonical(prop: Property, column: Rows) -> bool:
+    """Whether a text is in canonical form as it was received."""
+    received = prop.column is not None and prop.aggregate is None and prop.type in {None, ValueType.STRING}
+    return bool(received and column.type().is_string())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -308,7 +309,7 @@ class _Desk:
         if name in self.fine:
             return {}
         why = conversions.misfit(given, typed, self.spec.properties[name].type, before)
-        looks = ibis.ifelse(given.notnull() & typed.isnull(), values.text_of(raw), ibis.null("string"))
+        looks = ibis.ifelse(why != conversions.Misfit.NONE, values.text_of(raw), ibis.null("string"))
         self.checks[name] = [strictness.why_column(name), strictness.raw_column(name)]
         return {strictness.why_column(name): why, strictness.raw_column(name): looks}
 
@@ -332,7 +333,7 @@ class _Desk:
 
     def _default(self, name: str, column: Rows, default: Scalar | list[str]) -> Rows:
         """The default as a value of the column's own type, which only now is known."""
-        literal = ibis.literal(default)
+        literal = ibis.literal(unicodedata.normalize("NFC", default) if isinstance(default, str) else default)
         kind, given = values.kind_of(column), values.kind_of(literal)
         if column.type().is_null() or kind is given or {kind, given} <= {ValueType.INTEGER, ValueType.FLOAT}:
             return literal

@@ -33,6 +33,11 @@ SHORTEST = """CREATE MACRO shortest(x) AS CASE
     ELSE printf('%.17g', x) END"""
 """A few very large doubles come out of DuckDB 1.5's own cast as others: 2^81 doubled, 8.5e242 as `A.07e+242`."""
 
+# To compare texts costs a quarter of what it costs to ask how they begin.
+LITERAL = """CREATE MACRO literal_of(x) AS CASE WHEN x >= '\ue000' AND x < '\ue001'
+    THEN CASE WHEN regexp_matches(x, '^\ue000[-0-9tfn{\\[]') THEN substring(x, 2) ELSE x END ELSE x END"""
+"""A text without the mark of a JSON value."""
+
 _TABLES = "the tables of this run"
 _FULL = ("max_temp_directory_size", "No space left on device", "Disk quota exceeded")
 """It takes nine tenths of what is free, and calls it a lack of memory once they are used up; or the system speaks."""
@@ -66,6 +71,7 @@ class DuckDB(Workspace):
         # Global: a cursor would else go by the machine's clock again.
         self._engine.raw_sql("SET GLOBAL TimeZone = 'UTC'; SET enable_progress_bar = false")
         self._engine.raw_sql(SHORTEST)
+        self._engine.raw_sql(LITERAL)
         # Joins are written with the side to be held in memory on the right. The engine cannot know how many records an
         # export has, took it for the smaller side, and held ten million rows to find a hundred thousand.
         self._engine.raw_sql("SET GLOBAL disabled_optimizers = 'build_side_probe_side'")
