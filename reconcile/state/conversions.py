@@ -141,7 +141,7 @@ def _integer(column: Rows) -> Rows:
         return column
     if kind.is_decimal():
         whole = column.cast(reading.EXACT)
-        return ibis.ifelse(whole == column, whole, ibis.null(reading.EXACT))
+        return ibis.ifelse(whole.try_cast(kind) == column, whole, ibis.null(reading.EXACT))
     if kind.is_floating():
         whole = (column % 1 == 0) & (column.abs() < 2.0**63)
         return ibis.ifelse(whole, column.try_cast(dt.int64), ibis.null(dt.int64))
