@@ -182,7 +182,7 @@ def _moment(column: Rows) -> Rows:
 def _listed(column: Rows) -> Rows:
     if column.type().is_array():
         return column.map(values.text_of)
-    return nested.texts(values.text_of(column))
+    return nested.texts(values.text_of(column)).map(values.composed)  # JSON may write letters as \u0301
 
 
 _CONVERSIONS: Mapping[ValueType, Callable[[Rows], Rows]] = {

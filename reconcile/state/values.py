@@ -87,7 +87,8 @@ def canonical(text: Rows, kind: ValueType) -> Rows:
     return _CANONICAL[kind](text.nullif(""))
 
 
-def _composed(text: Rows) -> Rows:
+def composed(text: Rows) -> Rows:
+    """A text in Unicode's form NFC."""
     # The engine's NFC takes a NUL for the end of the text, and would lose what follows.
     return ibis.ifelse(text.contains(character(0)), text, nfc_normalize(text))
 
@@ -154,15 +155,15 @@ def _boolean(text: Rows) -> Rows:
 
 
 _CANONICAL: Mapping[ValueType, Callable[[Rows], Rows]] = {
-    ValueType.STRING: _composed,
+    ValueType.STRING: composed,
     ValueType.INTEGER: _integer,
     ValueType.FLOAT: _number,
     ValueType.BOOLEAN: _boolean,
     ValueType.DATE: _date,
     ValueType.DATETIME: _datetime,
-    ValueType.EMAIL: _composed,
-    ValueType.PHONE: _composed,
-    ValueType.URL: _composed,
+    ValueType.EMAIL: composed,
+    ValueType.PHONE: composed,
+    ValueType.URL: composed,
     ValueType.LIST: _strings,
     ValueType.JSON: nested.canonical_json,
 }
@@ -213,7 +214,9 @@ def received(column: Rows, *, odd: bool = True) -> Rows:
     """
     kind = column.type()
     if kind.is_string():
-        return _composed(literal(column).nullif(""))
+        return composed(literal(column).nullif(""))
+    if kind.is_array() and kind.value_type.is_string():
+        return column.map(composed)
     if kind.is_floating():
         number = _double(column)
         return number if not odd else ibis.ifelse(reading.finite(number), number, ibis.null(dt.float64))

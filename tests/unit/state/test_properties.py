@@ -260,6 +260,13 @@ def test_text_of_one_name_is_one_name_however_it_is_composed(desk: Desk) -> None
         assert desk.column(text, f"g:{group}", x=["Jose\u0301", "Jos\u00e9", "Jose"]) == [True, True, False]
 
 
+@pytest.mark.parametrize("given", [['["Jose\u0301"]', '["Jose\\u0301"]', '["Jose"]'], [["Jose\u0301"], ["José"], []]])
+def test_members_of_lists_are_composed_too(desk: Desk, given: list[object]) -> None:
+    text = "  n: {column: x, type: list}\ngroups:\n"
+    text += "  in: {list: In, rules: {property: n, op: includes_any, value: [José]}}\n"
+    assert desk.column(text, "g:in", x=given) == [True, True, False]
+
+
 def test_numbers_are_compared_exactly(desk: Desk) -> None:
     text = "  n: {column: x}\ngroups:\n  eq: {list: Eq, rules: {property: n, op: eq, value: 9007199254740992}}\n"
     wholes = [Decimal(2**53), Decimal(2**53 + 1)]
