@@ -191,7 +191,7 @@ def test_a_file_with_odd_columns(desk: Desk) -> None:
     assert '  _9_lives: _9_lives  # the column "9 lives"' in text
     desk.run("fmt", "my/specs", "--check")
     assert '  Gro_e: Gro_e  # the column "Größe"' in text or "  Große: " not in text
-    assert "  Gro_e: {column: Größe, type: float}" in text
+    assert "{column: Größe, type: float}" in text
     assert "customer_id: {column: customer_id, type: integer}" in text
     assert "9 properties, 2 vars" in desk.run("validate", "my/specs"), "Order is ORDER to an engine"
     assert "(mode observe)" in desk.run("plan", "my/specs")
