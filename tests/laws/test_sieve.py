@@ -20,7 +20,7 @@ from reconcile.state import sieve
 SPEC = """\
 version: 1
 account: {name: shop, api_key: "{{ env('KEY') }}", api_secret: "{{ env('SECRET') }}", url: http://sailthru.test}
-sources: {customers: {file: customers.csv, key: id}}
+sources: {customers: {file: customers.parquet, key: id}}
 profiles: {from: customers, email: email}
 properties:
   city: {column: city}

@@ -19,7 +19,7 @@ version: 1
 account: {name: shop, api_key: "{{ env('KEY') }}", api_secret: "{{ env('SECRET') }}"}
 sources:
   customers: {connect: "{{ env('NOWHERE') }}", table: customers, key: id, contract: {min_rows: 1000}}
-  scores: {file: nowhere.csv, key: customer_id}
+  scores: {file: nowhere.parquet, key: customer_id}
 profiles: {from: customers, email: email, identity: {var: customer_id}}
 properties:
   first_name: {column: first_name}
@@ -106,7 +106,7 @@ def test_a_column_is_what_its_values_are(misses: Misses) -> None:
 
 
 def test_rows_of_a_source_with_many_are_given_and_summed_up(misses: Misses, monkeypatch: pytest.MonkeyPatch) -> None:
-    many = "  orders: {file: nowhere.csv, key: customer, many: true}\nprofiles:"
+    many = "  orders: {file: nowhere.parquet, key: customer, many: true}\nprofiles:"
     paid = "  paid: {aggregate: sum, source: orders, column: total, where: state = 'paid', default: 0}\n"
     spec = SPEC.replace("profiles:", many).replace("vars: {", f"{paid}vars: {{paid: paid, ")
     monkeypatch.setattr(f"{__name__}.SPEC", spec)
