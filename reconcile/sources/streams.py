@@ -83,8 +83,16 @@ def batch_of(arrays: Mapping[str, tuple[Any, Any]], kinds: Mapping[str, Kind], o
         if lost is not None and (count := pc.sum(lost).as_py()):
             origin.misfits[name] += count
         if demand.flagged:
-            found.append(pa.repeat(pa.scalar(False), len(values)) if lost is None else lost)  # noqa: FBT003 -- Arrow's
+            found.append(_nowhere(len(values)) if lost is None else lost)
     return pa.RecordBatch.from_arrays(found, schema=schema_of(kinds, demand))
+
+
+def _nowhere(rows: int) -> Any:
+    """A flag that is set in no row. Not by `pa.scalar`, which imports pandas."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.is_valid(pa.nulls(rows, pa.bool_()))
 
 
 def schema_of(kinds: Mapping[str, Kind], demand: Demand) -> Any:
@@ -108,7 +116,7 @@ def counted(origin: Origin, demand: Demand, names: Sequence[str], batches: Itera
                 origin.misfits[name] += count
         found = {name: batch.column(name) for name in names}
         if demand.flagged:
-            never = pa.repeat(pa.scalar(False), len(batch))  # noqa: FBT003 -- Arrow's
+            never = _nowhere(len(batch))
             found |= {f"{MISFIT}{name}": flags.get(name, never) for name in names}
         yield pa.RecordBatch.from_pydict(found)
 
