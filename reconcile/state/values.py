@@ -231,7 +231,7 @@ def received(column: Rows, *, odd: bool = True) -> Rows:
 
 def marked(column: Rows) -> Rows:
     """A column of texts as a var of no declared type is to see it: what is a JSON value stays marked as one."""
-    return _composed(column.nullif(""))
+    return composed(column.nullif(""))
 
 
 @ibis.udf.scalar.builtin(name="literal_of")  # type: ignore[untyped-decorator]  # Ibis ships no types
