@@ -136,8 +136,13 @@ def _cast(field: Any, demand: Demand) -> tuple[Kind, str]:
 
 
 def _decimal(field: Any) -> columns.Decimal:
-    """The kind of a DECIMAL: MySQL has up to 65 digits, of which the first 38 of a whole number fit."""
-    return columns.Decimal(columns.WHOLE.digits, min(field.scale, columns.WHOLE.digits))
+    """The kind of a DECIMAL. MySQL has up to 65 digits: a number that takes more than 38 does not fit."""
+    from pymysql.constants import FLAG
+
+    # The length is that of the text: a point and a sign are in it.
+    digits = field.length - (field.scale > 0) - (not field.flags & FLAG.UNSIGNED)
+    most = columns.WHOLE.digits
+    return columns.Decimal(max(1, min(digits, most)), min(field.scale, digits, most))
 
 
 def _batches(

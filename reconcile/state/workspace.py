@@ -7,7 +7,7 @@ speaks Ibis, in words that all engines know, and asks the workspace for what Ibi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -156,6 +156,27 @@ class Workspace(ABC):
     def count(self, rows: Rows) -> int:
         """How many rows."""
         return int(self.one(rows.aggregate(rows=rows.count()))["rows"])
+
+
+def multiply_as_doubles(rows: Rows, formulas: Mapping[str, str]) -> Mapping[str, str]:
+    """The formulas with products of decimals worked out as doubles.
+
+    A product of decimals has the places of both, so that two columns of 18 places have no room for 100.
+    """
+    decimals = {name.casefold() for name, kind in rows.schema().items() if kind.is_decimal() and kind.scale != 0}
+    return {name: _multiplied(sql, decimals) if decimals and "*" in sql else sql for name, sql in formulas.items()}
+
+
+def _multiplied(sql: str, decimals: Collection[str]) -> str:
+    import sqlglot
+    from sqlglot import exp
+
+    tree: Any = sqlglot.parse_one(sql, read="duckdb")
+    for product in list(tree.find_all(exp.Mul)):
+        for column in list(product.find_all(exp.Column)):
+            if column.name.casefold() in decimals and not isinstance(column.parent, exp.Cast):
+                column.replace(exp.cast(column.copy(), "double"))
+    return str(tree.sql(dialect="duckdb"))
 
 
 def stacked(parts: Sequence[Rows]) -> Rows:

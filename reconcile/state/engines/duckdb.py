@@ -22,7 +22,7 @@ from reconcile.state.engines import records
 from reconcile.state.engines.literals import quoted, text
 from reconcile.state.engines.scans import Scans
 from reconcile.state.model import Batches, Demand, Export, Loan, Rows, Scannable, Source
-from reconcile.state.workspace import BATCH, Asker, FormulaRefused, Workspace
+from reconcile.state.workspace import BATCH, Asker, FormulaRefused, Workspace, multiply_as_doubles
 
 LONGEST_LINE = 4 * 2**20
 """Bytes of a line of JSON: the engine keeps room for some of them for every thread, and its own default is 16 MiB."""
@@ -209,6 +209,7 @@ class DuckDB(Workspace):
 
     def derive(self, rows: Rows, formulas: Mapping[str, str]) -> Rows:
         """As it is written: formulas speak this engine's own dialect."""
+        formulas = multiply_as_doubles(rows, formulas)
         try:
             return self._derived(rows, formulas)
         except (duckdb.Error, ibis.common.exceptions.IbisError):

@@ -33,7 +33,7 @@ from reconcile.state.capacity import MIB, Capacity
 from reconcile.state.engines import spark_formulas, spark_sql
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.model import Batches, Demand, Export, Rows, Scannable, Source
-from reconcile.state.workspace import BATCH, FormulaRefused, Workspace
+from reconcile.state.workspace import BATCH, FormulaRefused, Workspace, multiply_as_doubles
 
 UPLOAD = 32 * 2**20
 """Bytes of Arrow that go to a remote Spark at once; it takes messages of up to 128 MiB."""
@@ -157,6 +157,7 @@ class Spark(Workspace):
         """Translated, where Spark can say the same (`spark_formulas`)."""
         from pyspark.errors import PySparkException
 
+        formulas = multiply_as_doubles(rows, formulas)
         translated = {name: spark_formulas.translated(name, sql, rows.schema()) for name, sql in formulas.items()}
         subject = self._engine.compile(rows)
         try:

@@ -76,6 +76,7 @@ def test_whole_numbers_keep_every_digit(mariadb_url: str, open_source: Any, rows
     assert found["u"].to_pylist() == [18446744073709551615, 1]
     assert found["d"].to_pylist() == [9007199254740993, 9007199254740992]
     assert [str(value) for value in found["x"].to_pylist()] == ["12345678901234567.89", "0.10"]
+    assert [str(found.schema.field(name).type) for name in "dx"] == ["decimal128(20, 0)", "decimal128(22, 2)"]
     assert found["t"].to_pylist() == [True, False]
     with source.read(Demand((), numbers=frozenset({"t"}))) as batches:
         assert batches.read_all()["t"].to_pylist() == [5, 0]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +215,21 @@ def test_only_so_many_dicts_are_made(workspace: Workspace) -> None:
     assert workspace.one(letters(workspace, count=20).aggregate(most=letters(workspace, count=20).n.max())) == {
         "most": 19
     }
+
+
+@pytest.mark.parametrize(
+    ("formula", "made"),
+    [
+        ("price * rate", 2469.0),
+        ("price * rate * rate >= 49380", True),
+        ("price * 2 = 246.9", True),
+        ("price = 123.45", True),
+        ("large * 2 = 18014398509481986", True),
+    ],
+)
+def test_a_product_of_decimals_does_not_overflow(workspace: Workspace, formula: str, made: object) -> None:
+    exact = {"price": pa.decimal128(38, 18), "rate": pa.decimal128(38, 18), "large": pa.decimal128(38, 0)}
+    values = {"price": Decimal("123.45"), "rate": Decimal(20), "large": Decimal(9007199254740993)}
+    rows = workspace.store("exact", pa.table({name: pa.array([values[name]], kind) for name, kind in exact.items()}))
+    derived = workspace.keep("derived", workspace.derive(rows, {"made": formula}))
+    assert workspace.one(derived)["made"] == made
