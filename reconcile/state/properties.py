@@ -119,6 +119,7 @@ class _Desk:
     fine: set[str] = field(default_factory=set)
     formulas: dict[str, tuple[Where | None, Callable[[], Rows]]] = field(default_factory=dict)
     rendered: dict[str, Rows] = field(default_factory=dict)
+    misrendered: dict[str, bool] = field(default_factory=dict)
     undecided: set[str] = field(default_factory=set)
     """Groups that may be null for somebody."""
 
@@ -362,8 +363,17 @@ class _Desk:
         joined = rows.left_join(rendered, same)
         made = rendered[name] if plain is None else ibis.ifelse(plain.fits, plain.text, rendered[name])
         found = joined.select(*rows.columns, **{name: made})
+        if name in self.fine or not self._gives_misfits(name, rendered):
+            return found
         wrong = (found[name] == templates.MISFIT).fill_null(False)  # noqa: FBT003 -- Ibis's own signature
         return found.mutate(**{name: found[name].nullif(templates.MISFIT), **self._rendered_why(name, wrong)})
+
+    def _gives_misfits(self, name: str, rendered: Rows) -> bool:
+        """Whether a template came to something that is no value for any of its inputs."""
+        if name not in self.misrendered:
+            found = self.workspace.one(rendered.aggregate(any=(rendered[name] == templates.MISFIT).any()))
+            self.misrendered[name] = bool(found["any"])
+        return self.misrendered[name]
 
     def _rendered_why(self, name: str, wrong: Rows) -> dict[str, Rows]:
         """Where a template came to something that is no value."""

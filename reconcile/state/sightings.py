@@ -103,7 +103,7 @@ class Looker:
                     self.workspace.append("unknown", unknown_as_arrow(left_open))
                 self.count += len(refs)
         self.progress.finish("looking up profiles")
-        return canonical(self.seen, self.shape), self.unknown
+        return canonical(self.seen, self.shape) if self.count else self.seen, self.unknown
 
     async def _one(self, ref: Ref) -> Sighting | Unknown | None:
         found = await look(self.account, ref, [var.name for var in self.shape.vars])
