@@ -30,6 +30,7 @@ from reconcile.errors import PlanUnusable
 from reconcile.plan import actions, archive, integrity
 from reconcile.plan.causes import Memory
 from reconcile.plan.model import NO_IDS, AccountIds, Face, Plan, Stage
+from reconcile.spec.property import ValueType
 from reconcile.state import ledger
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.masks import Masks
@@ -102,6 +103,7 @@ class Head(BaseModel):
         salt: tells whose secret the digests were made with.
         wrapped: the salt for later secrets, see `state.ledger.wrap`.
         account: which account it is of; None in ledgers of before, which knew its name only.
+        types: of the vars that were last applied in full; empty in ledgers of before.
         file: the key of the rows.
     """
 
@@ -113,6 +115,7 @@ class Head(BaseModel):
     account: Bound | None = None
     spec_digest: str
     definitions: Mapping[str, str]
+    types: Mapping[str, ValueType] = {}
     file: str
     profiles: int
     run: str
@@ -152,13 +155,14 @@ def _found(store: Store, key: Key) -> tuple[Memory, Head | None, str]:
     head, lacking, another = _head(store, key.account, key.environment, key.bound, confirmed=key.confirmed)
     if head is None:
         return Memory(lacking=lacking, another=another), None, ""
+    known = Memory(another=another, types=head.types)
     salt = _salt(head, key.masks)
     if salt is not None:
-        return Memory(another=another), head, salt
+        return known, head, salt
     salt = None if key.previous is None else _salt(head, key.previous)
     if salt is None:
-        return Memory(lacking=_OTHER, another=another), None, ""
-    return Memory(another=another, rekeyed=ledger.wrap(salt, key.masks)), head, salt
+        return replace(known, lacking=_OTHER), None, ""
+    return replace(known, rekeyed=ledger.wrap(salt, key.masks)), head, salt
 
 
 def record(  # noqa: PLR0913 -- what was done, whose it is, and where it goes
@@ -190,7 +194,8 @@ def record(  # noqa: PLR0913 -- what was done, whose it is, and where it goes
     wrapped = head.wrapped if head else ()
     if head is not None and _salt(head, masks) is None:
         wrapped = (*wrapped, face.rekeyed)
-    known = head is not None and (head.account, head.wrapped) == (bound, wrapped)
+    types = {var.name: var.type for var in face.shape.vars}
+    known = head is not None and (head.account, head.wrapped, head.types) == (bound, wrapped, types)
     if head is not None and known and face.empty and head.spec_digest == face.spec_digest:
         return  # there is nothing to say, and no other plan is overtaken by it
     before = _rows(store, head, face.shape, workspace) if head else None
@@ -209,6 +214,7 @@ def record(  # noqa: PLR0913 -- what was done, whose it is, and where it goes
         account=bound,
         spec_digest=face.spec_digest if full else head.spec_digest if head else "",
         definitions=face.definitions if full else head.definitions if head else {},
+        types=types if full else head.types if head else {},
         file=file,
         profiles=profiles,
         run=head.run if nothing and head else run,  # what only learns whose it is overtakes no other plan

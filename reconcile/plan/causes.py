@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ibis
@@ -23,6 +23,7 @@ from reconcile.plan.model import UNSEEN, Cause, LedgerFace, RunKind, SpecChange
 from reconcile.spec import definitions
 from reconcile.spec.definitions import Changed
 from reconcile.spec.model import Path, Spec
+from reconcile.spec.property import ValueType
 from reconcile.state import ledger as ledgers
 from reconcile.state.ledger import Ledger
 from reconcile.state.masks import Masks
@@ -43,12 +44,14 @@ class Memory:
         lacking: why there is none, as a sentence for people.
         another: that the account is another one than last time, or may be, as a sentence for people.
         rekeyed: what opens the ledger with the secret of today, where it was made with an earlier one.
+        types: of the vars that were last applied in full; empty where that is not known.
     """
 
     ledger: Ledger | None = None
     lacking: str = ""
     another: str = ""
     rekeyed: str = ""
+    types: Mapping[str, ValueType] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

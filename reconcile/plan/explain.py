@@ -15,6 +15,7 @@ from reconcile.plan import causes, guards, people
 from reconcile.plan.model import Cost, Face, Plan, RunKind, UndoFace
 from reconcile.plan.people import Row
 from reconcile.spec.model import Mode
+from reconcile.state import values
 from reconcile.state.identity import TAKEN
 
 RUNS = {
@@ -169,6 +170,7 @@ def notes(face: Face) -> Iterator[str]:
         yield face.another_account
     if counts.delete:
         yield f"{_profiles(counts.delete)} will be deleted for good, history and opt-outs included."
+    yield from _types(face)
     if face.undoes is not None:
         yield from _undoes(face.undoes)
     yield from _hands(face)
@@ -200,6 +202,24 @@ _UNSEEN = (
     "Apply looks at each before it writes, one by one, and writes nothing where a profile keeps another key: raise "
     "policy.lookups to know it in the plan; "
 )
+
+
+def _types(face: Face) -> Iterator[str]:
+    """Vars whose values are of another JSON type than the account has."""
+    changed = [(one, one.before) for one in face.retyped if one.before is not None]
+    if changed and face.undoes is None:
+        what = "the type of a var" if len(changed) == 1 else f"the types of {len(changed)} vars"
+        told = ", ".join(
+            f"{one.name} was {values.json_type(before)} and is {values.json_type(one.type)}" for one, before in changed
+        )
+        yield (
+            f"This changes {what}: {told}. What reads the same keeps its type at Sailthru until it is written again; "
+            'to keep the type for all, say it: "type" of the property.'
+        )
+    for one in face.retyped:
+        if one.found:
+            kind = values.json_type(one.type)
+            yield f"{_profiles(one.found)} with a {one.name} that is no {kind} at Sailthru: it is written as {kind}."
 
 
 def _journeys(face: Face) -> Iterator[str]:

@@ -16,6 +16,7 @@ from reconcile.plan.model import (
     Face,
     ListFace,
     ObservationFace,
+    Retyped,
     Route,
     Sample,
     VarFace,
@@ -23,7 +24,8 @@ from reconcile.plan.model import (
 from reconcile.plan.setting import Setting
 from reconcile.spec import definitions
 from reconcile.spec.model import Policy, Routing, Spec
-from reconcile.state import diff
+from reconcile.spec.property import ValueType
+from reconcile.state import diff, values
 from reconcile.state.desired import Desired
 from reconcile.state.masks import Masks
 from reconcile.state.model import Rows, Shape
@@ -91,6 +93,7 @@ def of(desired: Desired, observed: Observed, settled: addresses.Settled, decided
             )
             for var in shape.vars
         ),
+        retyped=tuple(_retyped(spec, shape, setting.memory.types, sums)),
         held_by_mode=held(settled.changes, decided, workspace),
         unlooked=observed.unlooked,
         unconfirmed=observed.unconfirmed,
@@ -165,10 +168,30 @@ def _sums(rows: Rows, shape: Shape) -> dict[str, Rows]:
         flag, new = rows[f"set:{var.name}"], rows[f"new:{var.name}"]
         columns[f"n:set:{var.name}"] = (flag & new.notnull()).sum()
         columns[f"n:clear:{var.name}"] = (flag & new.isnull()).sum()
+        foreign = rows[f"old:{var.name}"].startswith(values.FOREIGN) & ~new.startswith(values.FOREIGN)
+        columns[f"n:foreign:{var.name}"] = (flag & foreign).sum()
     for one in shape.memberships:
         for way in ("join", "leave"):
             columns[f"n:{way}:{one.list}"] = rows[f"{way}:{one.list}"].sum()
     return columns
+
+
+def _retyped(spec: Spec, shape: Shape, before: Mapping[str, ValueType], sums: Mapping[str, Any]) -> Iterator[Retyped]:
+    """The vars whose values are of another JSON type than last time, or than those that were seen at the account."""
+    for var in shape.vars:
+        last, found = before.get(var.name, var.type), int(sums[f"n:foreign:{var.name}"] or 0)
+        changed = values.json_type(last) != values.json_type(var.type) and not _typed_by_row(spec, var.name)
+        if changed or found:
+            yield Retyped(name=var.name, before=last if changed else None, type=var.type, found=found)
+
+
+def _typed_by_row(spec: Spec, var: str) -> bool:
+    """Whether each row says what its value is, so that the type of the column says little."""
+    own = spec.vars.get(var)
+    prop = spec.properties[own.property] if own else None  # the identity
+    if prop is not None and (prop.type is not None or prop.column is None or prop.aggregate is not None):
+        return False
+    return spec.sources[(prop and prop.source) or spec.profiles.from_].is_typed_by_row
 
 
 def _counts(sums: Mapping[str, Any], desired: int, settled: addresses.Settled, adopted: int) -> Counts:

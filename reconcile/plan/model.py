@@ -255,6 +255,19 @@ class VarFace(_Face):
     causes: Mapping[str, int] = {}
 
 
+class Retyped(_Face):
+    """A managed var whose values are of another JSON type than the account has.
+
+    `before` is the type that was last applied, None where that is not known or the same; `found` counts the profiles
+    of the plan that were seen to have a value of another type, which is written anew.
+    """
+
+    name: str
+    before: ValueType | None
+    type: ValueType
+    found: int
+
+
 class SpecChange(_Face):
     """A line of the spec that was changed since it was last applied, and how many profiles that changes.
 
@@ -419,6 +432,7 @@ class Face(_Face):
     definitions: Mapping[str, str] = {}
     lists: tuple[ListFace, ...]
     vars: tuple[VarFace, ...]
+    retyped: tuple[Retyped, ...] = ()
     held_by_mode: Mapping[str, int]
     held_by_contract: Mapping[str, int] = {}
     unlooked: int

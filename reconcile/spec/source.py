@@ -131,8 +131,16 @@ class SourceSpec(Part):
     @property
     def is_untyped(self) -> bool:
         """Whether it is a CSV or TSV, which says no types, as far as its name tells."""
-        name = (self.file or "").partition("?")[0].lower().removesuffix(".gz").removesuffix(".zst")
-        return name.endswith((".csv", ".tsv"))
+        return self._name.endswith((".csv", ".tsv"))
+
+    @property
+    def is_typed_by_row(self) -> bool:
+        """Whether it is newline JSON, of which each row says what its values are, as far as its name tells."""
+        return self._name.endswith((".jsonl", ".ndjson"))
+
+    @property
+    def _name(self) -> str:
+        return (self.file or "").partition("?")[0].lower().removesuffix(".gz").removesuffix(".zst")
 
     @property
     def ways(self) -> list[str]:

@@ -45,6 +45,14 @@ _SENT_AS_TEXT = frozenset(
     {ValueType.STRING, ValueType.DATE, ValueType.DATETIME, ValueType.EMAIL, ValueType.PHONE, ValueType.URL}
 )
 
+_NUMBERS = frozenset({ValueType.INTEGER, ValueType.FLOAT})
+
+
+def json_type(kind: ValueType) -> str:
+    """What values of a type are in JSON, as people call it."""
+    return "text" if kind in _SENT_AS_TEXT else "number" if kind in _NUMBERS else str(kind)
+
+
 KEPT = "\ue001"
 """Leads the text of a var that stays as the account has it; what follows it is for a profile that is created."""
 
