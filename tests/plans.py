@@ -28,7 +28,7 @@ SPEC = """\
 version: 1
 account: {name: shop, api_key: "{{ env('KEY') }}", api_secret: "{{ env('SECRET') }}", url: http://sailthru.test}
 sources:
-  customers: {file: customers.csv, key: id}
+  customers: {file: customers.csv, key: id, columns: {id: integer}}
 profiles: {from: customers, email: email, identity: {var: customer_id}}
 properties:
   city: {column: city, type: string}

@@ -59,7 +59,7 @@ version: 1
 account: {name: shop, api_key: "{{ env('KEY') }}", api_secret: "{{ env('SECRET') }}"}
 sources:
   people: {file: people.csv, key: id}
-  scores: {file: scores.csv, key: id}
+  scores: {file: scores.csv, key: id, columns: {score: number}}
 profiles: {from: people, email: email, identity: {var: customer_id}}
 properties: {city: {column: city}, score: {column: score, source: scores}}
 vars: {town: city}
