@@ -130,7 +130,7 @@ def test_a_source_may_give_members_and_a_column(shop: Shop) -> None:
     with pytest.raises(rc.SpecInvalid, match="at most one of where, rules, members; found where and members"):
         shop.on(text)
     text = "  v: {list: V, members: {source: scores}, in: w}\n  w: {list: W, where: points > 1}\n"
-    text += "properties:\n  points: {source: scores, column: points}\n"
+    text += "properties:\n  points: {source: scores, column: points, type: integer}\n"
     shop.path.write_text((SPEC + text).replace("properties:\n  spent: {column: spent, type: integer}\n", "", 1))
     given = {one.name: one for one in (shop.customers, shop.scores)}
     wanted = desired.build(rc.load(shop.path), given, shop.workspace, as_of=NOW, masks=MASKS)
