@@ -78,7 +78,7 @@ def of(
     props = {name: prop for name, prop in spec.properties.items() if prop.aggregate and prop.source == source}
     received = _received(rows.filter(rows[key].notnull()), props, odd, spec.sources[source])
     flagged = _flagged(spec, source, received, props, workspace, as_of)
-    ready = _prepared(spec, flagged, props)
+    ready = _prepared(spec, flagged, props, workspace)
     made = {name: _columns(ready, name, prop) for name, prop in props.items()}
     people = ready.group_by(key)
     try:
@@ -174,7 +174,7 @@ def _flag(name: str) -> str:
 # What they come to
 
 
-def _prepared(spec: Spec, rows: Rows, props: Mapping[str, Property]) -> Rows:
+def _prepared(spec: Spec, rows: Rows, props: Mapping[str, Property], workspace: Workspace) -> Rows:
     """The rows with the values that are aggregated, typed, and where they could not be used.
 
     Beforehand, and not in the aggregate: not every engine takes there what makes a text of a number.
@@ -185,6 +185,7 @@ def _prepared(spec: Spec, rows: Rows, props: Mapping[str, Property]) -> Rows:
         if prop.column is not None:
             given = _given(rows, prop)
             made[_typed(name)] = typed = _values(spec, name, prop, given)
+            _check_order(spec, name, prop, rows, workspace)
             if typed.type() != given.type() or (prop.type is not None and conversions.changes(given, prop.type)):
                 wrong.append(conversions.misfit(given, typed, prop.type) != conversions.Misfit.NONE)
         if prop.by is not None:
@@ -192,6 +193,19 @@ def _prepared(spec: Spec, rows: Rows, props: Mapping[str, Property]) -> Rows:
         if wrong:
             made[misfits(name)] = functools.reduce(operator.or_, wrong)
     return rows.mutate(**made)
+
+
+def _check_order(spec: Spec, name: str, prop: Property, rows: Rows, workspace: Workspace) -> None:
+    """Make sure that no least or greatest is asked for among texts and numbers: these have no order in common."""
+    raw = _raw(str(prop.column))
+    if prop.type is not None or prop.aggregate not in {Aggregate.MIN, Aggregate.MAX} or raw not in rows.columns:
+        return
+    if not spec.sources[str(prop.source)].is_typed_by_row or not rows[raw].type().is_string():
+        return
+    if workspace.one(rows.aggregate(any=values.is_marked(rows[raw]).any()))["any"]:
+        hint = f'Say what it holds: add "type: float" (or another) to property "{name}".'
+        told = f'{prop.aggregate} needs values of one type, and "{prop.column}" holds texts and others'
+        raise _refused(spec, name, "column", told, hint)
 
 
 def _given(rows: Rows, prop: Property) -> Rows:
@@ -203,6 +217,8 @@ def _given(rows: Rows, prop: Property) -> Rows:
             return raw
         if prop.type is ValueType.EMAIL and prop.aggregate in _CONVERTED:
             return conversions.received(raw, prop.type)
+        if prop.type is None and prop.aggregate in {Aggregate.FIRST, Aggregate.LAST} and raw.type().is_string():
+            return ibis.ifelse(values.is_marked(raw), raw, rows[column])  # each row says what its value is
     return rows[column]
 
 

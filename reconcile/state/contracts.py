@@ -14,7 +14,7 @@ from reconcile.spec.model import Spec
 from reconcile.spec.part import Scalar
 from reconcile.spec.property import ValueType
 from reconcile.spec.source import Contract, OnViolation, age
-from reconcile.state import values
+from reconcile.state import reading, values
 from reconcile.state.model import Rows, Violation
 from reconcile.state.workspace import Workspace
 
@@ -56,6 +56,8 @@ class _Term:
 def _violations(
     spec: Spec, name: str, contract: Contract, rows: Rows, workspace: Workspace, as_of: datetime
 ) -> Iterator[Violation]:
+    texts = {column for column in contract.columns if rows[column].type().is_string()}
+    rows = rows.mutate(**{column: values.literal(rows[column]).nullif("") for column in texts}) if texts else rows
     # Beforehand, and not in the sum: not every engine takes there what brings texts into canonical form.
     others = {_mark(column): _others(rows[column], accepted) for column, accepted in contract.accepted_values.items()}
     rows = rows.mutate(**others)
@@ -91,7 +93,9 @@ def _mark(column: str) -> str:
 def _minutes(column: Rows, as_of: datetime) -> Rows:
     """How long ago the newest time of a column is; null where it has none."""
     if column.type().is_string():
-        column = column.try_cast(dt.Timestamp(timezone="UTC"))  # an offset counts, none is UTC
+        column = reading.read_moment(column)
+    elif column.type().is_timestamp() or column.type().is_date():
+        column = ibis.ifelse(reading.lasting(column), column, ibis.null(column.type()))
     newest = column.cast(dt.Timestamp(timezone="UTC")).max().epoch_seconds()
     return (ibis.literal(int(as_of.astimezone(UTC).timestamp())) - newest) // 60
 

@@ -12,7 +12,7 @@ from reconcile.errors import Problem, SpecInvalid
 from reconcile.spec import privacy, rules
 from reconcile.spec.model import Nulls, Spec
 from reconcile.spec.property import TEXTS, Property, ValueType
-from reconcile.state import people, values
+from reconcile.state import people, properties, values
 from reconcile.state.gathering import Gathering
 from reconcile.state.masks import Masks
 from reconcile.state.model import (
@@ -179,6 +179,8 @@ def _told(spec: Spec, rows: Rows, var: Var) -> Rows:
     """The canonical text of a var, or that it is left as it is at Sailthru."""
     name = spec.vars[var.name].property
     text = rows[name] if _is_canonical(spec.properties[name], rows[name]) else values.of(rows[name], var.type)
+    if (flag := properties.by_row(name)) in rows.columns:
+        text = ibis.ifelse(rows[flag], ibis.literal(values.FOREIGN) + text, text)
     left_open = f"u:{name}"
     if left_open not in rows.columns:
         return text

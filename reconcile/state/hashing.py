@@ -47,7 +47,7 @@ class Salts:
         """
         kind = prop.type if prop.type in TEXTS and prop.type else values.kind_of(rows[name]) or ValueType.STRING
         salted = rows.cross_join(self._salt(name, prop))
-        made = sha256(salted[_SALT].concat(values.literal(values.of(salted[name], kind))))
+        made = sha256(salted[_SALT].concat(values.of(salted[name], kind)))
         return salted.mutate(**{name: made}).drop(_SALT)
 
     def _salt(self, name: str, prop: Property) -> Rows:

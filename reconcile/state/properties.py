@@ -21,7 +21,7 @@ from reconcile.spec.kinds import Kind, Kinds
 from reconcile.spec.model import Spec
 from reconcile.spec.part import Scalar
 from reconcile.spec.places import Places
-from reconcile.spec.property import OnMisfit, Property, ValueType
+from reconcile.spec.property import Aggregate, OnMisfit, Property, ValueType
 from reconcile.state import (
     aggregates,
     arrows,
@@ -266,14 +266,24 @@ class _Desk:
         raw = rows[name]
         before = self._misfits_before(rows, name, prop)
         odd = before is not None or (values.may_be_odd(raw) and self._may_be_odd(prop))
-        # A row that holds another JSON type than the others is sent as what it is, unless the property says a type.
-        as_it_is = prop.type is None and prop.column is not None and raw.type().is_string()
-        received = values.marked(raw) if as_it_is else conversions.received(raw, prop.type, odd=odd)
+        received = conversions.received(raw, prop.type, odd=odd)
         typed = received if prop.type is None else conversions.converted(received, prop.type)
+        made = {} if typed is raw else {name: typed}
+        if raw.type().is_string() and self._typed_by_row(prop):
+            # A row that holds another JSON type than the others is sent as what it is, and is its text to all else.
+            made[by_row(name)] = values.is_marked(raw)
         if not (odd or (prop.type is not None and conversions.changes(received, prop.type))):
-            return self._counted(rows, name, {} if typed is raw else {name: typed})
+            return self._counted(rows, name, made)
         given = received if raw.type().is_string() else raw
-        return self._counted(rows, name, {name: typed, **self._checked(name, raw, given, typed, before)})
+        return self._counted(rows, name, {**made, name: typed, **self._checked(name, raw, given, typed, before)})
+
+    def _typed_by_row(self, prop: Property) -> bool:
+        """Whether each row says what its value is: that of a file, where nothing says a type for all."""
+        if prop.column is None or prop.type is not None or prop.hash is not None:
+            return False
+        source = self.spec.sources[prop.source or self.spec.profiles.from_]
+        plain = prop.aggregate in {None, Aggregate.FIRST, Aggregate.LAST}
+        return plain and source.file is not None and not source.is_untyped
 
     def _misfits_before(self, rows: Rows, name: str, prop: Property) -> Rows | None:
         """What is known not to fit before anything is converted, as a `Misfit`: in the source, or of a template."""
@@ -398,18 +408,13 @@ class _Desk:
 
     def _batch(self, name: str, text: str, columns: Mapping[str, list[object]]) -> list[str | None]:
         try:
-            return templates.compile(text).render({name: list(map(_shown, some)) for name, some in columns.items()})
+            return templates.compile(text).render(dict(columns))
         except TemplateFailed as failed:
             message = f'template of property "{name}" failed: {failed.message}'
             raise _refused(message, self._at("properties", name, "template"), failed.hint) from None
 
     def _at(self, *path: str) -> Where | None:
         return self.spec.where(*path)
-
-
-def _shown(value: object) -> object:
-    """A value as a template shows it: of what is JSON and no text, the JSON."""
-    return value.removeprefix(values.FOREIGN) if isinstance(value, str) else value
 
 
 def _with(rows: Rows, made: Iterable[Mapping[str, Rows]]) -> Rows:
@@ -438,6 +443,11 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, Decimal):
         return value
     return int(value) if value == value.to_integral_value() else float(value)
+
+
+def by_row(name: str) -> str:
+    """The column that says where a property that is a text holds a JSON value that is none."""
+    return f"j:{name}"
 
 
 def _open(name: str) -> str:

@@ -35,10 +35,11 @@ from reconcile.spec.property import ValueType
 from reconcile.state import nested, reading
 from reconcile.state.model import Rows
 
-FOREIGN = "\ue000"
+FOREIGN = "\ufdd0"
 """Leads the text of a value whose JSON type is not the var's: the number 10 in a string var is not the string "10".
 
 So do rows of a file whose column holds texts and other things: what is no text is led by it, and stands as its JSON.
+Unicode keeps this character, and that of `KEPT`, for the inner use of programs: no text of a source begins with it.
 """
 
 _SENT_AS_TEXT = frozenset(
@@ -53,7 +54,7 @@ def json_type(kind: ValueType) -> str:
     return "text" if kind in _SENT_AS_TEXT else "number" if kind in _NUMBERS else str(kind)
 
 
-KEPT = "\ue001"
+KEPT = "\ufdd1"
 """Leads the text of a var that stays as the account has it; what follows it is for a profile that is created."""
 
 
@@ -237,9 +238,9 @@ def received(column: Rows, *, odd: bool = True) -> Rows:
     return column.cast(dt.float64) if short else column.cast(reading.EXACT) if kind.is_uint64() else column
 
 
-def marked(column: Rows) -> Rows:
-    """A column of texts as a var of no declared type is to see it: what is a JSON value stays marked as one."""
-    return composed(column.nullif(""))
+def is_marked(column: Rows) -> Rows:
+    """Where a column of texts holds a JSON value that is no text, see `FOREIGN`."""
+    return (column.startswith(FOREIGN) & (literal(column) != column)).fill_null(False)  # noqa: FBT003 -- Ibis's own
 
 
 @ibis.udf.scalar.builtin(name="literal_of")  # type: ignore[untyped-decorator]  # Ibis ships no types

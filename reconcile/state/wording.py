@@ -13,7 +13,6 @@ import ibis
 
 from reconcile.spec import templates
 from reconcile.spec.jinja import Piece
-from reconcile.state import values
 from reconcile.state.model import Rows
 
 _BEYOND_ASCII = r"[^\x00-\x7f]"
@@ -50,7 +49,7 @@ def plain(rows: Rows, template: str) -> Plain | None:
 def _text(rows: Rows, piece: Piece) -> Rows:
     if piece.property is None:
         return ibis.literal(piece.text)
-    text = values.literal(rows[piece.property])
+    text = rows[piece.property]
     if piece.text is not None:
         text = text.fill_null(piece.text)
     return functools.reduce(_cased, piece.cases, text)

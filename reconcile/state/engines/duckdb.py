@@ -34,8 +34,8 @@ SHORTEST = """CREATE MACRO shortest(x) AS CASE
 """A few very large doubles come out of DuckDB 1.5's own cast as others: 2^81 doubled, 8.5e242 as `A.07e+242`."""
 
 # To compare texts costs a quarter of what it costs to ask how they begin.
-LITERAL = """CREATE MACRO literal_of(x) AS CASE WHEN x >= '\ue000' AND x < '\ue001'
-    THEN CASE WHEN regexp_matches(x, '^\ue000[-0-9tfn{\\[]') THEN substring(x, 2) ELSE x END ELSE x END"""
+LITERAL = """CREATE MACRO literal_of(x) AS CASE WHEN x >= '\ufdd0' AND x < '\ufdd1'
+    THEN CASE WHEN regexp_matches(x, '^\ufdd0[-0-9tfn{\\[]') THEN substring(x, 2) ELSE x END ELSE x END"""
 """A text without the mark of a JSON value."""
 
 _TABLES = "the tables of this run"

@@ -165,7 +165,7 @@ class Compiler(PySparkCompiler):  # type: ignore[misc]  # Ibis ships no types
         "nfc_normalize": _NFC,
         "to_json": _QUOTED,
         "hash": "XXHASH64(:x)",
-        "literal_of": r"IF(RLIKE(:x, '^\ue000[-0-9tfn{\\[]'), SUBSTRING(:x, 2), :x)".replace(r"\ue000", "\ue000"),
+        "literal_of": r"IF(RLIKE(:x, '^\ufdd0[-0-9tfn{\\[]'), SUBSTRING(:x, 2), :x)".replace(r"\ufdd0", "\ufdd0"),
         **_NESTED,
     }
 

@@ -53,7 +53,7 @@ def at(hour: int) -> datetime:
             pa.array(["a", "a", "a"]),
             (2, 0, "2 rows have a value of x that is there already; none may"),
         ),
-        ("{not_null: [x]}", pa.array(["", "b"]), None),
+        ("{not_null: [x]}", pa.array(["", "b"]), (1, 0, "1 row has no x; none may")),
         ("{not_null: [x]}", pa.array(["a", None]), (1, 0, "1 row has no x; none may")),
         ("{accepted_values: {x: [DE, AT]}}", pa.array(["DE", None]), None),
         (
