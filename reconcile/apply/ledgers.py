@@ -274,9 +274,8 @@ def _head(
     # A ledger of before knows no account: whoever has its secret has its account.
     if last is None or last.account is None or last.account.is_same(bound) or confirmed:
         return last, lacking, ""
-    told = _told(account, last.account, bound)
     own, _ = _last(store, account, environment, bound)
-    return own, "" if own else _ANOTHER, told
+    return own, "" if own else _ANOTHER, _told(account, last.account, bound, known=own is not None)
 
 
 def _of_plan(store: Store, face: Face, bound: Bound) -> Head | None:
@@ -298,20 +297,25 @@ def _bound(face: Face, ids: AccountIds = NO_IDS) -> Bound:
     )
 
 
-def _told(account: str, last: Bound, bound: Bound) -> str:
-    """That an account is another one than last time, or that nobody can tell."""
+def _told(account: str, last: Bound, bound: Bound, *, known: bool) -> str:
+    """That an account is another one than last time, or that nobody can tell.
+
+    Args:
+        known: there is a ledger of this account, from runs before the last one.
+    """
+    causes = "Causes go by what was applied to this one before" if known else "Causes begin anew"
     if integrity.is_other(last.ids, bound.ids):
         names = [one.id or one.customer_id for one in (bound, last)]
         return (
             f'This is another account than the one that the last run for "{account}" was applied to: its id is '
-            f"{names[0]}, that one's was {names[1]}. Nothing that was applied there counts here: causes begin anew."
+            f"{names[0]}, that one's was {names[1]}. Nothing that was applied there counts here. {causes}."
         )
     what = (
         f"it answered at {last.url} then, and at {bound.url} now" if last.url != bound.url else "its API key is another"
     )
     return (
         f'Whether this is the account that the last run for "{account}" was applied to is not known: {what}, and the '
-        "key may not ask for its id. Causes begin anew; if it is the same, say so once: --same-account."
+        f"key may not ask for its id. {causes}; if it is the same, say so once: --same-account."
     )
 
 

@@ -99,6 +99,7 @@ def test_a_new_simulator_of_the_same_name_is_another_account(world: World) -> No
     face = world.plan().face
     assert face.another_account.startswith(ANOTHER)
     assert str(world.account.client_id) in face.another_account
+    assert face.another_account.endswith("Causes begin anew.")
     assert (face.ledger, causes(face)) == (None, {"new": 12})
     assert "another account" in face.no_ledger
     assert world.apply().converged
@@ -133,6 +134,7 @@ def test_an_account_that_comes_back_has_its_history(world: World) -> None:
     world.ours = replace(world.ours, transport=first.transport())
     face = world.plan().face
     assert face.another_account.startswith(ANOTHER)
+    assert face.another_account.endswith("Causes go by what was applied to this one before.")
     assert face.ledger is not None
     assert causes(face) == {"data": 2}
     assert world.apply().converged
