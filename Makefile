@@ -58,7 +58,9 @@ lint: install ## format, rules, types, the contracts of the house, and whether `
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@made=$$(mktemp -d) && trap 'rm -r "$$made"' EXIT && $(BIN)/python -m reconcile.spec.schema "$$made" && \
+	@made=$$(mktemp -d) && trap 'rm -r "$$made"' EXIT && cp docs/values.md docs/sources.md "$$made" && \
+	  $(BIN)/python -m reconcile.spec.schema "$$made" && $(BIN)/python -m reconcile.sources.handbook "$$made" && \
+	  cmp "$$made/values.md" docs/values.md && cmp "$$made/sources.md" docs/sources.md && \
 	  $(BIN)/python -c $(FAULTS) > "$$made/faults.schema.json" && cmp "$$made/spec.md" docs/spec.md && \
 	  cmp "$$made/spec.schema.json" docs/spec.schema.json && cmp "$$made/operators.md" docs/operators.md && \
 	  cmp "$$made/faults.schema.json" reconcile/simulator/faults.schema.json || { echo 'Run `make docs`.' >&2; exit 1; }
@@ -67,8 +69,9 @@ format: install ## put the code into form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: install ## write the spec reference and the schemas anew from the code
+docs: install ## write the spec reference, the tables of types and the schemas anew from the code
 	$(BIN)/python -m reconcile.spec.schema docs
+	$(BIN)/python -m reconcile.sources.handbook docs
 	$(BIN)/python -c $(FAULTS) > reconcile/simulator/faults.schema.json
 
 lock: install ## resolve the dependencies anew into locks (hashes, no hosts)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from reconcile.sources import columns, queries, streams
+from reconcile.sources import columns, duckdb_types, queries, streams
 from reconcile.sources.columns import Kind
 from reconcile.sources.origin import Origin
-from reconcile.state.model import Batches, Demand, Loan
+from reconcile.state.model import MISFIT, Batches, Demand, Loan
 
 
 def embedded(loan: Loan | None) -> Any:
@@ -32,10 +32,13 @@ def read_duckdb(origin: Origin, demand: Demand) -> AbstractContextManager[Batche
 
 def streamed(origin: Origin, demand: Demand, database: Any, rows: Any) -> AbstractContextManager[Batches]:
     """The demanded columns of a DuckDB table expression, typed, in batches."""
-    kinds, typed = projected(origin, demand, rows)
+    names = columns.wanted(origin, demand, [name for name in rows.columns if not name.startswith(MISFIT)])
+    kinds, typed, flags = duckdb_types.typed(rows, names)
+    wanted = typed.select(*names, *(f"{MISFIT}{name}" for name in flags))
     # Not Ibis's own `to_pyarrow_batches`: it calls DuckDB by a name that DuckDB 1.5 warns of.
-    batches = database.raw_sql(database.compile(typed)).to_arrow_reader(streams.ROWS)
-    return streams.reader(origin, columns.arrow_schema(kinds), batches, database.disconnect)
+    stream = database.raw_sql(database.compile(wanted)).to_arrow_reader(streams.ROWS)
+    batches = streams.counted(origin, demand, names, stream)
+    return streams.reader(origin, streams.schema_of(kinds, demand), batches, database.disconnect)
 
 
 def projected(origin: Origin, demand: Demand, rows: Any) -> tuple[Mapping[str, Kind], Any]:
@@ -104,7 +107,8 @@ def _in_utc(database: Any) -> Any:
 
 def _duckdb_rows(origin: Origin, database: Any) -> Any:
     asked = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = current_database()"
-    return database.sql(select(origin, "duckdb", spellings(database.raw_sql(asked).fetchall(), "main")))
+    duckdb_types.prepare(database)
+    return duckdb_types.known(database, select(origin, "duckdb", spellings(database.raw_sql(asked).fetchall(), "main")))
 
 
 def quoted(name: str, dialect: str = "postgres") -> str:

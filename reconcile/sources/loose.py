@@ -14,6 +14,7 @@ from typing import Any
 from reconcile.sources.columns import EXACT, Decimal, Kind, arrow_type
 
 _DECLARED: tuple[tuple[tuple[str, ...], Kind], ...] = (
+    (("INTERVAL", "POINT", "ENUM"), "text"),  # in which SQLite would see INT and NUM
     (("BOOL",), "boolean"),
     (("DATETIME", "TIMESTAMP"), "timestamp"),
     (("DATE",), "date"),
@@ -183,7 +184,13 @@ def _decimal(value: Any, kind: Decimal) -> decimal.Decimal:
 
 
 def _text(value: Any) -> str:
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError
+        return repr(value).removesuffix(".0")
+    return str(value)
 
 
 def _timestamp(value: Any) -> datetime:

@@ -125,7 +125,10 @@ def _cast(field: Any, demand: Demand) -> tuple[Kind, str]:
         (field.type_code == FIELD_TYPE.BIT or large, columns.WHOLE, "CAST({} AS UNSIGNED)"),
         (field.type_code in integers, "integer", "{}"),
         (decimal, _decimal(field), "{}"),
-        (field.type_code in {FIELD_TYPE.FLOAT, FIELD_TYPE.DOUBLE}, "number", "{}"),
+        # The server's own text of a FLOAT has six digits; that of the double has all, and the shortest of the same
+        # number is found from it.
+        (field.type_code == FIELD_TYPE.FLOAT, "single", "{} * 1e0"),
+        (field.type_code == FIELD_TYPE.DOUBLE, "number", "{}"),
         (field.type_code in {FIELD_TYPE.TIMESTAMP, FIELD_TYPE.DATETIME}, "timestamp", "{}"),
         (field.type_code in {FIELD_TYPE.DATE, FIELD_TYPE.NEWDATE}, "date", "{}"),
         (field.type_code in {FIELD_TYPE.JSON, FIELD_TYPE.TIME, FIELD_TYPE.NULL}, "text", "CAST({} AS CHAR)"),

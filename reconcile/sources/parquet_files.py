@@ -7,29 +7,23 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import ibis
-
-from reconcile.sources import columns, streams
-from reconcile.sources.columns import Kind
+from reconcile.sources import columns, duckdb_types, streams
 from reconcile.sources.origin import Origin
 from reconcile.sources.storage import Files
 from reconcile.state.engines.literals import text
 from reconcile.state.model import MISFIT, Batches, Demand, Rows
-from reconcile.state.values import FOREIGN
 
-_FIRST, _LAST = "0001-01-01", "9999-12-31"
-"""The days that a date of ours can be."""
 _DAMAGED = "It is cut off, or no Parquet file. Write it anew."
 
 
 def read(origin: Origin, demand: Demand, database: Any, files: Files) -> AbstractContextManager[Batches]:
     """The demanded columns of all rows of these files, in batches; the database is closed at the end."""
     names = _checked(origin, demand, files)
-    database.raw_sql(MACRO)
+    duckdb_types.prepare(database)
     # Not Ibis's own `read_parquet`: it would fetch an extension for a path with a scheme.
     listed = ", ".join(map(text, files.paths))
-    rows = database.sql(f"SELECT * FROM read_parquet([{listed}], union_by_name = true)")  # noqa: S608 -- quoted
-    kinds, typed, flags = _typed(rows, names)
+    select = f"SELECT * FROM read_parquet([{listed}], union_by_name = true)"  # noqa: S608 -- quoted
+    kinds, typed, flags = duckdb_types.typed(duckdb_types.known(database, select), names)
     wanted = typed.select(*names, *(f"{MISFIT}{name}" for name in flags))
     stream = database.raw_sql(database.compile(wanted)).to_arrow_reader(streams.ROWS)
     batches = streams.counted(origin, demand, names, stream)
@@ -49,12 +43,12 @@ def scan(origin: Origin, demand: Demand, files: Files, parquet: Callable[[Sequen
     days = [name for name in names if found[name].type().is_date() or found[name].type().is_timestamp()]
     if days and files.paths and not _within(files, days):
         return None
-    _, typed, _ = _typed(found, names)
+    _, typed, _ = duckdb_types.typed(found, names)
     return typed.select(*names)
 
 
 def _plain(dtype: Any) -> bool:
-    return bool(dtype.is_string()) or (_special(dtype) is None and columns.kind_of(dtype) != "text")
+    return bool(dtype.is_string()) or (duckdb_types.special(dtype) is None and columns.kind_of(dtype) != "text")
 
 
 # The files
@@ -119,61 +113,3 @@ def _sane(column: Any) -> bool:
         return all(1 <= one.year <= 9999 for one in (said.min, said.max))
     except (AttributeError, ValueError, OverflowError):
         return False
-
-
-# The columns
-
-
-def _typed(rows: Any, names: Sequence[str]) -> tuple[dict[str, Kind], Any, list[str]]:
-    """The kinds of columns, the rows with these in our types, and the columns that say where a value does not fit."""
-    kinds: dict[str, Kind] = {}
-    made: dict[str, Any] = {}
-    flags: dict[str, Any] = {}
-    for name in names:
-        column = rows[name]
-        special = _special(column.type())
-        kinds[name], made[name] = special(column) if special else _simple(column)
-        if column.type().is_binary() or column.type().is_date() or column.type().is_timestamp():
-            flags[f"{MISFIT}{name}"] = column.notnull() & made[name].isnull()
-    return kinds, rows.select(**made, **flags), [name.removeprefix(MISFIT) for name in flags]
-
-
-def _special(dtype: Any) -> Callable[[Any], tuple[Kind, Any]] | None:
-    """How to read what Ibis has a type for and we have none, or not the same."""
-    if dtype.is_binary():
-        return _decoded
-    if dtype.is_array() and dtype.value_type.is_string():
-        return lambda column: ("list", column)
-    if dtype.is_nested() or dtype.is_json():
-        return lambda column: ("text", ibis.literal(FOREIGN).concat(_json(dtype)(column)))
-    return None
-
-
-def _simple(column: Any) -> tuple[Kind, Any]:
-    kind = columns.kind_of(column.type())
-    typed = column.cast(columns.ibis_type(kind))
-    if kind not in {"date", "timestamp"}:
-        return kind, typed
-    day = typed.cast("date")
-    return kind, ibis.ifelse((day >= ibis.date(_FIRST)) & (day <= ibis.date(_LAST)), typed, ibis.null(typed.type()))
-
-
-def _decoded(column: Any) -> tuple[Kind, Any]:
-    """Bytes as the UTF-8 that they are; null where they are none."""
-    return "text", _text_of(column)
-
-
-@ibis.udf.scalar.builtin(name="utf8_of", signature=(("binary",), "string"))  # type: ignore[untyped-decorator]
-def _text_of(stored: bytes) -> str:  # type: ignore[empty-body]  # a macro, see `MACROS`
-    """The text of bytes."""
-
-
-def _json(dtype: Any) -> Callable[[Any], Any]:
-    def to_json(value: Any) -> str:  # type: ignore[empty-body]  # the engine has the body
-        """The engine's JSON."""
-
-    made: Callable[[Any], Any] = ibis.udf.scalar.builtin(to_json, signature=((dtype,), "string"))
-    return made
-
-
-MACRO = "CREATE TEMP MACRO utf8_of(stored) AS TRY(decode(stored))"

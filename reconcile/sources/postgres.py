@@ -31,7 +31,8 @@ WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND n.nspname NOT LIKE 'pg\\_%'
 
 # The first statements of the session: nothing is written, all that is read is of one moment, times are in UTC.
 _SNAPSHOT = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", "SET LOCAL TimeZone = 'UTC'",
-             "SET LOCAL DateStyle = 'ISO, YMD'")  # fmt: skip
+             "SET LOCAL DateStyle = 'ISO, YMD'", "SET LOCAL IntervalStyle = 'postgres'",
+             "SET LOCAL bytea_output = 'hex'")  # fmt: skip
 
 _KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(("int2", "int4", "int8"), "integer"),
@@ -41,8 +42,10 @@ _KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(("timestamp", "timestamptz"), "timestamp"),
     "date": "date",
     "bool": "boolean",
+    **dict.fromkeys(("json", "jsonb"), "json"),
 }
-"""The kind of each of the server's types (domains are told as what they are made of); others come as text."""
+"""The kind of each of the server's types (domains are told as what they are made of); arrays and rows are told by their
+Arrow type, and others come as text."""
 
 _CASTS: Mapping[Kind, str] = {
     "integer": "{}::int8",
@@ -52,14 +55,19 @@ _CASTS: Mapping[Kind, str] = {
     "timestamp": "CASE WHEN {}::timestamp BETWEEN '0001-01-01' AND '9999-12-31 23:59:59.999999' THEN {}::timestamp END",
     "date": "CASE WHEN {}::date BETWEEN '0001-01-01' AND '9999-12-31' THEN {}::date END",
     "boolean": "{}::bool",
+    "list": "CASE WHEN array_ndims({}) = 1 OR cardinality({}) = 0 THEN {}::text[] END",
+    "json": "to_json({})::text",
 }
 """How the server is to cast a column; null where its value is none that we can count, such as `infinity`."""
 
 _DECLARED = """
-SELECT attname, atttypmod FROM pg_catalog.pg_attribute
-WHERE attrelid = pg_catalog.to_regclass('{}') AND atttypid = 'numeric'::regtype AND atttypmod > 0
+SELECT * FROM (
+    SELECT attname, CASE WHEN typtype = 'd' THEN typtypmod ELSE atttypmod END AS packed
+    FROM pg_catalog.pg_attribute JOIN pg_catalog.pg_type t ON t.oid = atttypid
+    WHERE attrelid = pg_catalog.to_regclass('{}') AND 'numeric'::regtype IN (atttypid, typbasetype)
+) AS declared WHERE packed > 0
 """
-"""The columns of a table that are declared as NUMERIC with a precision, which is packed into a number."""
+"""The columns of a table whose type, or whose domain's, is NUMERIC with a precision, which is packed into a number."""
 
 
 def read(origin: Origin, demand: Demand) -> AbstractContextManager[Batches]:
@@ -113,7 +121,19 @@ def _tables(cursor: Any) -> Mapping[str, str]:
 
 
 def _kind(field: Any) -> Kind:
+    import pyarrow as pa
+
+    if pa.types.is_list(field.type):
+        return "list" if _is_text(field.type.value_type) else "json"
+    if pa.types.is_struct(field.type):
+        return "json"
     return _KINDS.get((field.metadata or {}).get(b"POSTGRESQL:type", b"").decode(), "text")
+
+
+def _is_text(dtype: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(dtype) or getattr(dtype, "extension_name", "") == "arrow.uuid")
 
 
 def _declared(cursor: Any, table: str) -> dict[str, Kind]:
@@ -132,9 +152,12 @@ def _cast(name: str, kind: Kind) -> str:
     return _CASTS[kind].replace("{}", column)
 
 
+_PARTIAL = frozenset({"timestamp", "date", "list"})
+
+
 def _partial(kinds: Mapping[str, Kind]) -> tuple[str, ...]:
     """Columns of which the server may have values that we cannot count. NaN of a float is sent, and fits nowhere."""
-    return tuple(name for name, kind in kinds.items() if isinstance(kind, Decimal) or kind in {"timestamp", "date"})
+    return tuple(name for name, kind in kinds.items() if isinstance(kind, Decimal) or kind in _PARTIAL)
 
 
 def _selected(kinds: Mapping[str, Kind]) -> str:
@@ -161,7 +184,10 @@ def _typed(
     for batch in batches:
         flags = dict(zip(partial, batch.columns[len(kinds) :], strict=True))
         arrays = {
-            name: (values.cast(columns.arrow_type(kind)), flags.get(name))
+            name: (
+                columns.mark_json(values) if kind == "json" else values.cast(columns.arrow_type(kind)),
+                flags.get(name),
+            )
             for (name, kind), values in zip(kinds.items(), batch.columns, strict=False)
         }
         yield streams.batch_of(arrays, kinds, origin, demand)

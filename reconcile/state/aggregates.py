@@ -271,7 +271,7 @@ def _values(spec: Spec, name: str, prop: Property, raw: Rows) -> Rows:
     if prop.aggregate in {Aggregate.SUM, Aggregate.AVG}:
         return _summable(spec, name, prop, raw)
     if prop.aggregate is Aggregate.LIST:
-        # The short way for what is typed already: its text would be read again, and the engine takes seconds to plan that.
+        # The short way for what is typed already: to read its text again takes the engine seconds to plan.
         given = values.literal(raw) if raw.type().is_string() else raw
         return values.of(given, values.kind_of(raw) or ValueType.STRING)
     return raw

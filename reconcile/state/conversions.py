@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from enum import IntEnum
 
 import ibis
@@ -34,6 +35,11 @@ def well_formed(address: Rows) -> Rows:
         & (address.find("@") <= LONGEST_LOCAL)
         & ~address.startswith("-")
     )
+
+
+_DIGITS = 19
+_LEAST, _GREATEST = (ibis.literal(Decimal(number), reading.EXACT) for number in (-(2**63), 2**64 - 1))
+"""The numbers of 64 bits, with a sign or without, which have up to so many digits and one."""
 
 
 class Misfit(IntEnum):
@@ -82,7 +88,22 @@ def changes(column: Rows, kind: ValueType) -> bool:
         return True
     found = column.type()
     sure = kind is ValueType.FLOAT and found.is_integer() and found.nbytes <= 4  # a double holds them all
-    return kind is not ValueType.STRING and values.kind_of(column) is not kind and not sure
+    other = values.kind_of(column) is not kind or may_be_too_large(column)
+    return kind is not ValueType.STRING and other and not sure
+
+
+def may_be_too_large(column: Rows) -> bool:
+    """Whether a column can hold numbers that have more than 64 bits before the point."""
+    kind = column.type()
+    return bool(kind.is_decimal() and (kind.precision or 38) - (kind.scale or 0) >= _DIGITS)
+
+
+def limited(column: Rows) -> Rows:
+    """A column without the numbers that are too large for JSON as Sailthru takes it."""
+    if not may_be_too_large(column):
+        return column
+    whole = column.cast(reading.EXACT)  # not all decimals have room for the limits
+    return ibis.ifelse((whole >= _LEAST) & (whole <= _GREATEST), column, ibis.null(column.type()))
 
 
 def misfit(given: Rows, typed: Rows, kind: ValueType | None, before: Rows | None = None) -> Rows:
@@ -108,17 +129,20 @@ def _code(why: Misfit) -> Rows:
     return ibis.literal(int(why), "int8")
 
 
+_RANGED = (None, ValueType.INTEGER, ValueType.FLOAT)
+"""Types of which a whole number can only be too large."""
+
+
 def _why(given: Rows, kind: ValueType | None) -> Rows:
     found, codes = given.type(), {one: _code(one) for one in Misfit}
     if found.is_floating():
         beyond = codes[Misfit.FRACTION if kind is ValueType.INTEGER else Misfit.OTHER]
         large = ibis.ifelse(given.abs() >= 2.0**53, codes[Misfit.RANGE], beyond)
         return ibis.ifelse(reading.finite(given), large, codes[Misfit.ENDLESS])
-    if found.is_decimal() and kind is ValueType.INTEGER:
-        return codes[Misfit.FRACTION]
-    if found.is_numeric() and kind is ValueType.FLOAT:
-        return codes[Misfit.RANGE]
-    if found.is_timestamp() or found.is_date():
+    if found.is_decimal() and kind is ValueType.INTEGER and found.scale:
+        whole = given.try_cast(reading.EXACT).cast(found) == given
+        return ibis.ifelse(whole.fill_null(False), codes[Misfit.RANGE], codes[Misfit.FRACTION])  # noqa: FBT003 -- Ibis's own signature
+    if found.is_timestamp() or found.is_date() or (found.is_numeric() and kind in _RANGED):
         return codes[Misfit.RANGE]
     if found.is_string() and kind in {ValueType.INTEGER, ValueType.FLOAT}:
         return ibis.cases(
@@ -138,10 +162,10 @@ def _integer(column: Rows) -> Rows:
     if kind.is_string():
         return reading.read_integer(column)
     if values.kind_of(column) is ValueType.INTEGER:
-        return column
+        return limited(column)
     if kind.is_decimal():
         whole = column.cast(reading.EXACT)
-        return ibis.ifelse(whole.try_cast(kind) == column, whole, ibis.null(reading.EXACT))
+        return limited(ibis.ifelse(whole.try_cast(kind) == column, whole, ibis.null(reading.EXACT)))
     if kind.is_floating():
         whole = (column % 1 == 0) & (column.abs() < 2.0**63)
         return ibis.ifelse(whole, column.try_cast(dt.int64), ibis.null(dt.int64))

@@ -267,7 +267,8 @@ class _Desk:
         before = self._misfits_before(rows, name, prop)
         odd = before is not None or (values.may_be_odd(raw) and self._may_be_odd(prop))
         received = conversions.received(raw, prop.type, odd=odd)
-        typed = received if prop.type is None else conversions.converted(received, prop.type)
+        typed = conversions.limited(received) if prop.type is None else conversions.converted(received, prop.type)
+        odd = odd or (prop.type is None and conversions.may_be_too_large(received))
         made = {} if typed is raw else {name: typed}
         if raw.type().is_string() and self._typed_by_row(prop):
             # A row that holds another JSON type than the others is sent as what it is, and is its text to all else.

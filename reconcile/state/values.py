@@ -304,9 +304,11 @@ def typed(text: str | None, kind: ValueType) -> Any:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text.removeprefix(FOREIGN))
+        found = json.loads(text.removeprefix(FOREIGN))
     except ValueError:  # a text that begins so by itself
         return text
+    # JSON has no room for it at Sailthru; as a text it keeps its digits.
+    return str(found) if isinstance(found, int) and not -(2**63) <= found < 2**64 else found
 
 
 def for_newcomers(text: str | None) -> str | None:

@@ -12,6 +12,7 @@ from reconcile.errors import MemoryShort, SourceUnavailable
 from reconcile.state.capacity import LEAST, MIB, Capacity
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.model import Demand
+from reconcile.state.values import FOREIGN
 
 SMALL = Capacity(LEAST, threads=1)
 
@@ -34,7 +35,7 @@ def test_types_come_down_to_few_kinds(connect: str, path: Path, open_source: Any
     kinds = ["int64", "decimal128(10, 2)", *["string", "timestamp[us]"], *["string"] * 3, "decimal128(38, 0)"]
     assert [str(kind) for kind in table.schema.types] == kinds
     assert table.slice(0, 1).select(["name", "at", "l"]).to_pylist() == [
-        {"name": "Łukasz", "at": datetime(2024, 1, 1, 8), "l": "[1, 2]"}
+        {"name": "Łukasz", "at": datetime(2024, 1, 1, 8), "l": FOREIGN + "[1,2]"}
     ]
 
 

@@ -19,6 +19,7 @@ import pytest
 
 from reconcile.errors import SourceUnavailable, SpecInvalid
 from reconcile.state.model import MISFIT, Demand
+from reconcile.state.values import FOREIGN
 
 PLANTED = "planted.person@example.com"
 
@@ -44,7 +45,7 @@ def test_types_come_down_to_few_kinds(odd: str, open_source: Any, rows: Any) -> 
     source = open_source(connect=odd, table="crm.odd")
     (row,) = rows(source).to_pylist()
     assert row == {
-        "i": 1, "n": 1.25, "m": "glad", "d": PLANTED, "j": '{"a": 1}', "l": "{1,2}", "forever": None,
+        "i": 1, "n": 1.25, "m": "glad", "d": PLANTED, "j": FOREIGN + '{"a":1}', "l": FOREIGN + "[1,2]", "forever": None,
         "tz": datetime(2024, 1, 1, 8), "t": "10:00:00", "iv": "2 days", "ok": True, "day": date(2024, 1, 1),
         "ides": None, "ip": "10.0.0.1/32", "money": 2, "nan": None,
     }  # fmt: skip
