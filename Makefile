@@ -6,7 +6,7 @@ FIRST  := 100000
 FAULTS := 'import json; from reconcile.simulator import faults; print(json.dumps(faults.schema(), indent=2, ensure_ascii=False))'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test cover cases accept soak bench bench-large lint format docs lock spark clean
+.PHONY: help install demo test cover cases accept soak storages bench bench-large lint format docs lock spark clean
 
 help: ## show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: install ## all tests
 
 soak: install ## thousands of seeds of faults, stops and damaged journals (SEEDS=2000 FIRST=100000); prints those to repeat
 	PYTHONPATH=tests $(BIN)/python tests/stories/fault_matrix.py --seeds $(SEEDS) --first $(FIRST)
+
+storages: install ## the same rows in every kind of source give the same plan: a hundred tables of them
+	RECONCILE_STORAGES=100 $(BIN)/python -m pytest -q --timeout 0 tests/laws/test_storages.py
 
 bench: install benchmarks/.venv/.installed ## the benchmarks, some twenty minutes, into benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/results.py
