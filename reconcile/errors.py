@@ -145,7 +145,7 @@ class ValuesUnfit(SourceUnavailable):
 
     def __init__(self, misfits: Sequence[str]) -> None:
         self.misfits = tuple(misfits)
-        hint = "Mend them where they come from; without strict they are taken as null, and counted."
+        hint = "Mend them where they come from; without strict they are counted, and left as they are at Sailthru."
         super().__init__(" ".join(self.misfits), hint=hint)
 
 

@@ -17,6 +17,8 @@ _HINTS = (
     (r"database .* does not exist|unknown database", "Check the name of the database at the end of the URL."),
     (r"permission denied", "Give the database user the right to read it."),
     (r"not a database|not a valid duckdb", "Check that `connect` names the database and not another file."),
+    (r"truncated compressed|compressed (data|file)|crc check|not a gzip|zstd|zlib|decompress",
+     "A file is cut off or damaged, or its name says another compression than it has: write it anew."),
     (r"max_temp_directory_size|no space left", "Make room, or name a folder that has some (--workspace DIR)."),
     (r"lock", "Another program has the file open for writing; close it and try again."),
 )  # fmt: skip

@@ -70,8 +70,7 @@ class Field:
         field = quoted(name)
         if not self.mixed:
             return field
-        whole = rf"regexp_replace(CAST({field} AS VARCHAR), '^(-?[0-9]+)\.0$', '\1')"  # 1.0 is the number 1
-        foreign = f"{text(FOREIGN)} || {whole}"
+        foreign = f"{text(FOREIGN)} || {_shortest(f'CAST({field} AS VARCHAR)')}"
         said = _is(field, '"')
         return f"CASE WHEN {said} THEN {field} ->> '$' WHEN {field} IS NOT NULL THEN {foreign} END"
 
@@ -145,6 +144,9 @@ class _Reader:
             found |= self._row({**self._measures(late), **_texts(lists)}, source)
         fields = {name: _field(found, name) for name in names}
         ends = [found[f"{end}:{name}"] or "" for name in names for end in ("lo", "hi")]
+        mixed = [name for name, one in fields.items() if one is not None and one.mixed]
+        if mixed and any(self._row(_endless(mixed), source).values()) and (trouble := self._trouble()):
+            raise trouble
         if any(found.get(f"nan:{name}") for name in names) or any(one.startswith(("N", "I")) for one in ends):
             raise self._trouble() or self.origin.failed("a value is NaN or infinite, which is no JSON")
         return fields
@@ -190,6 +192,16 @@ def _is(value: str, first: str) -> str:
     return f"(CAST({value} AS VARCHAR) >= {text(first)} AND CAST({value} AS VARCHAR) < {text(chr(ord(first) + 1))})"
 
 
+def _shortest(value: str) -> str:
+    """A JSON text, that of a number as the shortest that is the same: `1.0` is 1 and `1e2` is 100, in every row."""
+    number = f"TRY_CAST({value} AS DOUBLE)"
+    return f"""CASE WHEN NOT regexp_full_match({value}, '-?[0-9][-+.eE0-9]*') THEN {value}
+        WHEN {value} = '-0' THEN '0'
+        WHEN regexp_full_match({value}, '-?[0-9]+') OR {number} IS NULL OR isinf({number}) THEN {value}
+        WHEN {number} % 1 = 0 AND abs({number}) < 9.2e18 THEN CAST(CAST({number} AS BIGINT) AS VARCHAR)
+        ELSE CAST({number} AS VARCHAR) END"""
+
+
 def _ends(names: Sequence[str]) -> dict[str, str]:
     """The least and the greatest JSON of fields as texts: what both begin with, all between them do."""
     found: dict[str, str] = {}
@@ -197,6 +209,12 @@ def _ends(names: Sequence[str]) -> dict[str, str]:
         value = f"CAST({quoted(name)} AS VARCHAR)"
         found |= {f"lo:{name}": f"min({value})", f"hi:{name}": f"max({value})"}
     return found
+
+
+def _endless(names: Sequence[str]) -> dict[str, str]:
+    """Of fields that hold objects or lists: whether one may hold a NaN or an infinity, which the engine lets through."""
+    either = "bool_or(contains(CAST({0} AS VARCHAR), 'NaN') OR contains(CAST({0} AS VARCHAR), 'Infinity'))"
+    return {f"endless:{name}": either.format(quoted(name)) for name in names}
 
 
 def _texts(names: Sequence[str]) -> dict[str, str]:
@@ -254,7 +272,14 @@ def _said(record: str) -> str | None:
         return str(error)
     except RecursionError:
         return "it is nested too deeply"
-    return None if isinstance(found, dict) else "it is no JSON object"
+    if not isinstance(found, dict):
+        return "it is no JSON object"
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = ord(str(error.object)[error.start])
+        return f"it holds half a character, \\u{half:04x}, without its other half"
+    return None
 
 
 class _Refused(ValueError):

@@ -246,6 +246,10 @@ def _columns(rows: Rows, name: str, prop: Property) -> dict[str, Rows]:
         # A filter that reads what is no value says no; of those rows it cannot be known whether they count.
         counted = None if flag is None else flag | _unread(rows, prop)
         found[misfits(name)] = rows[misfits(name)].sum(where=counted)
+    if prop.aggregate is Aggregate.SUM and rows[_typed(name)].type() == _WHOLE:
+        # A sum beyond 64 bits is no value of a person, and nobody else's fault.
+        large = (rows[_typed(name)].sum(where=flag).notnull() & found[column(name)].isnull()).cast(dt.int64)
+        found[misfits(name)] = found[misfits(name)].fill_null(0) + large if misfits(name) in found else large
     return found
 
 
@@ -308,7 +312,7 @@ def _sum(column: Rows, flag: Rows | None) -> Rows:
     total = column.sum(where=flag)
     if column.type() == _LARGE:
         return total.cast(reading.EXACT)
-    return total.cast(dt.int64) if column.type() == _WHOLE else _double(total)
+    return total.try_cast(dt.int64) if column.type() == _WHOLE else _double(total)
 
 
 def _double(exact: Rows) -> Rows:

@@ -30,6 +30,7 @@ from reconcile.state import (
     hashing,
     nested,
     people,
+    reading,
     strictness,
     values,
     wording,
@@ -272,7 +273,11 @@ class _Desk:
         made = {} if typed is raw else {name: typed}
         if raw.type().is_string() and self._typed_by_row(prop):
             # A row that holds another JSON type than the others is sent as what it is, and is its text to all else.
-            made[by_row(name)] = values.is_marked(raw)
+            made[by_row(name)] = json = values.is_marked(raw)
+            large = json & received.re_search("^-?[0-9]") & reading.read_number(received).isnull()
+            large &= reading.read_exact(received).isnull()
+            before = conversions.code_where(large.fill_null(False), conversions.Misfit.RANGE)  # noqa: FBT003 -- Ibis's
+            odd, typed = True, ibis.ifelse(large, ibis.null("string"), received)
         if not (odd or (prop.type is not None and conversions.changes(received, prop.type))):
             return self._counted(rows, name, made)
         given = received if raw.type().is_string() else raw
@@ -321,7 +326,8 @@ class _Desk:
         if name in self.fine:
             return {}
         why = conversions.misfit(given, typed, self.spec.properties[name].type, before)
-        looks = ibis.ifelse(why != conversions.Misfit.NONE, values.text_of(raw), ibis.null("string"))
+        text = values.literal(raw) if raw.type().is_string() else values.text_of(raw)
+        looks = ibis.ifelse(why != conversions.Misfit.NONE, text, ibis.null("string"))
         self.checks[name] = [strictness.why_column(name), strictness.raw_column(name)]
         return {strictness.why_column(name): why, strictness.raw_column(name): looks}
 
