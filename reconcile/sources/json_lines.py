@@ -212,7 +212,7 @@ def _ends(names: Sequence[str]) -> dict[str, str]:
 
 
 def _endless(names: Sequence[str]) -> dict[str, str]:
-    """Of fields that hold objects or lists: whether one may hold a NaN or an infinity, which the engine lets through."""
+    """Of fields that hold objects or lists: whether one may hold a NaN or an infinity, as the engine takes these."""
     either = "bool_or(contains(CAST({0} AS VARCHAR), 'NaN') OR contains(CAST({0} AS VARCHAR), 'Infinity'))"
     return {f"endless:{name}": either.format(quoted(name)) for name in names}
 
