@@ -67,6 +67,11 @@ class Explanation:
         """Why nothing can be said of the person's profile, so that a plan leaves them out."""
         return self.circle.unknown if self.circle else None
 
+    @property
+    def unseen(self) -> str | None:
+        """Why the person's profile cannot be shown."""
+        return self.circle.unseen if self.circle else None
+
 
 def foretell(circle: Circle, bounds: addresses.Setting, spec: Spec, memory: Memory) -> Foretold:
     """Plan the circle by the steps of a plan, and tell what concerns the person.
@@ -94,7 +99,7 @@ def foretell(circle: Circle, bounds: addresses.Setting, spec: Spec, memory: Memo
 
 def _about(circle: Circle, rows: Rows, shape: Shape) -> Rows:
     """Changes of the person's profile, of others that keep their key, and of who is to have the address."""
-    theirs = rows.sid == circle.seen.sid if circle.seen else ibis.literal(value=False)
+    theirs = rows.sid == circle.sid if circle.sid else ibis.literal(value=False)
     if circle.email is not None:
         theirs |= (rows.kind != "leave") & (rows["hash"] == values.hash_of(circle.email))
     if circle.id is not None and shape.identity is not None:
@@ -104,7 +109,7 @@ def _about(circle: Circle, rows: Rows, shape: Shape) -> Rows:
 
 def _room(circle: Circle, room: Rows) -> Rows:
     """Profiles that make room: the person's own, and whoever has the address that they are to have."""
-    theirs = room.sid == circle.seen.sid if circle.seen else ibis.literal(value=False)
+    theirs = room.sid == circle.sid if circle.sid else ibis.literal(value=False)
     if circle.email is not None:
         theirs |= room["hash"] == values.hash_of(circle.email)
     return room.filter(theirs.fill_null(False))  # noqa: FBT003 -- Ibis's own signature
@@ -133,7 +138,7 @@ def _told(
 
 
 def _why(stage: Stage, action: Action, circle: Circle, policy: Policy) -> str:
-    own = circle.seen.sid if circle.seen else None
+    own = circle.sid
     match action:
         case MakeRoom(sid=sid):
             return (

@@ -27,7 +27,7 @@ def explained(spec: Spec, told: Explanation) -> Iterator[str]:
         yield f"Nobody has this key or address: looked for in {cases.key(spec)} and {spec.profiles.email} of {home}."
     for trace in told.traces:
         yield from _trace(trace, told)
-    if told.circle is not None and (told.traces or told.seen or told.unknown):
+    if told.circle is not None and (told.traces or told.seen or told.unseen):
         yield from _account(spec, told)
 
 
@@ -83,8 +83,7 @@ def _observed(told: Explanation) -> Iterator[str]:
     if circle is not None and circle.other:
         yield "  ! The address is that of a profile of somebody else."
     if seen is None:
-        unknown = circle.unknown if circle else None
-        yield f"  ! Not known: {unknown}." if unknown else "  The account has no such profile."
+        yield f"  ! Not known: {told.unseen}." if told.unseen else "  The account has no such profile."
         return
     shape = circle.desired.shape if circle else None
     hidden = {var.name for var in shape.vars if var.pii} if shape else set()
@@ -104,7 +103,7 @@ def _planned(spec: Spec, told: Explanation) -> Iterator[str]:
     if foretold is None:
         return
     if not foretold.steps:
-        held = foretold.held or foretold.taken or told.unknown or any(one.refused for one in told.traces)
+        held = foretold.held or foretold.taken or told.unseen or any(one.refused for one in told.traces)
         yield f"  do nothing{'' if held else ': the account is as desired'}."
     for row, why in foretold.steps:
         yield f"  {row.glyph} {row.name}  {row.told}"
@@ -146,6 +145,7 @@ def explained_json(spec: Spec, told: Explanation) -> dict[str, Any]:
         "held": list(told.foretold.held) if told.foretold else [],
         "taken": told.foretold is not None and told.foretold.taken,
         "unknown": told.unknown,
+        "unseen": told.unseen,
         "mode": spec.policy.mode.value,
     }
 

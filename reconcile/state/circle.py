@@ -34,7 +34,10 @@ class Circle:
         seen: the profile that is theirs, None where the account has none.
         other: whether the address is that of a profile of somebody else.
         id: the key of the person, where profiles keep it.
-        unknown: why nothing can be said of the person's profile, or of one that theirs depends on; else None.
+        sid: that of the profile that is theirs, where a plan knows it.
+        unknown: why a plan leaves the person out: nothing can be said of their profile, or of one that theirs depends
+            on; else None.
+        unseen: why their profile cannot be shown; else None.
     """
 
     desired: Desired
@@ -43,7 +46,9 @@ class Circle:
     seen: Sighting | None
     other: bool = False
     id: str | None = None
+    sid: str | None = None
     unknown: str | None = None
+    unseen: str | None = None
 
     @property
     def hashes(self) -> Rows:
@@ -138,19 +143,34 @@ async def around(  # noqa: PLR0913 -- whom it is about, and how the account may 
     near = person.around(wanted.rows, there.rows, wanted.shape, workspace).select("hash").distinct()
     wanted = replace(wanted, rows=workspace.keep("desired around", wanted.rows.semi_join(near, "hash")))
     there = replace(there, rows=workspace.keep("observed around", there.rows.semi_join(near, "hash")))
-    unknown = first.reason if isinstance(first, Unknown) else None
-    first = None if isinstance(first, Unknown) else first
-    if not person.known:
-        return Circle(wanted, there, None, first, unknown=unknown)
-    pair = _pair(wanted, there.rows, person, workspace)
-    if pair is None:  # as wanted already, or left out with somebody of whom nothing can be said
-        left_out = wanted.invalid[len(desired.invalid) :]
-        unknown = unknown or (left_out[0].reason if left_out else None)
-        return Circle(wanted, there, person.address, first, id=person.id, unknown=unknown)
-    own = pair["sid"]
-    names = [var.name for var in wanted.shape.vars]
-    seen = first if first and first.sid == own else await account.look(Ref(sid=own), names) if own else None
-    return Circle(wanted, there, person.address, seen, other=pair["holder"] is not None, id=person.id)
+    pair = _pair(wanted, there.rows, person, workspace) if person.known else None
+    own = pair["sid"] if pair else None if person.known else _sid_at(person.address, there.rows, workspace)
+    seen = first
+    if own is not None and (not isinstance(first, Sighting) or first.sid != own):
+        seen = await sightings.look(account, Ref(sid=own), [var.name for var in wanted.shape.vars])
+    elif pair is not None and own is None:
+        seen = None  # whose profile has the address is another person
+    # Who is in neither state is as wanted already, or left out with somebody of whom nothing can be said.
+    left_out = wanted.invalid[len(desired.invalid) :] if pair is None and own is None else ()
+    unknown = left_out[0].reason if left_out else None
+    return Circle(
+        wanted,
+        there,
+        person.address if person.known else None,
+        seen if isinstance(seen, Sighting) else None,
+        other=pair is not None and pair["holder"] is not None,
+        id=person.id if person.known else None,
+        sid=own or (seen.sid if isinstance(seen, Sighting) else None),
+        unknown=unknown,
+        unseen=unknown or (seen.reason if isinstance(seen, Unknown) else None),
+    )
+
+
+def _sid_at(address: str, there: Rows, workspace: Workspace) -> str | None:
+    """The sid of the profile at an address."""
+    rows = there.filter(there["hash"] == values.hash_of(address)).select("sid").order_by("sid")
+    found = workspace.dicts(rows, limit=1)
+    return found[0]["sid"] if found else None
 
 
 def _pair(desired: Desired, there: Rows, person: Person, workspace: Workspace) -> Mapping[str, Any] | None:

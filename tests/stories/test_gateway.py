@@ -13,6 +13,7 @@ from world import WIDE, Customer, World, shop
 import reconcile as rc
 from reconcile.apply.model import Outcome
 from reconcile.errors import AnswerGarbled, GuardBreached
+from reconcile.screen import tracing
 from reconcile.state import sightings
 from reconcile.state.sightings import REFUSED, UNCLEAR
 
@@ -201,3 +202,36 @@ def test_a_profile_that_sailthru_refuses_to_show_stops_nobody_elses_plan(tmp_pat
     plan = world.plan()
     assert plan.face.empty
     assert left_out(plan) == {sightings.HIDDEN: 1}
+
+
+@EACH
+def test_explain_leaves_out_whom_the_plan_leaves_out(tmp_path, answer):
+    world = a_shop(tmp_path)
+    world.settle()
+    gone, there = sid_of(world, "person5@example.com"), "person3@example.com"
+    world.customers.pop(5)
+    # The profile of who left is looked up by sid: that answer decides, and not the one about the address.
+    behind_a_gateway(world, answer_looks(answer, gone))
+    assert left_out(world.plan()) == {UNCLEAR: 1}
+    told = asyncio.run(world.ours.explain(world.spec(), "person5@example.com"))
+    assert (told.unknown, told.foretold.steps) == (UNCLEAR, ())
+    assert "  do nothing." in [*tracing.explained(world.spec(), told)]
+    behind_a_gateway(world, answer_looks(answer, "person5@example.com", there))
+    plan = world.plan()
+    assert (left_out(plan), plan.face.counts.delete) == ({}, 1)
+    told = asyncio.run(world.ours.explain(world.spec(), "person5@example.com"))
+    assert (told.unknown, len(told.foretold.steps)) == (None, 1)
+    told = asyncio.run(world.ours.explain(world.spec(), there))
+    assert (told.unknown, told.unseen, told.foretold.steps) == (None, UNCLEAR, ())
+    assert f"  ! Not known: {UNCLEAR}." in [*tracing.explained(world.spec(), told)]
+
+
+@EACH
+def test_explain_tells_who_moved_though_their_profile_cannot_be_shown(tmp_path, answer):
+    world = a_shop(tmp_path)
+    world.settle()
+    world.change(1, city="Elsewhere")
+    behind_a_gateway(world, answer_looks(answer, "person1@example.com", sid_of(world, "person1@example.com")))
+    assert world.plan().face.counts.update == 1
+    told = asyncio.run(world.ours.explain(world.spec(), "person1@example.com"))
+    assert (told.unknown, told.unseen, len(told.foretold.steps)) == (None, UNCLEAR, 1)
