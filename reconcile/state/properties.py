@@ -289,7 +289,7 @@ class _Desk:
             return False
         source = self.spec.sources[prop.source or self.spec.profiles.from_]
         plain = prop.aggregate in {None, Aggregate.FIRST, Aggregate.LAST}
-        return plain and source.file is not None and not source.is_untyped
+        return plain and not source.is_untyped
 
     def _misfits_before(self, rows: Rows, name: str, prop: Property) -> Rows | None:
         """What is known not to fit before anything is converted, as a `Misfit`: in the source, or of a template."""
