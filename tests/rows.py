@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +23,7 @@ class Rows:
     name: str
     columns: Mapping[str, Sequence[Any] | pa.Array]
     misfits: Mapping[str, int] = field(default_factory=dict)
+    mixed: Collection[str] = ()
     breaks_after: int | None = None
     demanded: Demand | None = None
 

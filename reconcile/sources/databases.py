@@ -34,6 +34,7 @@ def streamed(origin: Origin, demand: Demand, database: Any, rows: Any) -> Abstra
     """The demanded columns of a DuckDB table expression, typed, in batches."""
     names = columns.wanted(origin, demand, [name for name in rows.columns if not name.startswith(MISFIT)])
     kinds, typed, flags = duckdb_types.typed(rows, names)
+    streams.note_mixed(origin, kinds)
     wanted = typed.select(*names, *(f"{MISFIT}{name}" for name in flags))
     # Not Ibis's own `to_pyarrow_batches`: it calls DuckDB by a name that DuckDB 1.5 warns of.
     stream = database.raw_sql(database.compile(wanted)).to_arrow_reader(streams.ROWS)

@@ -38,6 +38,7 @@ def read(origin: Origin, demand: Demand, database: Any, files: Files) -> Abstrac
         local = ends.enter_context(encoded.in_utf8(origin, files, demand.loan, marked=False))
         reader = _Reader(origin, files, list(local.values()), database)
         kinds = reader.kinds(demand)
+        origin.mixed.update(name for name, one in kinds.items() if one.mixed)
         schema = streams.schema_of({name: one.kind for name, one in kinds.items()}, demand)
         return streams.reader(origin, schema, reader.batches(kinds, demand), ends.pop_all().close)
 

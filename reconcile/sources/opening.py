@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,6 +39,11 @@ class OpenSource:
     def misfits(self) -> Mapping[str, int]:
         """Column -> how many values of the last reads did not fit its type and came as null."""
         return self.origin.misfits
+
+    @property
+    def mixed(self) -> Collection[str]:
+        """After a read: columns of texts among which are JSON values, led by `values.FOREIGN`."""
+        return self.origin.mixed
 
     def read(self, demand: Demand) -> AbstractContextManager[Batches]:
         """Open the rows as a stream of Arrow batches; errors as `state.model.Source.read` says."""

@@ -54,6 +54,7 @@ class Origin:
         folder: what relative paths start at: the spec's folder.
         place: where in the spec a dotted path such as `properties.city.column` stands.
         misfits: column -> values that did not fit its type and were read as null.
+        mixed: columns of texts among which are JSON values, led by `values.FOREIGN`.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Origin:
     table: str | None = None
     query: str | None = field(default=None, repr=False)
     misfits: Counter[str] = field(default_factory=Counter)
+    mixed: set[str] = field(default_factory=set)
 
     @property
     def engine(self) -> Engine | None:

@@ -24,6 +24,7 @@ def read(origin: Origin, demand: Demand, database: Any, files: Files) -> Abstrac
     listed = ", ".join(map(text, files.paths))
     select = f"SELECT * FROM read_parquet([{listed}], union_by_name = true)"  # noqa: S608 -- quoted
     kinds, typed, flags = duckdb_types.typed(duckdb_types.known(database, select), names)
+    streams.note_mixed(origin, kinds)
     wanted = typed.select(*names, *(f"{MISFIT}{name}" for name in flags))
     stream = database.raw_sql(database.compile(wanted)).to_arrow_reader(streams.ROWS)
     batches = streams.counted(origin, demand, names, stream)

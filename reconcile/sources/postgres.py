@@ -106,6 +106,7 @@ def _opened(origin: Origin, demand: Demand, connection: Any) -> AbstractContextM
     declared = _declared(cursor, tables[origin.table]) if origin.table is not None else {}
     found = {field.name: declared.get(field.name) or _kind(field) for field in cursor.adbc_execute_schema(asked)}
     kinds = {name: found[name] for name in columns.wanted(origin, demand, tuple(found))}
+    streams.note_mixed(origin, kinds)
     select = f"SELECT {_selected(kinds)} FROM ({asked}) AS asked"  # noqa: S608 -- parsed, and known to be one SELECT
     batches = _typed(_executed(cursor, select), kinds, origin, demand)
     # Cancelled, the server stops at once, and not when it next has something to send.

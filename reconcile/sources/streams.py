@@ -95,6 +95,11 @@ def _nowhere(rows: int) -> Any:
     return pc.is_valid(pa.nulls(rows, pa.bool_()))
 
 
+def note_mixed(origin: Origin, kinds: Mapping[str, Kind]) -> None:
+    """Note the columns that hold JSON values among texts."""
+    origin.mixed.update(name for name, kind in kinds.items() if kind == "json")
+
+
 def schema_of(kinds: Mapping[str, Kind], demand: Demand) -> Any:
     """The schema of what `batch_of` makes."""
     return arrow_schema(kinds, tuple(kinds) if demand.flagged else ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +45,7 @@ class Given:
     others: Sequence[Row]
     declared: Mapping[str, ValueType]
     misfits: Mapping[str, int] = field(default_factory=dict)
+    mixed: Collection[str] = ()
 
     @contextmanager
     def read(self, demand: Demand) -> Iterator[pa.RecordBatchReader]:

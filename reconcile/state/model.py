@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,6 +121,11 @@ class Source(Protocol):
     @property
     def misfits(self) -> Mapping[str, int]:
         """After a read: column -> values that did not fit its type and were taken as null."""
+        ...
+
+    @property
+    def mixed(self) -> Collection[str]:
+        """After a read: columns of texts among which are JSON values, led by `values.FOREIGN`."""
         ...
 
     def read(self, demand: Demand) -> AbstractContextManager[Batches]:

@@ -93,7 +93,7 @@ def gather(
     """
     demands = _demands(spec)
     tables = {name: _read(sources[name], demands[name], workspace, progress) for name in demands}
-    looked = {name: _looked_at(rows, workspace) for name, rows in tables.items()}
+    looked = {name: _looked_at(rows, sources[name], workspace) for name, rows in tables.items()}
     tables = {name: rows.drop(*_idle_flags(rows, looked[name][1])) for name, rows in tables.items()}
     facts = [SourceFacts(name, count, demands[name].columns) for name, (count, _) in looked.items()]
     _not_empty(facts)
@@ -137,14 +137,18 @@ def gather(
     )
 
 
-def _looked_at(rows: Rows, workspace: Workspace) -> tuple[int, frozenset[str]]:
-    """How many rows, and the columns that hold what is no value of theirs: by a flag, or NaN, infinite, beyond 9999."""
+def _looked_at(rows: Rows, source: Source, workspace: Workspace) -> tuple[int, frozenset[str]]:
+    """How many rows, and the columns that hold what is none of their type's values.
+
+    That is what a flag says, NaN, an infinity, a year beyond 9999, and a JSON value among texts.
+    """
     tests = [(name, values.odd(rows[name])) for name in rows.columns if values.may_be_odd(rows[name])]
     tests += [(name.removeprefix(MISFIT), rows[name]) for name in rows.columns if name.startswith(MISFIT)]
     found = workspace.one(
         rows.aggregate(rows=rows.count(), **{str(at): odd.any() for at, (_, odd) in enumerate(tests)})
     )
-    return int(found["rows"]), frozenset(name for at, (name, _) in enumerate(tests) if found[str(at)])
+    odd = {name for at, (name, _) in enumerate(tests) if found[str(at)]}
+    return int(found["rows"]), frozenset({*odd, *source.mixed} & {*rows.columns})
 
 
 def _idle_flags(rows: Rows, odd: Collection[str]) -> list[str]:

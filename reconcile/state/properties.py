@@ -276,7 +276,9 @@ class _Desk:
             made[by_row(name)] = json = values.is_marked(raw)
             large = json & received.re_search("^-?[0-9]") & reading.read_number(received).isnull()
             large &= reading.read_exact(received).isnull()
-            before = conversions.code_where(large.fill_null(False), conversions.Misfit.RANGE)  # noqa: FBT003 -- Ibis's
+            too_large = conversions.code_where(large.fill_null(False), conversions.Misfit.RANGE)  # noqa: FBT003 -- Ibis's
+            fits = conversions.Misfit.NONE
+            before = too_large if before is None else ibis.ifelse(before == fits, too_large, before)
             odd, typed = True, ibis.ifelse(large, ibis.null("string"), received)
         if not (odd or (prop.type is not None and conversions.changes(received, prop.type))):
             return self._counted(rows, name, made)
@@ -289,7 +291,8 @@ class _Desk:
             return False
         source = self.spec.sources[prop.source or self.spec.profiles.from_]
         plain = prop.aggregate in {None, Aggregate.FIRST, Aggregate.LAST}
-        return plain and not source.is_untyped
+        name = people.column(prop.source or self.spec.profiles.from_, prop.column)
+        return plain and not source.is_untyped and (self.odd is None or name in self.odd)
 
     def _misfits_before(self, rows: Rows, name: str, prop: Property) -> Rows | None:
         """What is known not to fit before anything is converted, as a `Misfit`: in the source, or of a template."""
