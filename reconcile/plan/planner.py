@@ -66,7 +66,7 @@ class Decision:
 
 def compare(desired: Desired, observed: Rows, workspace: Workspace) -> Rows:
     """The changes that turn `observed` into `desired`, second profiles of one person marked."""
-    changes = workspace.keep("changes", diff.between(desired.rows, observed, desired.shape))
+    changes = workspace.keep("changes", diff.between(desired.rows, observed, desired.shape, desired.left_open))
     changes = without_held(changes, desired, workspace)
     return identity.mark_duplicates(changes, desired.owned, desired.shape, workspace)
 

@@ -44,6 +44,7 @@ class Desired:
         total: everybody, however few are in `rows`.
         settle: see `properties.Known`.
         violations: terms of contracts that do not hold, for which removals and deletions are held back.
+        left_open: vars that may be left as they are for somebody; any of them when None.
     """
 
     rows: Rows
@@ -56,6 +57,7 @@ class Desired:
     _among: Callable[[Rows], Rows]
     _owned: Callable[[Rows], Rows]
     violations: tuple[Violation, ...] = ()
+    left_open: frozenset[str] | None = None
 
     def among(self, keys: Rows) -> Desired:
         """The same with the rows of those alone whose address is among these keys (see `values.keys`), kept.
@@ -118,6 +120,7 @@ def of(spec: Spec, found: People, known: Known) -> Desired:
         total=found.total,
         settle=known.settle,
         violations=found.violations,
+        left_open=frozenset(name for name, var in spec.vars.items() if f"u:{var.property}" in known.rows.columns),
         _among=lambda keys: table(spec, known.over(found.among(keys)), shape),
         _owned=lambda ids: ids.semi_join(found.home.select(id=found.home[people.KEY]), "id"),
     )

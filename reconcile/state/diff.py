@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import ibis
 
@@ -28,8 +28,12 @@ from reconcile.state import identity, values
 from reconcile.state.model import Membership, Rows, Shape, Var
 
 
-def between(desired: Rows, observed: Rows, shape: Shape) -> Rows:
-    """The changes that turn `observed` into `desired`: empty when both say the same."""
+def between(desired: Rows, observed: Rows, shape: Shape, left_open: Collection[str] | None = None) -> Rows:
+    """The changes that turn `observed` into `desired`: empty when both say the same.
+
+    Args:
+        left_open: vars that may be left as they are for somebody, see `values.KEPT`; any of them when None.
+    """
     pairs = _paired(desired, observed, shape)
     wanted, there = pairs["d:hash"].notnull(), pairs["o:hash"].notnull()
     columns = {
@@ -43,7 +47,7 @@ def between(desired: Rows, observed: Rows, shape: Shape) -> Rows:
         "duplicate": ibis.literal(value=False),
     }
     for var in shape.vars:
-        columns |= _var(pairs, var, wanted)
+        columns |= _var(pairs, var, wanted, may_be_kept=left_open is None or var.name in left_open)
     for membership in shape.memberships:
         columns |= _membership(pairs, membership, wanted)
     changes = pairs.select(**columns)
@@ -61,11 +65,12 @@ def any_of(rows: Rows, columns: Iterable[str]) -> Rows:
     return functools.reduce(operator.or_, (rows[column] for column in columns), ibis.literal(value=False))
 
 
-def _var(pairs: Rows, var: Var, wanted: Rows) -> dict[str, Rows]:
+def _var(pairs: Rows, var: Var, wanted: Rows, *, may_be_kept: bool) -> dict[str, Rows]:
     new, old = pairs[f"d:{var.column}"], pairs[f"o:{var.column}"]
-    there = pairs["o:hash"].notnull()
-    kept = new.startswith(values.KEPT).fill_null(False)  # noqa: FBT003 -- Ibis's own signature
-    new = ibis.cases((kept & there, old), (kept, new.substr(1).nullif("")), else_=new)
+    if may_be_kept:
+        there = pairs["o:hash"].notnull()
+        kept = new.startswith(values.KEPT).fill_null(False)  # noqa: FBT003 -- Ibis's own signature
+        new = ibis.cases((kept & there, old), (kept, new.substr(1).nullif("")), else_=new)
     differs = wanted & ~values.same(new, old, var.type)
     if var.skip_nulls:
         differs &= new.notnull()
