@@ -479,4 +479,14 @@ def _unconverted(rows: Rows, desk: _Desk) -> tuple[Invalid, ...]:
     counts = dict(zip(sums, desk.workspace.one(found).values(), strict=True))
     wrong = {key: int(count) for key, count in counts.items() if count}
     desk.fine |= desk.checks.keys() - {name for name, _ in wrong}
-    return strictness.told(desk.spec, wrong, rows, desk.workspace)
+    return strictness.told(desk.spec, wrong, _keep_misfits(rows, desk, {name for name, _ in wrong}), desk.workspace)
+
+
+def _keep_misfits(rows: Rows, desk: _Desk, names: Collection[str]) -> Rows:
+    """The values of these properties in rows of misfits, worked out once for all that is asked about them."""
+    reasons = [why for name in sorted(names) if (why := strictness.why_column(name)) in rows.columns]
+    if not reasons:
+        return rows
+    wrong = functools.reduce(operator.or_, (rows[why] != conversions.Misfit.NONE for why in reasons))
+    looks = [raw for name in sorted(names) if (raw := strictness.raw_column(name)) in rows.columns]
+    return desk.settle("misfits", rows.filter(wrong).select(*sorted(names), *reasons, *looks))

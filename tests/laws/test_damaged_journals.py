@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from stories.damaging import play_damage
 
-SEEDS = 40
+SEEDS = 20
 
 
 @pytest.fixture(autouse=True)

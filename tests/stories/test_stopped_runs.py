@@ -15,7 +15,7 @@ from stories.stopping import ROUTES, SCENES, WAYS, Place, Scene, apply, draw, pl
 from reconcile.apply import runs
 from reconcile.plan.model import Route, Stage
 
-SEEDS = 24
+SEEDS = 8
 BETWEEN = [(on_leave, stage) for on_leave in SCENES for stage in stages(on_leave)[(on_leave == "delete") * 3 :]]
 """All stages once: the scenes differ in the last."""
 
