@@ -87,6 +87,7 @@ def waiting(plans: dict[str, tuple[World, rc.Plan]], tmp_path: Path) -> Waiting:
         calm, plan = plans[route]
         made = World(tmp_path, text=calm.text, faults=Faults.model_validate(faults))
         made.customers = dict(calm.customers)
+        made.account.client_id, made.account.customer_id = calm.account.client_id, calm.account.customer_id
         return made, plan
 
     return make

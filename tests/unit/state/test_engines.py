@@ -116,7 +116,7 @@ def test_parquet_that_is_broken_is_said_without_its_rows(tmp_path: Path, part: s
 def test_what_has_another_text_in_each_engine_is_streamed(tmp_path: Path, duck: Workspace, spark: Workspace) -> None:
     source, demand = lake(tmp_path), Demand(("id", "tags"))
     found = [engine.dicts(engine.take(source, demand, as_it_is).order_by("id"), limit=9) for engine in (duck, spark)]
-    assert found[0] == found[1] == [{"id": 1, "tags": "[a, b]"}, {"id": 2, "tags": None}]
+    assert found[0] == found[1] == [{"id": 1, "tags": ["a", "b"]}, {"id": 2, "tags": None}]
 
 
 def lake(folder: Path) -> OpenSource:
