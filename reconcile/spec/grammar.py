@@ -28,6 +28,9 @@ UTC = rf"{DATE}(?:(?:T| +){_MINUTE}(?:{_SECOND}(?:Z| UTC)?)?)?"
 """A date, or a date and a time, in UTC."""
 ZONED = rf"{DATE}(?:T| +){_MINUTE}{_SECOND}{_OFFSET}"
 """A time to the second with its offset."""
+MISFIT = "\ufdd0no value"
+"""What a template gives where it comes to something that is no value; the first character is none that a text has."""
+
 TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 PARTS = rf"({DATE})(?:T| +)({_MINUTE})({_SECOND})? ?(UTC|{_OFFSET})"

@@ -21,7 +21,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from reconcile.errors import Problem, SpecInvalid, TemplateFailed, Where
-from reconcile.spec import templates
+from reconcile.spec.grammar import MISFIT
 
 _UNKNOWN = re.compile(r"No (filter|test) named '(.*)'")
 
@@ -289,7 +289,7 @@ class Batch:
             except _NullUsed:
                 done.append(None)
             except _NoValue:
-                done.append(templates.MISFIT)
+                done.append(MISFIT)
             except Exception as error:  # noqa: BLE001 -- a template can raise anything; only its kind may be told
                 done.append(None)
                 faults.append(_Fault.of(error))

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from reconcile.spec.jinja import Batch, Piece
 
 _ENV_CALL = re.compile(r"""\{\{-?\s*env\(\s*(?:'([^'{}]+)'|"([^"{}]+)")\s*\)\s*-?\}\}""")
-MISFIT = "\ufdd0no value"
-"""What a template gives where it comes to something that is no value; the first character is none that a text has."""
 _MARKS = ("{{", "{%", "{#")
 
 

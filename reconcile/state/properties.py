@@ -16,7 +16,7 @@ import ibis
 import pyarrow as pa
 
 from reconcile.errors import Problem, SpecInvalid, TemplateFailed, Where
-from reconcile.spec import conditions, expressions, fitting, kinds, links, phones, rules, templates
+from reconcile.spec import conditions, expressions, fitting, grammar, kinds, links, phones, rules, templates
 from reconcile.spec.kinds import Kind, Kinds
 from reconcile.spec.model import Spec
 from reconcile.spec.part import Scalar
@@ -369,7 +369,7 @@ class _Desk:
         inputs = sorted(templates.variables(text))
         if not inputs:
             made = self._batch(name, text, {"": [None]})[0]
-            if made == templates.MISFIT:
+            if made == grammar.MISFIT:
                 return rows.mutate(**{name: ibis.null("string"), **self._rendered_why(name, ibis.literal(value=True))})
             return rows.mutate(**{name: ibis.literal(made)})
         plain = wording.plain(rows, text)
@@ -385,13 +385,13 @@ class _Desk:
         found = joined.select(*rows.columns, **{name: made})
         if name in self.fine or not self._gives_misfits(name, rendered):
             return found
-        wrong = (found[name] == templates.MISFIT).fill_null(False)  # noqa: FBT003 -- Ibis's own signature
-        return found.mutate(**{name: found[name].nullif(templates.MISFIT), **self._rendered_why(name, wrong)})
+        wrong = (found[name] == grammar.MISFIT).fill_null(False)  # noqa: FBT003 -- Ibis's own signature
+        return found.mutate(**{name: found[name].nullif(grammar.MISFIT), **self._rendered_why(name, wrong)})
 
     def _gives_misfits(self, name: str, rendered: Rows) -> bool:
         """Whether a template came to something that is no value for any of its inputs."""
         if name not in self.misrendered:
-            found = self.workspace.one(rendered.aggregate(any=(rendered[name] == templates.MISFIT).any()))
+            found = self.workspace.one(rendered.aggregate(any=(rendered[name] == grammar.MISFIT).any()))
             self.misrendered[name] = bool(found["any"])
         return self.misrendered[name]
 
