@@ -217,7 +217,8 @@ def _given(rows: Rows, prop: Property) -> Rows:
             return raw
         if prop.type is ValueType.EMAIL and prop.aggregate in _CONVERTED:
             return conversions.received(raw, prop.type)
-        if prop.type is None and prop.aggregate in {Aggregate.FIRST, Aggregate.LAST} and raw.type().is_string():
+        by_row = raw.type().is_string() and rows[column].type().is_string()
+        if prop.type is None and prop.aggregate in {Aggregate.FIRST, Aggregate.LAST} and by_row:
             return ibis.ifelse(values.is_marked(raw), raw, rows[column])  # each row says what its value is
     return rows[column]
 
