@@ -359,24 +359,28 @@ class Reconciler(Records):
             name = tracing.unmasked(found, name, masks, workspace)
             traces = tracing.trace(gathering, found, known, name)
             address = tracing.address(traces, name)
-            if not account or address is None:
+            by_key = not traces and address is None and spec.profiles.identity is not None
+            if not account or (address is None and not by_key):
                 return Explanation(masks, traces)
             wanted = desired.of(spec, found, known)
             async with self._accounts.near(spec, workspace.folder, observed) as look:
                 there = look.account
                 names = [var.name for var in wanted.shape.vars]
-                first = await sightings.look(there, Ref(email=address), names)
+                first = None if address is None else await sightings.look(there, Ref(email=address), names)
                 if not traces and (kept := circle.kept_id(first, wanted.shape)) is not None:
                     # No source has the address, and one may have whoever's key the profile keeps.
                     traces = tracing.trace(gathering, found, known, kept)
                     if (home := tracing.address(traces, "")) is not None:
                         address, first = home, await sightings.look(there, Ref(email=home), names)
-                if not traces and first is None:
+                if not traces and first is None and not by_key:
                     return Explanation(masks, traces, looked=True)
+                person = circle.Person.of(address, traces, wanted.shape)
+                if address is None:
+                    person = circle.Person(None, name.strip(), known=False)
                 around = await circle.around(
                     there,
                     wanted,
-                    circle.Person.of(address, traces, wanted.shape),
+                    person,
                     workspace,
                     lookups=None if spec.policy.mode is Mode.ENRICH else spec.policy.lookups,
                     at_once=spec.policy.at_once,

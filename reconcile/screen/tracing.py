@@ -25,6 +25,10 @@ def explained(spec: Spec, told: Explanation) -> Iterator[str]:
     if not told.traces:
         home = spec.profiles.from_
         yield f"Nobody has this key or address: looked for in {cases.key(spec)} and {spec.profiles.email} of {home}."
+        if told.seen is not None:
+            yield "The account has a profile that no source has a row for."
+        elif spec.profiles.identity is None:
+            yield "Who left can be found by their address only: profiles keep no key (profiles.identity)."
     for trace in told.traces:
         yield from _trace(trace, told)
     if told.circle is not None and (told.traces or told.seen or told.unseen):

@@ -64,9 +64,13 @@ def kept_id(profile: Sighting | Unknown | None, shape: Shape) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whom it is about: an address, and the key if it is known. Satisfies `observed.Around`."""
+    """Whom it is about: an address, a key, or both. Satisfies `observed.Around`.
 
-    address: str
+    Args:
+        address: None where only the key is known: the person's profile is to be found by it.
+    """
+
+    address: str | None
     id: str | None
     known: bool
     """Whether a source has them."""
@@ -103,7 +107,8 @@ class Person:
 
     def around(self, desired: Rows, there: Rows, shape: Shape, workspace: Workspace) -> Rows:
         """`hash, id` of everybody who hangs together with the person."""
-        seed: dict[str, list[str | None]] = {"hash": [values.hash_of(self.address)], "id": [self.id]}
+        hash_ = None if self.address is None else values.hash_of(self.address)
+        seed: dict[str, list[str | None]] = {"hash": [hash_], "id": [self.id]}
         near = workspace.store("around 0", arrows.table(seed, _NODES))
         key = None if shape.identity is None else f"var:{shape.identity}"
         nodes = [
@@ -144,7 +149,7 @@ async def around(  # noqa: PLR0913 -- whom it is about, and how the account may 
     wanted = replace(wanted, rows=workspace.keep("desired around", wanted.rows.semi_join(near, "hash")))
     there = replace(there, rows=workspace.keep("observed around", there.rows.semi_join(near, "hash")))
     pair = _pair(wanted, there.rows, person, workspace) if person.known else None
-    own = pair["sid"] if pair else None if person.known else _sid_at(person.address, there.rows, workspace)
+    own = pair["sid"] if pair else None if person.known else _sid_of(person, there.rows, wanted.shape, workspace)
     seen = first
     if own is not None and (not isinstance(first, Sighting) or first.sid != own):
         seen = await sightings.look(account, Ref(sid=own), [var.name for var in wanted.shape.vars])
@@ -166,15 +171,22 @@ async def around(  # noqa: PLR0913 -- whom it is about, and how the account may 
     )
 
 
-def _sid_at(address: str, there: Rows, workspace: Workspace) -> str | None:
-    """The sid of the profile at an address."""
-    rows = there.filter(there["hash"] == values.hash_of(address)).select("sid").order_by("sid")
-    found = workspace.dicts(rows, limit=1)
+def _sid_of(person: Person, there: Rows, shape: Shape, workspace: Workspace) -> str | None:
+    """The sid of the profile at the address of somebody whom no source has, or else of the one that keeps their key."""
+    if person.address is not None:
+        theirs = there["hash"] == values.hash_of(person.address)
+    else:
+        theirs = identity.said(there[f"var:{shape.identity}"]) == person.id
+    # Of two profiles with one key, the one that we manage.
+    order = [ibis.desc(there[shape.registry.column]), there.sid]
+    found = workspace.dicts(there.filter(theirs).order_by(order).select("sid"), limit=1)
     return found[0]["sid"] if found else None
 
 
 def _pair(desired: Desired, there: Rows, person: Person, workspace: Workspace) -> Mapping[str, Any] | None:
     """`holder, sid`: whose profile has the person's address, and which is the person's own. None for nobody."""
+    if person.address is None:
+        return None
     pairs = identity.matched(desired.rows, there, desired.shape)
     mine = workspace.keep("own pair", pairs.filter(pairs["hash"] == values.hash_of(person.address)))
     found = mine.select("match", "holder").left_join(there.select("hash", "sid"), [("match", "hash")])

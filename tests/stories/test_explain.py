@@ -103,6 +103,10 @@ def test_what_is_told_of_each_person_is_what_the_plan_says_of_them(tmp_path: Pat
     assert [len(steps[name]) for name in names] == [1, 3, 3, 1, 1, 2, 0, 1]
     assert [name for name, one in told.items() if one.foretold and one.foretold.taken] == ["10"]  # six is held
     assert told["p7@example.com"].traces == []
+    for key, address in (("7", "p7@example.com"), (" 7 ", "p7@example.com")):  # who left is found by their key too
+        found = asyncio.run(world.ours.explain(world.spec(), key))
+        assert (found.traces, found.seen.email if found.seen else None) == ([], address)
+        assert found.foretold == told[address].foretold
     asyncio.run(world.ours.observe(world.spec(), tmp_path / "seen"))
     for name in ("1", "2"):  # one by the id alone, in an export; the others are found at each other's addresses too
         found = asyncio.run(world.ours.explain(world.spec(), name, observed=tmp_path / "seen"))
@@ -113,6 +117,21 @@ def test_what_is_told_of_each_person_is_what_the_plan_says_of_them(tmp_path: Pat
     assert nine is not None
     assert seven is not None
     assert (nine.taken, nine.steps, seven.held) == (True, (), ("policy.mode is additive: who left is left alone",))
+
+
+def test_who_left_is_found_by_the_key_that_the_profile_keeps(desk: Desk) -> None:
+    desk.run("apply", "--yes")
+    desk.sql("delete from customers where id = 900")
+    by_address, by_key = (desk.run("explain", name) for name in (PLANTED[0], "900"))
+    assert by_key.returncode == 0
+    assert by_key.stdout == by_address.stdout
+    assert "The account has a profile that no source has a row for." in by_key.stdout
+    assert "delete profile (data)" in by_key.stdout
+    assert desk.run("explain", "901").returncode == 1
+    desk.spec(RULES.replace(", identity: {var: customer_id}", ""))
+    nobody = desk.run("explain", "900")
+    assert nobody.returncode == 1
+    assert "Who left can be found by their address only: profiles keep no key (profiles.identity)." in nobody.stdout
 
 
 def test_who_is_not_there_and_whose_row_cannot_be_used(desk: Desk) -> None:
