@@ -25,7 +25,8 @@ from reconcile.state.model import Observable
 class Look:
     """What a plan looks at, the masks of its people, which account it is, and when it was taken if it was kept.
 
-    `ids` are what Sailthru calls the account, empty where nobody asked or the key may not.
+    `ids` are what Sailthru calls the account, empty where nobody asked, the key may not, or there was no answer: then
+    `unidentified` says why.
     """
 
     account: Observable
@@ -33,6 +34,7 @@ class Look:
     whose: Whose
     taken_at: datetime | None = None
     ids: AccountIds = NO_IDS
+    unidentified: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,8 @@ class Accounts:
     async def fresh(self, spec: Spec, folder: Path) -> AsyncIterator[Look]:
         """The account itself, to be looked at."""
         async with self.open(spec.account, spec.policy, folder) as (account, masks):
-            ids = await account.identify()  # first: a key that is refused need not wait for a million rows
-            yield Look(account, masks, self.whose(spec.account), ids=ids)
+            # First: a key that is refused need not wait for a million rows.
+            yield await self.identify(Look(account, masks, self.whose(spec.account)))
 
     @asynccontextmanager
     async def kept(self, spec: Spec, folder: Path, kept: Path, *, looks: bool) -> AsyncIterator[Look]:
@@ -86,7 +88,10 @@ class Accounts:
 
     async def identify(self, look: Look) -> Look:
         """The same with the account's own ids; those of a kept observation are in it."""
-        return replace(look, ids=await look.account.identify()) if isinstance(look.account, target.Target) else look
+        if not isinstance(look.account, target.Target):
+            return look
+        ids = await look.account.identify()
+        return replace(look, ids=ids, unidentified=look.account.unidentified)
 
     @asynccontextmanager
     async def open(

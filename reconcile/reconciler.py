@@ -437,6 +437,7 @@ class Reconciler(Records):
             ledgers.Bound(url=whose.url, fingerprint=whose.fingerprint, **look.ids._asdict()),
             previous=None if before is None else Masks.keyed_by(before),
             confirmed=self.same_account,
+            unidentified=look.unidentified,
         )
 
     @property

@@ -44,6 +44,8 @@ _OTHER = (
     " (give the earlier one: --previous-secret-env NAME)"
 )
 _ANOTHER = "the last run was applied to another account, so causes begin anew"
+_UNIDENTIFIED = "The account did not say which one it is, and the plan is right without"
+_BY_ADDRESS = "What was applied last is found by the account's URL and key."
 _BROKEN = "what was remembered of the last run is damaged, or another version's"
 
 
@@ -61,6 +63,10 @@ class Bound(BaseModel):
     def ids(self) -> AccountIds:
         """Sailthru's own ids of it."""
         return AccountIds(self.id, self.customer_id)
+
+    def with_ids(self, ids: AccountIds) -> Bound:
+        """The same, with those of these ids that it does not have."""
+        return self.model_copy(update={"id": self.id or ids.id, "customer_id": self.customer_id or ids.customer_id})
 
     def is_same(self, other: Bound) -> bool:
         """Whether both are one account: by what ids both have, else by address and key."""
@@ -86,6 +92,7 @@ class Key:
         bound: the account itself.
         previous: from the secret of before, where it was given.
         confirmed: somebody said that it is the same account as last time.
+        unidentified: why the account did not say its ids, where it should have.
     """
 
     account: str
@@ -94,6 +101,7 @@ class Key:
     bound: Bound
     previous: Masks | None = None
     confirmed: bool = False
+    unidentified: str = ""
 
 
 class Head(BaseModel):
@@ -153,6 +161,8 @@ def recall_whose(store: Store, key: Key) -> Memory:
 def _found(store: Store, key: Key) -> tuple[Memory, Head | None, str]:
     """What is to be said, the ledger's head where it can be used, and its salt."""
     head, lacking, another = _head(store, key.account, key.environment, key.bound, confirmed=key.confirmed)
+    if key.unidentified and lacking != _FIRST:
+        another = f"{_UNIDENTIFIED}: {key.unidentified} {another or _BY_ADDRESS}"
     if head is None:
         return Memory(lacking=lacking, another=another), None, ""
     known = Memory(another=another, types=head.types)
@@ -188,6 +198,8 @@ def record(  # noqa: PLR0913 -- what was done, whose it is, and where it goes
     face = plan.face
     bound = _bound(face, ids)
     head = _of_plan(store, face, bound)
+    if head is not None and head.account is not None and head.account.is_same(bound):
+        bound = bound.with_ids(head.account.ids)  # those that it did not say this time
     salt = None if head is None else _salt(head, masks, face.rekeyed)
     if salt is None:
         head, salt = None, ledger.salt(masks)
@@ -289,12 +301,7 @@ def _of_plan(store: Store, face: Face, bound: Bound) -> Head | None:
 def _bound(face: Face, ids: AccountIds = NO_IDS) -> Bound:
     """The account of a plan, with the ids that it gave itself, where the plan does not know them."""
     account = face.account
-    return Bound(
-        url=account.url,
-        fingerprint=account.fingerprint,
-        id=account.id or ids.id,
-        customer_id=account.customer_id or ids.customer_id,
-    )
+    return Bound(url=account.url, fingerprint=account.fingerprint).with_ids(account.ids).with_ids(ids)
 
 
 def _told(account: str, last: Bound, bound: Bound, *, known: bool) -> str:
@@ -315,7 +322,7 @@ def _told(account: str, last: Bound, bound: Bound, *, known: bool) -> str:
     )
     return (
         f'Whether this is the account that the last run for "{account}" was applied to is not known: {what}, and the '
-        f"key may not ask for its id. {causes}; if it is the same, say so once: --same-account."
+        f"account did not say its id. {causes}; if it is the same, say so once: --same-account."
     )
 
 

@@ -105,8 +105,11 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self._network.close()
 
-    async def call(self, call: Call) -> Answer:
+    async def call(self, call: Call, *, most: int | None = None) -> Answer:
         """Make one call, until there is an answer.
+
+        Args:
+            most: tries at most, where the answer is not worth `Patience.tries`.
 
         Raises:
             NotFound: what it asks about does not exist.
@@ -129,7 +132,7 @@ class Client:
                 self.retries[result.cause] += 1  # the closed budget does the waiting
             else:
                 tries += 1
-                if (error := self._verdict(call, result, tries)) is not None:
+                if (error := self._verdict(call, result, tries, most or self.patience.tries)) is not None:
                     raise error
                 await self.pause(tries, result.cause)
 
@@ -213,7 +216,7 @@ class Client:
 
     # -- what becomes of trouble
 
-    def _verdict(self, call: Call, trouble: Trouble, tries: int) -> ReconcileError | None:
+    def _verdict(self, call: Call, trouble: Trouble, tries: int, most: int) -> ReconcileError | None:
         """The error that it comes to; None when another try is worth it."""
         match trouble.group:
             case Group.ABSENT | Group.FINAL:
@@ -223,7 +226,7 @@ class Client:
             case Group.PASSING:
                 if trouble.unsure and not call.repeatable:
                     return words.unsure(call, trouble, self.masks)
-                if tries >= self.patience.tries or trouble.cause is Cause.ADDRESS:
+                if tries >= most or trouble.cause is Cause.ADDRESS:
                     return words.unavailable(call.name, trouble, self.masks, call)
                 return None
             case _:

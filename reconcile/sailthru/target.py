@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconcile.apply.model import Write
-from reconcile.errors import AnswerGarbled, ApiRejected, CredentialsRefused
+from reconcile.errors import AccountUnavailable, ApiRejected, CredentialsRefused
 from reconcile.plan.model import NO_IDS, AccountIds
 from reconcile.sailthru import jobs, limits, lines
 from reconcile.sailthru.client import Client, Patience
@@ -24,6 +24,9 @@ EXPORTS_AT_ONCE: Final = 3
 
 _SETTLE: Final = (0.5, 1.5, 4.0)
 """Seconds between looks for what an unsure call may have done: a write may take 5 s to show (SAILTHRU.md §6)."""
+
+_SETTINGS_TRIES: Final = 3
+"""Tries of `GET /settings`: without an answer the account is known by its address and key."""
 
 _SEEN: Final = {"keys": 1, "vars": 1, "lists": 1, "optout_email": 1}
 
@@ -50,6 +53,8 @@ class Target:
         self._folder = folder
         self._exports = asyncio.Semaphore(EXPORTS_AT_ONCE)
         self._creating = asyncio.Lock()
+        self.unidentified = ""
+        """Why the account did not say its ids when it was last asked, where the key may ask; else empty."""
 
     @property
     def hash_checked(self) -> bool:
@@ -86,7 +91,9 @@ class Target:
         return Facts(len(found), zone if isinstance(zone, str) else None, _ids(settings))
 
     async def identify(self) -> AccountIds:
-        """Which account the key is for, so that one that is refused is refused at once; empty where it may not ask.
+        """Which account the key is for, so that one that is refused is refused at once.
+
+        Empty where the key may not ask, or where there is no answer: see `unidentified`.
 
         Raises:
             CredentialsRefused, AccountUnavailable: it does not answer.
@@ -196,10 +203,14 @@ class Target:
         return False
 
     async def _settings(self) -> Mapping[str, Any]:
+        self.unidentified = ""
         try:
-            return await self._call("GET", "settings", {})
-        except (AnswerGarbled, ApiRejected, CredentialsRefused):
-            return {}  # the key may work, and be for `user`, `list` and `job` alone (SAILTHRU.md §3.4)
+            return (await self._client.call(Call("GET", "settings", {}), most=_SETTINGS_TRIES)).body
+        except (ApiRejected, CredentialsRefused):
+            pass  # the key may work, and be for `user`, `list` and `job` alone (SAILTHRU.md §3.4)
+        except AccountUnavailable as error:  # nothing that is planned or written depends on the answer
+            self.unidentified = error.message
+        return {}
 
     async def _call(self, method: Method, endpoint: Endpoint, params: Mapping[str, Any]) -> Mapping[str, Any]:
         return (await self._client.call(Call(method, endpoint, params))).body

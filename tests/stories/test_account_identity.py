@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from desk import Desk
+from gateway import GARBLED, behind_a_gateway
 from world import SPEC, World, shop
 
 import reconcile as rc
@@ -220,6 +221,40 @@ def test_a_key_that_may_not_ask_is_known_by_address_and_key(world: World) -> Non
     assert world.apply().converged
     world.change(2, city="Elsewhere")
     assert (world.plan().face.another_account, causes(world.plan().face)) == ("", {"data": 1})
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(503, html="down"), GARBLED["a page"], GARBLED["an empty object"]])
+def test_without_an_answer_to_the_question_who_it_is_a_plan_is_made_and_says_so(
+    world: World, answer: httpx.Response
+) -> None:
+    """Nothing but the ledger needs the ids, and the account's URL and key find it as well."""
+    asked: list[str] = []
+
+    def answers(name: str, _params: dict) -> httpx.Response | None:
+        asked.append(name)
+        return answer if name == "GET /settings" else None
+
+    simulator, known = world.simulator, json.loads(ledger(world).read_text())["account"]
+    face = behind_a_gateway(world, answers).plan().face
+    assert asked.count("GET /settings") == 3, "an answer that little depends on is not waited for long"
+    assert face.another_account.startswith("The account did not say which one it is")
+    assert face.another_account.endswith("What was applied last is found by the account's URL and key.")
+    assert causes(face) == {"data": 1}
+    assert world.apply().converged
+    assert json.loads(ledger(world).read_text())["account"] == known, "what is known of the account stays known"
+    moved(world)
+    face = world.plan().face
+    assert UNKNOWN in face.another_account
+    assert "the account did not say its id" in face.another_account
+    world.ours = replace(world.ours, transport=simulator.transport())
+    world.change(2, city="Elsewhere")
+    assert (world.plan().face.another_account, causes(world.plan().face)) == ("", {"data": 1})
+
+
+def test_an_account_that_gives_no_answer_at_all_is_not_planned_for(world: World) -> None:
+    behind_a_gateway(world, lambda _name, _params: httpx.Response(503, html="down"))
+    with pytest.raises(rc.AccountUnavailable, match="GET /list"):
+        world.plan()
 
 
 @pytest.mark.parametrize("change", [moved, lambda world: second_key(world, "demo-secret")])
