@@ -136,7 +136,7 @@ class FakeAccount:
             return
         self._later(lambda: self.profiles.pop(found.sid, None))
 
-    async def look(self, ref: Ref, vars: Sequence[str]) -> Sighting | None:
+    async def look(self, ref: Ref, vars: Sequence[str], *, most: int | None = None) -> Sighting | None:
         await self._called("look", ref)
         one = self.find(ref)
         if one is None:

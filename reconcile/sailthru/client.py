@@ -105,11 +105,12 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self._network.close()
 
-    async def call(self, call: Call, *, most: int | None = None) -> Answer:
+    async def call(self, call: Call, *, most: int | None = None, garbled: int | None = None) -> Answer:
         """Make one call, until there is an answer.
 
         Args:
             most: tries at most, where the answer is not worth `Patience.tries`.
+            garbled: tries at most whose answers are none of Sailthru's, where somebody will ask again later.
 
         Raises:
             NotFound: what it asks about does not exist.
@@ -132,7 +133,8 @@ class Client:
                 self.retries[result.cause] += 1  # the closed budget does the waiting
             else:
                 tries += 1
-                if (error := self._verdict(call, result, tries, most or self.patience.tries)) is not None:
+                limit = (garbled if result.cause is Cause.GARBLED else None) or most or self.patience.tries
+                if (error := self._verdict(call, result, tries, limit)) is not None:
                     raise error
                 await self.pause(tries, result.cause)
 

@@ -96,7 +96,7 @@ class Kept:
             raise exports.unfit(list_name)
         return found
 
-    async def look(self, ref: Ref, vars: Sequence[str]) -> Sighting | None:
+    async def look(self, ref: Ref, vars: Sequence[str], *, most: int | None = None) -> Sighting | None:
         """One profile as it is now, by the live account.
 
         Raises:
@@ -108,7 +108,7 @@ class Kept:
                 "and policy.lookups lets nobody be asked.",
                 hint="Observe again when the lists have members, or let policy.lookups be more than 0.",
             )
-        return await self._live.look(ref, vars)
+        return await self._live.look(ref, vars, most=most)
 
 
 def opened(folder: Path, whose: Whose, *, lists: Sequence[str], vars: Sequence[str]) -> Manifest:

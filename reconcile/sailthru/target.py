@@ -128,10 +128,11 @@ class Target:
         """Wait until an update has ended. See `jobs.finish_update`."""
         await jobs.finish_update(self._client, job_id)
 
-    async def look(self, ref: Ref, vars: Sequence[str]) -> Sighting | None:
+    async def look(self, ref: Ref, vars: Sequence[str], *, most: int | None = None) -> Sighting | None:
         """One profile, typed; None only when Sailthru says that it does not exist (SAILTHRU.md §4.4)."""
         try:
-            body = await self._call("GET", "user", {**_named(ref), "fields": _SEEN})
+            call = Call("GET", "user", {**_named(ref), "fields": _SEEN})
+            body = (await self._client.call(call, garbled=most)).body
         except NotFound:
             return None
         return _sighting(body, frozenset(vars))

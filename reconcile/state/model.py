@@ -256,8 +256,12 @@ class Observable(Exporter, Protocol):
         """All lists of the account, twins included."""
         ...
 
-    async def look(self, ref: Ref, vars: Sequence[str]) -> Sighting | None:
-        """One profile, typed; None when the account says that it does not exist."""
+    async def look(self, ref: Ref, vars: Sequence[str], *, most: int | None = None) -> Sighting | None:
+        """One profile, typed; None when the account says that it does not exist.
+
+        Args:
+            most: tries at most; None for as many as any call is worth.
+        """
         ...
 
 

@@ -21,6 +21,15 @@ UNCLEAR = "a profile of which Sailthru's answer is not understood"
 MOST_UNCLEAR = 200
 """Looks in a row that come to nothing before it is the account's trouble, and no longer that of single people."""
 
+FIRST_TRIES = 3
+"""Tries of a look whose answer is not understood, before the others are looked at and this one is asked for again."""
+
+MOST_IN_VAIN = 40
+"""Looks in a row that are asked for again in vain before the others are not: each takes 40 seconds."""
+
+LOOKING = "looking up profiles"
+AGAIN = "asking again for profiles whose answers are not understood"
+
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
@@ -31,10 +40,12 @@ class Unknown:
     error: AnswerGarbled | None = None
 
 
-async def look(account: Observable, ref: Ref, vars: Sequence[str]) -> Sighting | Unknown | None:
+async def look(
+    account: Observable, ref: Ref, vars: Sequence[str], *, most: int | None = None
+) -> Sighting | Unknown | None:
     """One profile. What Sailthru says to one look is a verdict about one profile, and stops nobody else's plan."""
     try:
-        return await account.look(ref, vars)
+        return await account.look(ref, vars, most=most)
     except ApiRejected as error:
         refused = error.code == 11 or "invalid email" in error.message.casefold()
         return Unknown(ref, REFUSED if refused and ref.email else HIDDEN)
@@ -78,6 +89,7 @@ class Looker:
     unclear: int = field(default=0, init=False)
     seen: Rows = None
     unknown: Rows = None
+    _later: list[Ref] = field(default_factory=list, init=False)
 
     async def look(self, asked: Sequence[tuple[str, Rows]], *, more: bool = False) -> tuple[Rows, Rows]:
         """Those of the asked-for that exist, typed, and `sid, email, reason` of those of whom nothing can be said.
@@ -90,28 +102,53 @@ class Looker:
             AnswerGarbled: so many answers in a row are not understood that it is not about single people.
         """
         total = sum(self.workspace.count(rows) for _, rows in asked)
-        self.progress.start("looking up profiles", total, "profiles")
+        self.progress.start(LOOKING, total, "profiles")
         if not more:
             self.seen = self.workspace.store("seen", as_arrow([], self.shape))
             self.unknown = self.workspace.store("unknown", unknown_as_arrow([]))
         for by, rows in asked:
             for page in self.workspace.stream(rows, size=PAGE):
                 refs = [Ref(**{by: name}) for name in page.column(by).to_pylist()]
-                found = await abreast.each(refs, self._one, at_once=self.at_once)
-                self.workspace.append("seen", as_arrow([one for one in found if isinstance(one, Sighting)], self.shape))
-                if left_open := [one for one in found if isinstance(one, Unknown)]:
-                    self.workspace.append("unknown", unknown_as_arrow(left_open))
+                self._put_away(await abreast.each(refs, self._one, at_once=self.at_once))
                 self.count += len(refs)
-        self.progress.finish("looking up profiles")
+        self.progress.finish(LOOKING)
+        if self._later:
+            await self._look_again()
         return canonical(self.seen, self.shape) if self.count else self.seen, self.unknown
 
     async def _one(self, ref: Ref) -> Sighting | Unknown | None:
-        found = await look(self.account, ref, [var.name for var in self.shape.vars])
-        self.unclear = self.unclear + 1 if isinstance(found, Unknown) and found.error else 0
-        if isinstance(found, Unknown) and found.error and self.unclear >= MOST_UNCLEAR:
-            raise found.error
-        self.progress.advance("looking up profiles")
+        found = await self._look(ref, FIRST_TRIES)
+        if self.unclear >= MOST_UNCLEAR:
+            found = await self._look(ref)
+            if isinstance(found, Unknown) and found.error:
+                raise found.error
+        self.progress.advance(LOOKING)
+        if isinstance(found, Unknown) and found.error:
+            self._later.append(ref)
+            return None
         return found
+
+    async def _look(self, ref: Ref, most: int | None = None) -> Sighting | Unknown | None:
+        found = await look(self.account, ref, [var.name for var in self.shape.vars], most=most)
+        self.unclear = self.unclear + 1 if isinstance(found, Unknown) and found.error else 0
+        return found
+
+    async def _look_again(self) -> None:
+        """Ask again, patiently, where the answers were not understood: what stands between may have been mended."""
+        refs, self._later, self.unclear = self._later, [], 0
+        self.progress.start(AGAIN, len(refs), "profiles")
+        self._put_away(await abreast.each(refs, self._one_again, at_once=self.at_once))
+        self.progress.finish(AGAIN)
+
+    async def _one_again(self, ref: Ref) -> Sighting | Unknown | None:
+        found = Unknown(ref, UNCLEAR) if self.unclear >= MOST_IN_VAIN else await self._look(ref)
+        self.progress.advance(AGAIN)
+        return found
+
+    def _put_away(self, found: Sequence[Sighting | Unknown | None]) -> None:
+        self.workspace.append("seen", as_arrow([one for one in found if isinstance(one, Sighting)], self.shape))
+        if left_open := [one for one in found if isinstance(one, Unknown)]:
+            self.workspace.append("unknown", unknown_as_arrow(left_open))
 
 
 def unknown_as_arrow(unknown: Sequence[Unknown]) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,7 @@ from reconcile.apply.model import Outcome
 from reconcile.errors import AnswerGarbled, GuardBreached
 from reconcile.screen import tracing
 from reconcile.state import sightings
+from reconcile.state.model import Silent
 from reconcile.state.sightings import REFUSED, UNCLEAR
 
 WORST = ("a redirect with JSON", "another's absence", "a write's answer")
@@ -154,6 +156,41 @@ def test_people_left_out_for_an_answer_are_guarded(tmp_path):
     assert [str(one.guard) for one in plan.face.breaches] == ["invalid_rows"]
     with pytest.raises(GuardBreached):
         world.apply(plan)
+
+
+class Told(Silent):
+    """What is told of steps: a name and a total each."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, int | None]] = []
+
+    def start(self, step: str, total: int | None = None, unit: str = "rows") -> None:
+        self.steps.append((step, total))
+
+
+def test_a_plan_says_that_it_waits_for_clear_answers_and_does_not_wait_for_ever(tmp_path, monkeypatch):
+    world, asked = World(tmp_path), Counter[str]()
+    world.fill(Customer(at, f"p{at}@example.com") for at in range(60))
+
+    def answers(name: str, params: dict) -> httpx.Response | None:
+        if name != "GET /user" or params["id"] in {"p0@example.com", "p59@example.com"}:
+            return None
+        asked[params["id"]] += 1
+        return GARBLED["a page"] if asked[params["id"]] <= patience else None
+
+    told, patience = Told(), 5
+    behind_a_gateway(world, answers)
+    plan = asyncio.run(world.ours.plan(world.spec(), progress=told))
+    assert left_out(plan) == {}, "who is clear when asked again is planned"
+    assert (sightings.AGAIN, 58) in told.steps
+    asked.clear()
+    patience = 1000
+    monkeypatch.setattr(sightings, "MOST_IN_VAIN", 5)
+    plan = asyncio.run(world.ours.plan(world.spec(), progress=told))
+    assert left_out(plan) == {UNCLEAR: 58}
+    assert plan.face.counts.create == 2
+    patiently = [name for name, count in asked.items() if count > sightings.FIRST_TRIES]
+    assert 5 <= len(patiently) <= 5 + 20, "as many as are asked for side by side"
 
 
 def test_so_many_answers_in_a_row_that_say_nothing_are_the_accounts_trouble(tmp_path, monkeypatch):
