@@ -82,7 +82,7 @@ async def build(  # noqa: PLR0913 -- what is known of the run, and how to look a
     )
     pairs = workspace.keep("pairs", _paired(written, there.rows, shape))
     ours = pairs.filter(pairs.intact)
-    wanted = workspace.keep("desired", _before(ours, shape))
+    wanted = workspace.keep("desired", _before(ours, shape, face.shape.identity))
     # Who is observed and not wanted would be one who has left.
     rows = workspace.keep("observed to undo", there.rows.semi_join(wanted, "hash"))
     found = workspace.one(pairs.aggregate(**_counts(pairs, shape)))
@@ -145,11 +145,18 @@ def _paired(written: Rows, there: Rows, shape: Shape) -> Rows:
     return pairs.mutate(there=found, intact=(functools.reduce(operator.and_, same, found)).fill_null(False))  # noqa: FBT003 -- Ibis's own signature
 
 
-def _before(pairs: Rows, shape: Shape) -> Rows:
-    """A desired table: what is there, but for what was written."""
+def _before(pairs: Rows, shape: Shape, key: str | None) -> Rows:
+    """A desired table: what is there, but for what was written.
+
+    Args:
+        key: the var that keeps people's keys. It is never cleared: without it, nobody knows whose profile it is, and
+            the next person at the address would be given it.
+    """
     columns = {"hash": pairs["hash"], "email": ibis.coalesce(pairs["email"], pairs["o:email"])}
     for var in shape.vars:
         back = pairs[f"set:{var.name}"] & ~_foreign(pairs, var.name)
+        if var.name == key:
+            back &= pairs[f"old:{var.name}"].notnull()
         columns[var.column] = ibis.ifelse(back, pairs[f"old:{var.name}"], pairs[f"o:{var.column}"])
     for one in shape.memberships:
         columns[one.column] = ibis.coalesce(~pairs[f"way:{one.list}"], pairs[f"o:{one.column}"])

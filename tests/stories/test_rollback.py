@@ -97,7 +97,7 @@ def test_a_run_is_taken_back_and_what_cannot_be_undone_is_told(tmp_path: Path) -
     assert "example.com" not in told
     assert world.apply(inverse).converged
     after = vars_and_lists(world)
-    assert after.pop("joiner@example.com") == ({}, set())
+    assert after.pop("joiner@example.com") == ({"customer_id": 77}, set()), "whose profile it is stays known"
     assert after.pop("person1@example.com")[0]["greeting"] == "by hand"
     before.pop("person1@example.com")
     assert after == before
@@ -106,6 +106,23 @@ def test_a_run_is_taken_back_and_what_cannot_be_undone_is_told(tmp_path: Path) -
     world.fill(shop(12))
     again = world.plan("again.rplan")
     assert (again.face.counts.total, again.face.counts.update) == (1, 1), "but for what somebody did by hand"
+
+
+def test_a_key_that_a_run_gave_to_a_profile_is_never_taken_back(tmp_path: Path) -> None:
+    """One that the run made, and one that had signed up by itself: the next at these addresses are other people."""
+    world = World(tmp_path)
+    meddle(world, {"id": "person1@example.com", "vars": {"card": "4711"}})
+    world.fill(shop(3))
+    plan = world.plan()
+    assert world.apply(plan).converged
+    assert world.apply(rollback(world, plan)).converged
+    keys = {email: vars_["customer_id"] for email, (vars_, _) in vars_and_lists(world).items()}
+    assert keys == {f"person{at}@example.com": at for at in world.customers}
+    assert vars_and_lists(world)["person1@example.com"] == ({"customer_id": 1, "card": "4711"}, set())
+    world.customers = {50 + at: replace(one, id=50 + at) for at, one in world.customers.items()}
+    again = world.plan("again.rplan")
+    assert again.face.empty, "none of them is given the profile of the one before"
+    assert sum(one.count for one in again.face.invalid) == 3
 
 
 def test_who_left_comes_back_by_the_name_of_the_run_and_a_deletion_does_not(tmp_path: Path) -> None:
