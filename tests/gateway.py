@@ -28,6 +28,9 @@ GARBLED = {
     "a gateway's 404": httpx.Response(404, json={"message": "no Route matched with those values"}),
 }
 
+OF_OTHER_CALLS = frozenset({"another's absence", "another's profile", "a write's answer"})
+"""Those that are Sailthru's, and answer another call: to some calls they may be an answer."""
+
 
 class Gateway(httpx.AsyncBaseTransport):
     """Lets calls through, or answers them."""

@@ -7,6 +7,7 @@ is read one by one for that, and what it proves is said.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ from reconcile.plan.model import Face, Plan, Stage, Upsert
 from reconcile.state import abreast, diff, observed, values
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.model import Exporter, Progress, Ref, Rows, Shape, Sighting
+from reconcile.state.workspace import Workspace
 
 BYTES, STEP = 20_000_000, 5_000
 """A job's file: `LINES` and about so many bytes at most (SAILTHRU.md §9.4), filled in steps of so many lines."""
@@ -295,7 +297,7 @@ class Bulk:
             await self.brake.rest(wait)
             lists = [one.list for one in shape.memberships if one == shape.registry or self._touched(rows, one.list)]
             seen = await observed.members_of(self.account, shape, lists, rows, self.workspace, self.progress)
-            wrong = self.workspace.keep("wrong", differing(rows, seen, shape).select("hash"))
+            wrong = keep_differing(rows, seen, shape, self.workspace)
             numbers = rows.semi_join(wrong, "hash").select("number")
             left = frozenset(row["number"] for row in self.workspace.dicts(numbers, limit=max(total, 1)))
             self._wrong = wrong
@@ -335,6 +337,15 @@ def eligible(rows: Rows, face: Face) -> Rows:
     numbered = upserts.mutate(number=(first + place).cast("int64"))
     by_address = numbered.email.notnull() & ~numbered.moved & numbered.holder.isnull()
     return numbered.filter(by_address)
+
+
+def keep_differing(rows: Rows, seen: Rows, shape: Shape, workspace: Workspace) -> Rows:
+    """`hash` of those that differ, as a table. A few vars a statement: what the engine takes grows with them."""
+    parts = [
+        workspace.keep(f"wrong {at}", differing(rows, seen, part).select("hash"))
+        for at, part in enumerate(shape.split_by_vars())
+    ]
+    return workspace.keep("wrong", functools.reduce(lambda left, right: left.union(right), parts).distinct())
 
 
 def differing(rows: Rows, seen: Rows, shape: Shape) -> Rows:

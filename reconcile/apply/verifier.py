@@ -6,6 +6,7 @@ A field that an action did not touch is nobody's business here: it is empty on b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from reconcile.plan.model import Upsert
@@ -30,7 +31,7 @@ class Verifier:
         self.types, self.identity = {var.name: var.type for var in shape.vars}, shape.identity
         self._lists = [one.list for one in shape.memberships]
         self._shape = Shape(tuple(type(var)(var.name, var.type) for var in shape.vars), shape.lists, shape.registry)
-        self._ask = workspace.asker(self._between)
+        self._asks = [workspace.asker(partial(self._between, part)) for part in self._shape.split_by_vars()]
 
     def differences(self, written: Sequence[tuple[Upsert, Sighting | None]]) -> dict[str, str]:
         """What still differs: the hash of each profile that does -> its fields, without values."""
@@ -44,14 +45,19 @@ class Verifier:
             return {}
         wanted = self._table([wanted for wanted, _ in pairs])
         there = self._table([there for _, there in pairs if there is not None], sid="")
-        return {row["hash"]: self._told(row) for row in self._ask(wanted=wanted, there=there)}
+        found: dict[str, dict[str, object]] = {}
+        for ask in self._asks:
+            for row in ask(wanted=wanted, there=there):
+                found.setdefault(row["hash"], {}).update(row)
+        return {hash_: self._told(row) for hash_, row in found.items()}
 
-    def _between(self, wanted: Rows, there: Rows) -> Rows:
-        return diff.between(self._canonical(wanted), self._canonical(there), self._shape)
+    def _between(self, part: Shape, wanted: Rows, there: Rows) -> Rows:
+        return diff.between(self._canonical(part, wanted), self._canonical(part, there), part)
 
-    def _canonical(self, rows: Rows) -> Rows:
-        vars_ = self._shape.vars
-        return rows.mutate(**{var.column: values.canonical(rows[var.column], var.type) for var in vars_})
+    def _canonical(self, part: Shape, rows: Rows) -> Rows:
+        names = ["hash", "email", "sid", *(one.column for one in part.memberships)]
+        vars_ = {var.column: values.canonical(rows[var.column], var.type) for var in part.vars}
+        return rows.select(*names, **vars_)
 
     def _there(self, action: Upsert, seen: Sighting | None) -> _Row | None:
         if seen is None:
@@ -77,7 +83,7 @@ class Verifier:
     def _told(self, row: Mapping[str, object]) -> str:
         if row["kind"] == "create":
             return "the profile is not there"
-        fields = [f"var {name}" for name in self.types if row[f"set:{name}"]]
+        fields = [f"var {name}" for name in self.types if row.get(f"set:{name}")]
         fields += [f"list {name}" for name in self._lists if row[f"join:{name}"] or row[f"leave:{name}"]]
         return f"differs in {', '.join(fields)}"
 

@@ -249,7 +249,7 @@ def _undoes(undoes: UndoFace) -> Iterator[str]:
         yield f"{counted(undoes.unverified, 'action')} of the run left alone: nobody knows whether they were done."
     forever = {
         "deleted": "deleted by the run: they cannot be brought back.",
-        "created": "created by the run: they stay at the account, off our lists and without what was written, but with their key.",
+        "created": "created by the run: they stay at the account, with their key alone and off our lists.",
         "moved": "given a new e-mail address by the run: they keep it.",
     }
     yield from (f"{_profiles(getattr(undoes, name))} {text}" for name, text in forever.items() if getattr(undoes, name))

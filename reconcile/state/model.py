@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -48,6 +48,10 @@ class Membership:
         return f"list:{self.list}"
 
 
+VARS_AT_ONCE = 8
+"""Vars that one statement compares where there are many: each may take 7 MiB, however few the rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What we manage: the columns that both states have. What is not named here is never read in.
@@ -69,6 +73,11 @@ class Shape:
     def memberships(self) -> tuple[Membership, ...]:
         """All managed lists, the registry last."""
         return (*self.lists, self.registry)
+
+    def split_by_vars(self) -> list[Shape]:
+        """The same with a few of the vars each: what an engine takes for one statement grows with the vars in it."""
+        parts = [self.vars[at : at + VARS_AT_ONCE] for at in range(0, len(self.vars), VARS_AT_ONCE)]
+        return [replace(self, vars=part) for part in parts or [()]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,3 +63,28 @@ def test_auto_takes_jobs_above_its_threshold_only(tmp_path: Path) -> None:
     assert made.plan().face.route == "jobs"
     made.text = made.text.replace("bulk_from: 20", "bulk_from: 30")
     assert made.plan().face.route == "user"
+
+
+def test_many_vars_take_no_more_memory_than_few(tmp_path: Path) -> None:
+    """23 vars of every type ended an apply of four people for want of memory, whatever the machine has."""
+    formulas = {
+        "string": "first_name",
+        "float": "spent",
+        "datetime": "TIMESTAMP '2026-01-01'",
+        "date": "DATE '2026-01-01'",
+        "boolean": "news",
+        "integer": "1",
+        "list": "[first_name, first_name]",
+    }
+    kinds = [list(formulas.items())[at % 7] for at in range(23)]
+    properties = "".join(f'  p{at}: {{sql: "{sql}", type: {kind}}}\n' for at, (kind, sql) in enumerate(kinds))
+    vars_ = "".join(f"  v{at}: p{at}\n" for at in range(23))
+    world = World(tmp_path)
+    world.text = (
+        world.text.replace(", private: true", "")
+        .replace("properties:\n", f"properties:\n{properties}")
+        .replace("vars:\n", f"vars:\n{vars_}")
+        .replace("policy: {", "policy: {route: jobs, ")
+    )
+    world.fill(shop(4))
+    assert world.apply().converged

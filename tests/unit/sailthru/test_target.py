@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from gateway import GARBLED, OF_OTHER_CALLS
 from unit.sailthru.scripted import HTML, MASKS, PLANTED, SID, Clock, Script, a_client, everything_told, no, yes
 
 from reconcile.apply.model import Executor, Write
@@ -385,17 +386,8 @@ def test_connect_closes_what_it_opened(tmp_path):
 
 # -- answers that are none of Sailthru's
 
-NOTHING = {
-    "a redirect": httpx.Response(302, headers={"location": "https://login.example"}),
-    "a redirect with JSON": httpx.Response(302, json={"login": "required"}),
-    "an empty object": httpx.Response(200, json={}),
-    "a list": httpx.Response(200, json=[]),
-    "a text": httpx.Response(200, json="ok"),
-    "no content": httpx.Response(204),
-    "a page": httpx.Response(200, html="<html>Sign in</html>"),
-    "a truncated body": httpx.Response(200, text='{"keys":{"sid":"6158'),
-    "a gateway's 404": httpx.Response(404, json={"message": "no Route matched"}),
-}
+NOTHING = {name: answer for name, answer in GARBLED.items() if name not in OF_OTHER_CALLS}
+"""Answers that are none to any call."""
 
 DEEDS = {
     "look by address": lambda t: t.look(ADA, ("age",)),
