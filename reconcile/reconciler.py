@@ -374,9 +374,9 @@ class Reconciler(Records):
                         address, first = home, await sightings.look(there, Ref(email=home), names)
                 if not traces and first is None and not by_key:
                     return Explanation(masks, traces, looked=True)
-                person = circle.Person.of(address, traces, wanted.shape)
-                if address is None:
-                    person = circle.Person(None, name.strip(), known=False)
+                person = circle.Person(None, name.strip(), known=False)
+                if address is not None:
+                    person = circle.Person.of(address, traces, wanted.shape)
                 around = await circle.around(
                     there,
                     wanted,
