@@ -240,31 +240,17 @@ def _duckdb(folder: Path, name: str, column: str, declared: Any, rows: Rows, *_:
     return {"connect": f"{name}.duckdb", "table": name}
 
 
-def _pg(
-    folder: Path, name: str, column: str, declared: Any, rows: Rows, server: Server, environ: dict[str, str]
-) -> Mapping[str, Any]:
-    environ["PG"] = server("pg")
-    _run_postgres(environ["PG"], _statements(name, column, declared, rows))
-    return {"connect": "{{ env('PG') }}", "table": name}
+def _on_server(kind: str, run: Callable[[str, Any], None]) -> Callable[..., Mapping[str, Any]]:
+    """Writes the cells to a table of a running server."""
 
+    def write(
+        folder: Path, name: str, column: str, declared: Any, rows: Rows, server: Server, environ: dict[str, str]
+    ) -> Mapping[str, Any]:
+        url = environ[kind.upper()] = server(kind)
+        run(url, _statements(name, column, declared, rows))
+        return {"connect": f"{{{{ env('{kind.upper()}') }}}}", "table": name}
 
-def _my(
-    folder: Path, name: str, column: str, declared: Any, rows: Rows, server: Server, environ: dict[str, str]
-) -> Mapping[str, Any]:
-    environ["MY"] = server("my")
-    _run_mysql(environ["MY"], _statements(name, column, declared, rows))
-    return {"connect": "{{ env('MY') }}", "table": name}
-
-
-_WRITERS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
-    "csv": _csv,
-    "ndjson": _ndjson,
-    "parquet": _parquet,
-    "sqlite": _sqlite,
-    "duckdb": _duckdb,
-    "pg": _pg,
-    "my": _my,
-}
+    return write
 
 
 # files
@@ -374,3 +360,14 @@ def _run_mysql(url: str, statements: Any) -> None:
     with pymysql.connect(host=to.hostname, port=to.port, **login) as connection, connection.cursor() as cursor:
         for one in statements:
             cursor.execute(one)
+
+
+_WRITERS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
+    "csv": _csv,
+    "ndjson": _ndjson,
+    "parquet": _parquet,
+    "sqlite": _sqlite,
+    "duckdb": _duckdb,
+    "pg": _on_server("pg", _run_postgres),
+    "my": _on_server("my", _run_mysql),
+}
