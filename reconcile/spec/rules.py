@@ -21,7 +21,7 @@ from sqlglot import Dialect, exp
 from sqlglot.errors import ParseError, SqlglotError, TokenError
 
 from reconcile.errors import Problem, SpecInvalid, Where
-from reconcile.spec import conditions, functions, operators
+from reconcile.spec import conditions, finiteness, functions, operators
 from reconcile.spec.group import All, Any_, Condition, Group, In, None_, NotIn, Rule
 from reconcile.spec.kinds import Kinds
 from reconcile.spec.places import spot
@@ -45,8 +45,8 @@ class Formula:
 
     @property
     def may_overflow(self) -> bool:
-        """Whether a number may come out of it that is none: by a division, a function or a text."""
-        return any(isinstance(node, _OVERFLOWING) for node in self.tree.walk())
+        """Whether it or a part of it may come to what is no value: NaN, an infinity, a day beyond the year 9999."""
+        return finiteness.is_endless(self.tree)
 
     def sql(self, as_of: datetime) -> str:
         """Canonical DuckDB SQL: names in quotes, the clock as a literal in UTC.
@@ -54,8 +54,15 @@ class Formula:
         Args:
             as_of: the run's one clock; without an offset it is taken for UTC.
         """
+        return _sql(self._stopped(as_of))
+
+    def finite_sql(self, as_of: datetime) -> str:
+        """The same with null for whatever `may_overflow`: where it differs, the formula went by what is no value."""
+        return _sql(finiteness.without_endless(self._stopped(as_of)))
+
+    def _stopped(self, as_of: datetime) -> Tree:
         moment = as_of.astimezone(UTC) if as_of.tzinfo else as_of
-        return _sql(self.tree.copy().transform(lambda node: _stop(node, moment)))
+        return self.tree.copy().transform(lambda node: _stop(node, moment))
 
 
 @lru_cache(maxsize=1024)
@@ -121,20 +128,6 @@ def _formula(text: str, tree: Tree) -> Formula:
 def _sql(tree: Tree) -> str:
     return str(tree.sql(dialect=_DUCKDB, identify=True, comments=False))
 
-
-_OVERFLOWING = (
-    exp.Div,
-    exp.IntDiv,
-    exp.Mod,
-    exp.Pow,
-    exp.Ln,
-    exp.Log,
-    exp.Sqrt,
-    exp.Exp,
-    exp.Cast,
-    exp.TryCast,
-    exp.Anonymous,
-)
 
 # The clock
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 
 import ibis
 import ibis.expr.datatypes as dt
@@ -32,6 +33,8 @@ PLACES = 12
 
 _WHOLE, _LARGE, _BROKEN = dt.Decimal(38, 0), dt.Decimal(37, 0), dt.Decimal(38, PLACES)
 """What is summed: whole numbers of 64 bits, larger ones, and fractions."""
+_SHORT, _SHORT_SUM = 15, 28
+"""Digits of a decimal that a double keeps, and of which a sum of some 10^10 has room in 38."""
 _LEAST = 5e-13
 """Half of the last place of a sum: what is less comes to nothing."""
 _CONVERTED = frozenset({Aggregate.MIN, Aggregate.MAX, Aggregate.FIRST, Aggregate.LAST})
@@ -141,19 +144,34 @@ def _flagged(
     spec: Spec, source: str, rows: Rows, props: Mapping[str, Property], workspace: Workspace, as_of: datetime
 ) -> Rows:
     """The rows with a yes or no for each filter; a filter that comes out null says no."""
-    formulas = {_flag(name): rules.parse(prop.where).sql(as_of) for name, prop in props.items() if prop.where}
-    if not formulas:
+    parsed = {_flag(name): rules.parse(prop.where) for name, prop in props.items() if prop.where}
+    if not parsed:
         return rows
+    formulas = {flag: one.sql(as_of) for flag, one in parsed.items()}
+    formulas |= {_finite(flag): one.finite_sql(as_of) for flag, one in parsed.items() if one.may_overflow}
     if spec.sources[source].file is not None:  # a database compares as it does; text of a file is no number
         _check_filters(spec, source, rows, props)
     try:
         flagged = workspace.derive(rows, formulas)
     except FormulaRefused as refused:
-        raise _refused(spec, refused.name.removeprefix("w:"), "where", refused.reason) from None
-    for flag in formulas:
+        raise _refused(spec, refused.name.removeprefix("f:").removeprefix("w:"), "where", refused.reason) from None
+    for flag in parsed:
         if not (kind := flagged[flag].type()).is_boolean():
             raise _refused(spec, flag.removeprefix("w:"), "where", f"it is not a yes or no, but {kind}")
-    return flagged
+    return _without_endless(flagged, parsed)
+
+
+def _without_endless(rows: Rows, flags: Iterable[str]) -> Rows:
+    """The rows where a filter that goes by NaN or an infinity says no, and that is known."""
+    made: dict[str, Rows] = {}
+    for flag in flags:
+        if _finite(flag) in rows.columns:
+            made |= {flag: rows[_finite(flag)], _odd(flag): ~rows[flag].identical_to(rows[_finite(flag)])}
+    return rows.mutate(**made) if made else rows
+
+
+def _finite(flag: str) -> str:
+    return f"f:{flag}"
 
 
 def _check_filters(spec: Spec, source: str, rows: Rows, props: Mapping[str, Property]) -> None:
@@ -182,6 +200,7 @@ def _prepared(spec: Spec, rows: Rows, props: Mapping[str, Property], workspace: 
     made: dict[str, Rows] = {}
     for name, prop in props.items():
         wrong = [rows[_odd(one)] for one in aggregated.columns(prop) if _odd(one) in rows.columns]
+        wrong += [rows[_odd(_flag(name))]] if _odd(_flag(name)) in rows.columns else []
         if prop.column is not None:
             given = _given(rows, prop)
             made[_typed(name)] = typed = _values(spec, name, prop, given)
@@ -245,19 +264,20 @@ def _columns(rows: Rows, name: str, prop: Property) -> dict[str, Rows]:
     found = {column(name): _aggregated(prop.aggregate, rows[_typed(name)], by, flag)}
     if misfits(name) in rows.columns:
         # A filter that reads what is no value says no; of those rows it cannot be known whether they count.
-        counted = None if flag is None else flag | _unread(rows, prop)
+        counted = None if flag is None else flag | _unread(rows, name, prop)
         found[misfits(name)] = rows[misfits(name)].sum(where=counted)
-    if prop.aggregate is Aggregate.SUM and rows[_typed(name)].type() == _WHOLE:
-        # A sum beyond 64 bits is no value of a person, and nobody else's fault.
-        large = (rows[_typed(name)].sum(where=flag).notnull() & found[column(name)].isnull()).cast(dt.int64)
+    if prop.aggregate is Aggregate.SUM and rows[_typed(name)].type() != _BROKEN:
+        # A sum that has no room is no value of a person, and nobody else's fault.
+        some = rows[_typed(name)].count(where=flag) > 0
+        large = (some & found[column(name)].isnull()).cast(dt.int64)
         found[misfits(name)] = found[misfits(name)].fill_null(0) + large if misfits(name) in found else large
     return found
 
 
-def _unread(rows: Rows, prop: Property) -> Rows:
+def _unread(rows: Rows, name: str, prop: Property) -> Rows:
     """Where the filter reads what is no value."""
     read = rules.parse(prop.where or "").properties
-    odd = [rows[_odd(one)] for one in sorted(read) if _odd(one) in rows.columns]
+    odd = [rows[_odd(one)] for one in (*sorted(read), _flag(name)) if _odd(one) in rows.columns]
     return functools.reduce(operator.or_, odd, ibis.literal(value=False))
 
 
@@ -278,6 +298,8 @@ def _values(spec: Spec, name: str, prop: Property, raw: Rows) -> Rows:
     if prop.aggregate is Aggregate.LIST:
         # The short way for what is typed already: to read its text again takes the engine seconds to plan.
         given = values.literal(raw) if raw.type().is_string() else raw
+        if raw.type().is_decimal():
+            return values.text_of(raw)  # every digit, where the canonical form of a fraction is a double
         return values.of(given, values.kind_of(raw) or ValueType.STRING)
     return raw
 
@@ -289,7 +311,7 @@ def _summable(spec: Spec, name: str, prop: Property, raw: Rows) -> Rows:
     if kind.is_integer():
         return raw.cast(_WHOLE)
     if kind.is_decimal():
-        return raw.cast(_LARGE) if kind.scale == 0 else raw
+        return raw.try_cast(_LARGE) if kind.scale == 0 else raw
     if kind.is_floating():
         # By its text: the decimal that was meant, where a double of 0.1 is a little more. DuckDB 1.5 rounds what is too
         # small for a decimal by its first digit, wherever that stands: `9e-14` would be a whole last place.
@@ -310,10 +332,50 @@ def _aggregated(aggregate: Aggregate, column: Rows, by: Rows, flag: Rows | None)
 
 
 def _sum(column: Rows, flag: Rows | None) -> Rows:
+    kind = column.type()
+    if kind.is_decimal() and kind.scale and kind != _BROKEN:
+        return _exact_sum(column, flag)
     total = column.sum(where=flag)
-    if column.type() == _LARGE:
+    if kind == _LARGE:
         return total.cast(reading.EXACT)
-    return total.try_cast(dt.int64) if column.type() == _WHOLE else _double(total)
+    return total.try_cast(dt.int64) if kind == _WHOLE else _double(total)
+
+
+def _exact_sum(column: Rows, flag: Rows | None) -> Rows:
+    """The sum of decimals, exact; null where it has no room.
+
+    Short ones sum up to a double, which holds 15 digits of whatever it is.
+    """
+    places, digits = column.type().scale, column.type().precision or 38
+    if digits <= _SHORT_SUM:
+        total = column.sum(where=flag)
+        if digits > _SHORT:
+            return total.cast(dt.Decimal(38, places))
+        most = ibis.literal(Decimal(10 ** (_SHORT - places)), dt.Decimal(38, places))
+        return ibis.ifelse(total.abs() < most, _double(total), ibis.null(dt.float64))
+    wholes, rests = _sums_apart(column, flag)
+    room = wholes.abs() < ibis.literal(Decimal(10 ** (38 - places - 1)), reading.EXACT)
+    kind = dt.Decimal(38, places)
+    held = ibis.ifelse(room, wholes, ibis.null(reading.EXACT)).cast(kind)
+    return (held + rests.cast(kind)).cast(kind)
+
+
+def _sums_apart(column: Rows, flag: Rows | None) -> tuple[Rows, Rows]:
+    """The sum of what is before the point, and of what is behind it: the engine fails where one sum has no room."""
+    places = column.type().scale
+    whole = column.cast(dt.string).re_extract(r"^-?[0-9]+", 0).cast(_LARGE)
+    rest = (column - whole.cast(dt.Decimal(38, places))).cast(dt.Decimal(places + 1, places))
+    return whole.sum(where=flag).cast(reading.EXACT), rest.sum(where=flag)
+
+
+def _average(column: Rows, flag: Rows | None) -> Rows:
+    kind = column.type()
+    if kind.is_decimal() and kind.scale and kind != _BROKEN and (kind.precision or 38) > _SHORT_SUM:
+        wholes, rests = _sums_apart(column, flag)
+        total = _double(wholes) + _double(rests)
+    else:
+        total = _double(column.sum(where=flag))
+    return total / column.count(where=flag)
 
 
 def _double(exact: Rows) -> Rows:
@@ -342,7 +404,7 @@ _PLAIN: Mapping[Aggregate, Callable[[Rows, Rows | None], Rows]] = {
     Aggregate.EXISTS: lambda column, flag: column.count(where=flag) > 0,
     Aggregate.COUNT_DISTINCT: lambda column, flag: column.nunique(where=flag),
     Aggregate.SUM: _sum,
-    Aggregate.AVG: lambda column, flag: _double(column.sum(where=flag)) / column.count(where=flag),
+    Aggregate.AVG: _average,
     Aggregate.MIN: lambda column, flag: column.min(where=flag),
     Aggregate.MAX: lambda column, flag: column.max(where=flag),
     Aggregate.LIST: _list,

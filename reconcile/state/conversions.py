@@ -150,6 +150,8 @@ def _why(given: Rows, kind: ValueType | None) -> Rows:
             (reading.fits(given, kind), codes[Misfit.RANGE]),
             else_=codes[Misfit.FRACTION],
         )
+    if found.is_string() and kind is ValueType.JSON:  # it may hold a number that is out of range
+        return ibis.ifelse(nested.is_json(given), codes[Misfit.RANGE], codes[Misfit.OTHER])
     return codes[Misfit.OTHER]
 
 

@@ -110,6 +110,7 @@ class Demand:
         flagged: a boolean column led by `MISFIT` is asked for, too, for every column that may hold values which do not
             fit its type: true where the value is null for that reason.
         numbers: columns that the spec reads as numbers or texts, so that `TINYINT(1)`, which may hold 5, is no boolean.
+        texts: columns that the spec reads as texts only, so that a `NUMERIC` of unknown size keeps all of its digits.
     """
 
     columns: tuple[str, ...]
@@ -117,6 +118,7 @@ class Demand:
     loan: Loan | None = None
     flagged: bool = False
     numbers: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
 
 
 class Source(Protocol):

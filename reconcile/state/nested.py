@@ -5,8 +5,11 @@ A list is an array of the engine among properties; JSON is text there, its keys 
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 import ibis
 import ibis.expr.datatypes as dt
@@ -77,15 +80,55 @@ def regular(texts: Iterable[str | None]) -> list[str | None]:
 
 def _regular(text: str) -> str | None:
     try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        found = parse_exactly(text) if _LONG.search(text) else orjson.loads(text)
+    except ValueError:
         return None
     return dumped(found) if isinstance(found, dict | list) else None
+
+
+_LONG = re.compile("[0-9]{19}")
+"""Of whole numbers that may have more than 64 bits, `orjson` makes doubles."""
+
+
+def parse_exactly(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: it is no JSON, or holds a number that Sailthru's JSON has no room for: a whole one beyond 64 bits,
+            or one that is no finite double.
+    """
+    return json.loads(text, parse_int=_parse_whole, parse_float=_parse_double, parse_constant=_refuse)
+
+
+def is_in_range(number: int) -> bool:
+    """Whether a whole number has 64 bits at most, with a sign or without."""
+    return -(2**63) <= number < 2**64
+
+
+def _parse_whole(digits: str) -> int:
+    if not is_in_range(number := int(digits)):
+        raise ValueError("a whole number beyond 64 bits")
+    return number
+
+
+def _parse_double(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError("a number beyond all doubles")
+    return number
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
 
 
 def dumped(value: Any) -> str:
     """A value as JSON, as `regular` would have it."""
     return orjson.dumps(_whole(value), option=orjson.OPT_SORT_KEYS).decode()
+
+
+def shortest(value: Any) -> str:
+    """A value as JSON, its keys in their order."""
+    return orjson.dumps(_whole(value)).decode()
 
 
 def loaded(text: str) -> Any:

@@ -189,9 +189,9 @@ def _demands(spec: Spec) -> dict[str, Demand]:
         contract = spec.sources[source].contract
         for name, path in (contract.columns if contract else {}).items():
             _require(columns, name, spec.where("sources", source, "contract", *path))
-    numbers = _read_as_numbers(spec)
+    numbers, texts = _read_as_numbers(spec), _read_as_texts(spec)
     return {
-        source: Demand(tuple(columns), columns, flagged=True, numbers=numbers[source])
+        source: Demand(tuple(columns), columns, flagged=True, numbers=numbers[source], texts=texts[source])
         for source, columns in wanted.items()
     }
 
@@ -203,6 +203,28 @@ def _read_as_numbers(spec: Spec) -> dict[str, frozenset[str]]:
         if prop.column is not None and prop.type not in {None, ValueType.BOOLEAN}:
             found[prop.source or spec.profiles.from_].add(prop.column)
     return {name: frozenset(columns) for name, columns in found.items()}
+
+
+def _read_as_texts(spec: Spec) -> dict[str, frozenset[str]]:
+    """By source, the columns that are read as texts only: keys, and those of properties that are strings.
+
+    A key that is kept at Sailthru is of the type that its column has.
+    """
+    home = spec.profiles.from_
+    texts = {name: {source.key} for name, source in spec.sources.items()}
+    texts[home].add(_key(spec))
+    if spec.profiles.identity is not None:
+        texts[home].discard(_key(spec))
+    others: dict[str, set[str]] = {name: set() for name in spec.sources}
+    for prop in spec.properties.values():
+        read = prop.source or home
+        if prop.column is not None and prop.type is ValueType.STRING and prop.aggregate is None:
+            texts[read].add(prop.column)
+        elif prop.column is not None or prop.aggregate is not None:
+            others[read].update(aggregated.columns(prop))
+    for name, source in spec.sources.items():
+        others[name].update(source.contract.columns if source.contract else ())
+    return {name: frozenset(columns - others[name]) for name, columns in texts.items()}
 
 
 def _require(columns: dict[str, str], name: str, where: object) -> None:

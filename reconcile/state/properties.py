@@ -83,7 +83,13 @@ def evaluate(
     unconverted = _unconverted(everybody, desk)
     if desk.checks:  # what has no misfits needs nobody's attention any more
         everybody = desk.worked_out(rows)
-    return Known(desk.bare(desk.decide(everybody)), desk.over_some, desk.settle, unconverted)
+    decided = desk.decide(everybody)
+    if endless := _endless_rules(decided, desk):
+        unconverted += endless
+    elif desk.fine_groups:
+        desk.undecided.clear()
+        decided = desk.decide(everybody)
+    return Known(desk.bare(decided), desk.over_some, desk.settle, unconverted)
 
 
 Work: TypeAlias = Callable[[Mapping[str, list[Any]]], list[str | None]]
@@ -101,10 +107,15 @@ _READ: Mapping[ValueType | None, Reader] = {
 
 @dataclass(frozen=True, slots=True)
 class _Formula:
-    """Scalar SQL, and where in the spec it stands."""
+    """Scalar SQL, and where in the spec it stands.
+
+    Args:
+        finite: the same with null for what is no value, see `Formula.finite_sql`; None where that cannot differ.
+    """
 
     sql: str
     path: tuple[str, ...]
+    finite: str | None = None
 
 
 @dataclass(slots=True)
@@ -121,6 +132,8 @@ class _Desk:
     formulas: dict[str, tuple[Where | None, Callable[[], Rows]]] = field(default_factory=dict)
     rendered: dict[str, Rows] = field(default_factory=dict)
     misrendered: dict[str, bool] = field(default_factory=dict)
+    fine_groups: set[str] = field(default_factory=set)
+    """Groups whose rules go by no NaN or infinity for anybody."""
     undecided: set[str] = field(default_factory=set)
     """Groups that may be null for somebody."""
 
@@ -142,6 +155,8 @@ class _Desk:
     def bare(self, rows: Rows) -> Rows:
         """The rows without what is only there to be counted or told."""
         extra = {name for columns in self.checks.values() for name in columns if not name.startswith("x:a:")}
+        for name in self.spec.groups:
+            extra |= {_endless(name), _finite(rules.member(name))}
         return rows.drop(*sorted(extra & {*rows.columns}))
 
     def _given(self, rows: Rows, name: str, prop: Property) -> Rows:
@@ -157,14 +172,29 @@ class _Desk:
         prop = self.spec.properties[name]
         if prop.template is not None:
             return self._render(rows, name, prop.template)
-        return self._derive(rows, {name: self._expression(name, prop.sql or "", rows)})
+        return self._without_endless(self._derive(rows, {name: self._expression(name, prop.sql or "", rows)}), name)
+
+    def _without_endless(self, rows: Rows, name: str) -> Rows:
+        """The rows where an expression that goes by NaN or an infinity comes to a misfit."""
+        if _finite(name) not in rows.columns:
+            return rows
+        endless = ~rows[name].identical_to(rows[_finite(name)])
+        why = (
+            {}
+            if name in self.fine
+            else {strictness.why_column(name): conversions.code_where(endless, conversions.Misfit.ENDLESS)}
+        )
+        return rows.mutate(**{name: ibis.ifelse(endless, ibis.null(rows[name].type()), rows[name])}, **why).drop(
+            _finite(name)
+        )
 
     def _expression(self, name: str, text: str, rows: Rows) -> _Formula:
         formula, path = rules.parse(text), ("properties", name, "sql")
         known = _kinds(formula.properties & self.spec.properties.keys(), rows)
         if misfits := list(expressions.misfits(path, formula, known, self.places)):
             raise SpecInvalid(misfits)
-        return _Formula(formula.sql(self.as_of), path)
+        finite = formula.finite_sql(self.as_of) if formula.may_overflow and name not in self.fine else None
+        return _Formula(formula.sql(self.as_of), path, finite)
 
     @property
     def places(self) -> Places:
@@ -190,6 +220,12 @@ class _Desk:
                 kind = str(derived[column].type())
                 told = f'group "{formula.path[1]}" is not a yes or no: its rule gives {kind}'
                 raise _refused(told, self._at(*formula.path))
+        looked = {
+            _endless(name): ~derived[column].identical_to(derived[_finite(column)])
+            for name, column in zip(names, formulas, strict=True)
+            if _finite(column) in derived.columns
+        }
+        derived = derived.mutate(**looked) if looked else derived
         decided = {rules.member(name): self._belongs(derived, name) for name in names}
         return derived.mutate(**decided)
 
@@ -199,6 +235,8 @@ class _Desk:
         if group.rules is not None:
             named = {one for _, one in conditions.groups(group)}
             asked += [rows[rules.member(one)].isnull() for one in sorted(named & self.undecided)]
+        if _finite(rules.member(name)) in rows.columns:
+            asked.append(rows[_endless(name)])
         if asked:
             fits = ibis.ifelse(functools.reduce(operator.or_, asked), ibis.null("boolean"), fits)
         if asked or {*(group.in_ or ()), *(group.not_in or ())} & self.undecided:
@@ -210,7 +248,9 @@ class _Desk:
         if misfits := list(fitting.group(name, group, known, self.places)):
             raise SpecInvalid(misfits)
         part = "where" if group.where is not None else "rules"
-        return _Formula(rules.of(group, known).sql(self.as_of), ("groups", name, part))
+        formula = rules.of(group, known)
+        finite = formula.finite_sql(self.as_of) if formula.may_overflow and name not in self.fine_groups else None
+        return _Formula(formula.sql(self.as_of), ("groups", name, part), finite)
 
     def settle(self, name: str, rows: Rows) -> Rows:
         """See `Known.settle`."""
@@ -222,10 +262,12 @@ class _Desk:
 
     def _derive(self, rows: Rows, formulas: Mapping[str, _Formula]) -> Rows:
         """The rows with a column for each formula, none of which needs another."""
+        texts = {name: one.sql for name, one in formulas.items()}
+        texts |= {_finite(name): one.finite for name, one in formulas.items() if one.finite is not None}
         try:
-            derived = self.workspace.derive(rows, {name: one.sql for name, one in formulas.items()})
+            derived = self.workspace.derive(rows, texts)
         except FormulaRefused as refused:
-            path = formulas[refused.name].path
+            path = formulas[refused.name.removeprefix(_finite(""))].path
             raise _refused(f'{path[0]} "{path[1]}": {refused.reason}', self._at(*path)) from None
         for name, one in formulas.items():
             self.formulas[" ".join(one.path[:2])] = (self._at(*one.path), functools.partial(derived.select, name))
@@ -274,8 +316,11 @@ class _Desk:
         if raw.type().is_string() and self._typed_by_row(prop):
             # A row that holds another JSON type than the others is sent as what it is, and is its text to all else.
             made[by_row(name)] = json = values.is_marked(raw)
-            large = json & received.re_search("^-?[0-9]") & reading.read_number(received).isnull()
-            large &= reading.read_exact(received).isnull()
+            whole = conversions.limited(reading.read_exact(received))
+            number = ibis.ifelse(
+                received.re_search("^-?[0-9]+$"), whole.isnull(), reading.read_number(received).isnull()
+            )
+            large = json & received.re_search("^-?[0-9]") & number
             too_large = conversions.code_where(large.fill_null(False), conversions.Misfit.RANGE)  # noqa: FBT003 -- Ibis's
             fits = conversions.Misfit.NONE
             before = too_large if before is None else ibis.ifelse(before == fits, too_large, before)
@@ -321,7 +366,8 @@ class _Desk:
         found = self.rendered[name]
         made = f"made:{name}"
         joined = texts.left_join(found, texts[given] == found[given]).select(*texts.columns, **{made: found[name]})
-        checked = self._checked(name, joined[given], joined[given], joined[made])
+        before = self._misfits_before(joined, name, prop)
+        checked = self._checked(name, joined[given], joined[given], joined[made], before)
         return joined.mutate(**self._counted(rows, name, {name: joined[made], **checked})).drop(given, made)
 
     def _checked(self, name: str, raw: Rows, given: Rows, typed: Rows, before: Rows | None = None) -> dict[str, Rows]:
@@ -460,6 +506,16 @@ def by_row(name: str) -> str:
     return f"j:{name}"
 
 
+def _finite(name: str) -> str:
+    """The column of an expression with null for what is no value."""
+    return f"f:{name}"
+
+
+def _endless(group: str) -> str:
+    """The column that says whether a group's rule goes by NaN or an infinity."""
+    return f"e:{group}"
+
+
 def _open(name: str) -> str:
     """The column that says whether a property is left as Sailthru has it."""
     return f"u:{name}"
@@ -480,6 +536,20 @@ def _unconverted(rows: Rows, desk: _Desk) -> tuple[Invalid, ...]:
     wrong = {key: int(count) for key, count in counts.items() if count}
     desk.fine |= desk.checks.keys() - {name for name, _ in wrong}
     return strictness.told(desk.spec, wrong, _keep_misfits(rows, desk, {name for name, _ in wrong}), desk.workspace)
+
+
+def _endless_rules(rows: Rows, desk: _Desk) -> tuple[Invalid, ...]:
+    """Whose membership is left open because the rule of a group goes by NaN or an infinity."""
+    names = [name for name in desk.spec.groups if _endless(name) in rows.columns]
+    if not names:
+        return ()
+    counts = desk.settle(
+        "endless", rows.aggregate(**{str(at): rows[_endless(one)].sum() for at, one in enumerate(names)})
+    )
+    found = {name: int(count or 0) for name, count in zip(names, desk.workspace.one(counts).values(), strict=True)}
+    desk.fine_groups |= {name for name, count in found.items() if not count}
+    told = "rule goes by NaN or an infinity (left as it is at Sailthru)"
+    return tuple(Invalid(told, f"group {name}", count, ()) for name, count in found.items() if count)
 
 
 def _keep_misfits(rows: Rows, desk: _Desk, names: Collection[str]) -> Rows:

@@ -273,7 +273,7 @@ def seen(value: Any, kind: ValueType) -> str | None:
         case int() | float():
             fits, text = kind in {ValueType.INTEGER, ValueType.FLOAT}, str(value)
         case str():
-            fits, text = kind in _SENT_AS_TEXT or not value, value
+            fits, text = kind in _SENT_AS_TEXT or not value or _is_large(value, kind), value
         case list() | dict() if kind in {ValueType.LIST, ValueType.JSON} and not value:
             fits, text = True, ""
         case list() if kind is ValueType.LIST:
@@ -283,6 +283,11 @@ def seen(value: Any, kind: ValueType) -> str | None:
         case _:
             fits, text = False, ""
     return text if fits else FOREIGN + orjson.dumps(value).decode()
+
+
+def _is_large(text: str, kind: ValueType) -> bool:
+    """Whether a text is a whole number beyond 64 bits, which is how a numeric var holds one, see `typed`."""
+    return kind in _NUMBERS and text.isascii() and text.lstrip("-").isdigit() and not nested.is_in_range(int(text))
 
 
 def typed(text: str | None, kind: ValueType) -> Any:
@@ -308,7 +313,7 @@ def _json(text: str) -> Any:
     except ValueError:  # a text that begins so by itself
         return text
     # JSON has no room for it at Sailthru; as a text it keeps its digits.
-    return str(found) if isinstance(found, int) and not -(2**63) <= found < 2**64 else found
+    return str(found) if isinstance(found, int) and not nested.is_in_range(found) else found
 
 
 def for_newcomers(text: str | None) -> str | None:
@@ -320,7 +325,9 @@ def _as_number(text: str) -> int | float | str:
     if grammar.read(text, ValueType.FLOAT) is None:
         return text
     if grammar.read(text, ValueType.INTEGER) is not None:
-        return int(text.partition(".")[0])
+        # A key may be larger than JSON has room for: as a text it keeps its digits.
+        whole = int(text.partition(".")[0])
+        return whole if nested.is_in_range(whole) else text
     number = float(text)
     return number if math.isfinite(number) else text
 
