@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from reconcile.errors import Problem, SpecInvalid, Where
 from reconcile.sources.origin import Origin
+from reconcile.state import nested
 from reconcile.state.model import MISFIT, Demand
 from reconcile.state.values import FOREIGN
 
@@ -98,19 +99,52 @@ def arrow_type(kind: Kind) -> Any:
     return types[kind]
 
 
-def mark_json(texts: Any) -> Any:
-    """JSON texts as a column of `json`: a text as it is, null as null, and all else as its JSON, led by `FOREIGN`."""
+def mark_json(texts: Any) -> tuple[Any, Any]:
+    """JSON texts as a column of `json`, and where they hold a number that is out of range (None: nowhere).
+
+    A text is as it is, null is null, and all else is its JSON, led by `FOREIGN`.
+    """
     import pyarrow as pa
 
-    return pa.array([None if text is None else _marked(text) for text in texts.to_pylist()], pa.string())
+    return shorten_json(pa.array([None if text is None else _marked(text) for text in texts.to_pylist()], pa.string()))
 
 
 def _marked(text: str) -> str | None:
-    value = json.loads(text)
-    if value is None or isinstance(value, str):
-        return value
-    # As short as Sailthru's answers are told: a look at what was written then finds nothing to compare.
-    return FOREIGN + json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.loads(text) if text.startswith('"') else None if text == "null" else FOREIGN + text
+
+
+_NUMBERS = (
+    rf"^{FOREIGN}(?:[\[{{]|-?[0-9]).*(?:[0-9]{{16}}|[0-9][.eE][-+0-9]|-0|[nN][aA][nN]|[iI]nf)|^{FOREIGN}[\[{{].*[:,] "
+)
+"""JSON in which a number may be written otherwise than shortest, or that has a space in it."""
+
+
+def shorten_json(marked: Any) -> tuple[Any, Any]:
+    """A column of `json` with each JSON as short as Sailthru's answers are told: to compare them then finds nothing.
+
+    Returns:
+        It, and where an object or list holds a number that is out of range, which has become null (None: nowhere). A
+        number by itself that is out of range stays: it may be a key.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    odd = pc.match_substring_regex(marked, _NUMBERS)
+    if not pc.any(odd).as_py():
+        return marked, None
+    texts = [
+        _shortest(text) if is_odd else text for text, is_odd in zip(marked.to_pylist(), odd.to_pylist(), strict=True)
+    ]
+    made = pa.array(texts, pa.string())
+    return made, pc.xor(pc.is_null(made), pc.is_null(marked))
+
+
+def _shortest(marked: str) -> str | None:
+    text = marked.removeprefix(FOREIGN)
+    try:
+        return FOREIGN + nested.shortest(nested.parse_exactly(text))
+    except ValueError:
+        return None if text.startswith(("{", "[")) else marked
 
 
 def arrow_schema(kinds: Mapping[str, Kind], flagged: Sequence[str] = ()) -> Any:

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from reconcile.sources.columns import EXACT, Decimal, Kind, arrow_type
+from reconcile.state.values import FOREIGN
 
 _DECLARED: tuple[tuple[tuple[str, ...], Kind], ...] = (
     (("INTERVAL", "POINT", "ENUM"), "text"),  # in which SQLite would see INT and NUM
@@ -30,11 +31,11 @@ _STORED_AS: Mapping[Kind, frozenset[str]] = {
     "number": frozenset({"integer", "real"}),
     EXACT: frozenset({"integer", "real"}),
     "text": frozenset({"text"}),
-    "timestamp": frozenset({"text"}),
-    "date": frozenset({"text"}),
-    "boolean": frozenset({"integer"}),
 }
 """How SQLite stores what an expression of this kind gives."""
+
+_MEANINGS = frozenset({"timestamp", "date", "boolean"})
+"""Kinds that SQLite does not store as such: what does not fit them is a misfit."""
 
 _VIEW = "reconcile_source"
 _COLUMNS = "SELECT name, type FROM pragma_table_info(?)"
@@ -69,17 +70,24 @@ def declared_kind(declared: str) -> Kind | None:
 
 
 def stored_kind(connection: sqlite3.Connection, name: str, inferred: Kind | None) -> Kind:
-    """The kind of a computed column.
+    """The kind of a column for which nothing is declared.
 
-    SQLite knows no type for it, so all of its values are asked, by SQLite itself, what they are stored as. What they
-    mean beyond that (a text is a time, an integer a truth) is as inferred from the expression.
+    What a computed one means (a text is a time, an integer a truth) is as inferred from the declared columns that it is
+    made of. Otherwise each row says what its value is: where all say the same, that is the column's kind.
     """
-    quoted = '"' + name.replace('"', '""') + '"'
-    query = f"SELECT DISTINCT typeof({quoted}) FROM temp.{_VIEW} WHERE {quoted} IS NOT NULL"  # noqa: S608
-    found = {stored for (stored,) in connection.execute(query)}
-    if inferred and found <= _STORED_AS[inferred]:
+    if inferred in _MEANINGS:
         return inferred
-    return next((kind for kind in ("integer", "number") if found and found <= _STORED_AS[kind]), "text")
+    quoted = '"' + name.replace('"', '""') + '"'
+    large = f"max(typeof({quoted}) = 'integer' AND abs({quoted} / 2) >= {2**52})"
+    query = f"SELECT typeof({quoted}), {large} FROM temp.{_VIEW} WHERE {quoted} IS NOT NULL GROUP BY 1"  # noqa: S608
+    stored = dict(connection.execute(query))
+    if inferred and stored.keys() <= _STORED_AS[inferred]:
+        return inferred
+    if not stored or stored.keys() <= {"text", "blob"}:
+        return "text"
+    if stored.keys() == {"integer"}:
+        return "integer"
+    return "number" if stored.keys() <= {"integer", "real"} and not any(stored.values()) else "json"
 
 
 def inferred_kinds(connection: sqlite3.Connection, select: str) -> dict[str, Kind]:
@@ -134,6 +142,8 @@ def _fast(values: Sequence[Any], kind: Kind, target: Any) -> Any:
             if pa.types.is_floating(found.type):
                 raise pa.ArrowInvalid("fractions")
             return found.cast(target)
+        case "json":
+            raise pa.ArrowInvalid("a value by itself")
         case "boolean":
             return pa.array([None if value is None else _BOOLEANS[value] for value in values], type=target)
         case Decimal():
@@ -180,7 +190,10 @@ def _decimal(value: Any, kind: Decimal) -> decimal.Decimal:
     if not number.is_finite() or abs(number) >= 10 ** (kind.digits - kind.places):
         raise ValueError
     with decimal.localcontext(decimal.Context(prec=kind.digits + 2, rounding=decimal.ROUND_DOWN)):
-        return number.quantize(decimal.Decimal(1).scaleb(-kind.places))
+        cut = number.quantize(decimal.Decimal(1).scaleb(-kind.places))
+    if float(cut) != float(number):  # what is cut off may not change the double that is sent
+        raise ValueError
+    return cut
 
 
 def _text(value: Any) -> str:
@@ -191,6 +204,11 @@ def _text(value: Any) -> str:
             raise ValueError
         return repr(value).removesuffix(".0")
     return str(value)
+
+
+def _json(value: Any) -> str:
+    """A text as it is, and a number led by the mark of JSON."""
+    return _text(value) if isinstance(value, bytes) else FOREIGN + _text(value)
 
 
 def _timestamp(value: Any) -> datetime:
@@ -229,4 +247,5 @@ _FIT: Mapping[Kind, Callable[[Any], Any]] = {
     "timestamp": _timestamp,
     "date": _date,
     "boolean": _boolean,
+    "json": _json,
 }

@@ -8,7 +8,7 @@ escaped names hold.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -106,9 +106,11 @@ def _opened(origin: Origin, demand: Demand, connection: Any) -> AbstractContextM
     declared = _declared(cursor, tables[origin.table]) if origin.table is not None else {}
     found = {field.name: declared.get(field.name) or _kind(field) for field in cursor.adbc_execute_schema(asked)}
     kinds = {name: found[name] for name in columns.wanted(origin, demand, tuple(found))}
+    digits = frozenset(name for name, kind in kinds.items() if kind == columns.EXACT and name in demand.texts)
+    kinds |= dict.fromkeys(digits, "text")
     streams.note_mixed(origin, kinds)
-    select = f"SELECT {_selected(kinds)} FROM ({asked}) AS asked"  # noqa: S608 -- parsed, and known to be one SELECT
-    batches = _typed(_executed(cursor, select), kinds, origin, demand)
+    select = f"SELECT {_selected(kinds, digits)} FROM ({asked}) AS asked"  # noqa: S608 -- parsed, and known to be one SELECT
+    batches = _typed(_executed(cursor, select), kinds, _partial(kinds, digits), origin, demand)
     # Cancelled, the server stops at once, and not when it next has something to send.
     ahead = streams.Ahead(batches, cursor.adbc_cancel)
     return streams.reader(origin, streams.schema_of(kinds, demand), ahead, _closing(ahead, cursor, connection))
@@ -146,26 +148,44 @@ def _declared(cursor: Any, table: str) -> dict[str, Kind]:
 
 def _cast(name: str, kind: Kind) -> str:
     column = databases.quoted(name)
-    if isinstance(kind, Decimal):
-        number = f"{column}::numeric"  # which money is not
-        room = f"1{'0' * (kind.digits - kind.places)}"  # and NaN is above all numbers
-        return f"CASE WHEN abs({number}) < {room} THEN trunc({number}, {kind.places})::text END"
-    return _CASTS[kind].replace("{}", column)
+    if not isinstance(kind, Decimal):
+        return _CASTS[kind].replace("{}", column)
+    number = f"{column}::numeric"  # which money is not
+    room = f"1{'0' * (kind.digits - kind.places)}"  # and NaN is above all numbers
+    cut = f"trunc({number}, {kind.places})"
+    if kind != columns.EXACT:
+        return f"CASE WHEN abs({number}) < {room} THEN {cut}::text END"
+    # Further places may be cut where the double that is sent stays the same. (Less than 1e-300 is no double.)
+    same = f"CASE WHEN abs({number}) > 1e-300 THEN {cut}::float8 = {number}::float8 END"
+    return f"CASE WHEN abs({number}) < {room} THEN CASE WHEN {cut} = {number} OR {same} THEN {cut}::text END END"
+
+
+def _all_digits(name: str) -> str:
+    """A number as its own shortest text; null where it is NaN or infinite."""
+    text = f"{databases.quoted(name)}::numeric::text"
+    short = f"CASE WHEN {text} LIKE '%.%' THEN rtrim(rtrim({text}, '0'), '.') ELSE {text} END"
+    return f"CASE WHEN {text} ~ '[0-9]' THEN {short} END"
 
 
 _PARTIAL = frozenset({"timestamp", "date", "list"})
 
 
-def _partial(kinds: Mapping[str, Kind]) -> tuple[str, ...]:
+def _partial(kinds: Mapping[str, Kind], digits: Collection[str]) -> tuple[str, ...]:
     """Columns of which the server may have values that we cannot count. NaN of a float is sent, and fits nowhere."""
-    return tuple(name for name, kind in kinds.items() if isinstance(kind, Decimal) or kind in _PARTIAL)
+    return tuple(
+        name for name, kind in kinds.items() if isinstance(kind, Decimal) or kind in _PARTIAL or name in digits
+    )
 
 
-def _selected(kinds: Mapping[str, Kind]) -> str:
-    """The columns as the server is to send them, and behind them where it has a value and sends null instead."""
-    casts = {name: _cast(name, kind) for name, kind in kinds.items()}
+def _selected(kinds: Mapping[str, Kind], digits: Collection[str]) -> str:
+    """The columns as the server is to send them, and behind them where it has a value and sends null instead.
+
+    Args:
+        digits: numbers that come as texts.
+    """
+    casts = {name: _all_digits(name) if name in digits else _cast(name, kind) for name, kind in kinds.items()}
     found = [f"{cast} AS {databases.quoted(name)}" for name, cast in casts.items()]
-    for name in _partial(kinds):
+    for name in _partial(kinds, digits):
         column = databases.quoted(name)
         found.append(f"({column} IS NOT NULL AND ({casts[name]}) IS NULL) AS {databases.quoted(MISFIT + name)}")
     return ", ".join(found)
@@ -178,17 +198,15 @@ def _executed(cursor: Any, select: str) -> Iterator[Any]:
 
 
 def _typed(
-    batches: Iterable[Any], kinds: Mapping[str, Kind], origin: Origin, demand: Demand
+    batches: Iterable[Any], kinds: Mapping[str, Kind], partial: Sequence[str], origin: Origin, demand: Demand
 ) -> Generator[Any, None, None]:
     """The batches in our types, with a flag where the server has a value and sent null instead."""
-    partial = _partial(kinds)
     for batch in batches:
         flags = dict(zip(partial, batch.columns[len(kinds) :], strict=True))
         arrays = {
-            name: (
-                columns.mark_json(values) if kind == "json" else values.cast(columns.arrow_type(kind)),
-                flags.get(name),
-            )
+            name: columns.mark_json(values)
+            if kind == "json"
+            else (values.cast(columns.arrow_type(kind)), flags.get(name))
             for (name, kind), values in zip(kinds.items(), batch.columns, strict=False)
         }
         yield streams.batch_of(arrays, kinds, origin, demand)

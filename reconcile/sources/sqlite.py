@@ -43,6 +43,7 @@ def _opened(origin: Origin, demand: Demand, connection: sqlite3.Connection) -> A
     tables = connection.execute("SELECT schema, name FROM pragma_table_list WHERE schema = 'main'").fetchall()
     select = databases.select(origin, "sqlite", databases.spellings(tables, "main"))
     available, kinds = _kinds(origin, demand, connection, select)
+    streams.note_mixed(origin, kinds)
     database = ibis.sqlite.from_connection(connection)
     # Ibis is told all columns, also those not asked for: a selection of all that it knows is none.
     rows = database.sql(select, schema={name: columns.ibis_type(kinds.get(name, "text")) for name in available})

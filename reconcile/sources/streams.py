@@ -10,7 +10,7 @@ from typing import Any
 
 from reconcile.errors import ReconcileError
 from reconcile.sources import failures
-from reconcile.sources.columns import Kind, arrow_schema
+from reconcile.sources.columns import Kind, arrow_schema, shorten_json
 from reconcile.sources.origin import Origin
 from reconcile.state.model import MISFIT, Batches, Demand
 
@@ -115,11 +115,14 @@ def counted(origin: Origin, demand: Demand, names: Sequence[str], batches: Itera
     import pyarrow.compute as pc
 
     for batch in batches:
+        found = {name: batch.column(name) for name in names}
         flags = {name: batch.column(f"{MISFIT}{name}") for name in names if f"{MISFIT}{name}" in batch.schema.names}
+        for name in origin.mixed & {*names}:
+            found[name], lost = shorten_json(found[name])
+            flags |= {} if lost is None else {name: lost}
         for name, flag in flags.items():
             if count := pc.sum(flag).as_py():
                 origin.misfits[name] += count
-        found = {name: batch.column(name) for name in names}
         if demand.flagged:
             never = _nowhere(len(batch))
             found |= {f"{MISFIT}{name}": flags.get(name, never) for name in names}
