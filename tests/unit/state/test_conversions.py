@@ -81,7 +81,8 @@ def test_what_does_not_fit_is_null_and_counted(tmp_path: Path, workspace: Worksp
     given = [*MISFITS[kind], "", None]
     made = known(tmp_path, workspace, f"{{column: x, type: {kind}}}", given)
     assert column(workspace, made) == [None] * len(given)
-    assert [(one.source, one.count) for one in made.unconverted] == [("property p", len(MISFITS[kind]))]
+    assert {one.source for one in made.unconverted} == {"property p"}
+    assert sum(one.count for one in made.unconverted) == len(MISFITS[kind])
 
 
 @pytest.mark.parametrize(
