@@ -575,3 +575,23 @@ def test_what_is_done_was_intended_before(tmp_path: Path, monkeypatch: pytest.Mo
     world.simulator.calls.clear()
     assert asyncio.run(replace(world.ours, transport=Checking()).apply(plan)).converged
     assert seen == set(range(plan.face.counts.total))
+
+
+def test_a_list_that_does_not_show_yet_is_not_made_again(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed right after it was made, and gone on with at once: a second list of its name would be its twin."""
+    world = scene.world(tmp_path, Faults.model_validate({"reads": {"least": 3, "most": 3, "lists": True}}))
+
+    def creations() -> list[str]:
+        calls = world.simulator.calls
+        return [call.params["list"] for call in calls if (call.method, call.endpoint) == ("POST", "list")]
+
+    class Made(Death):
+        def at(self, event: str) -> bool:
+            return super().at(event) or (event == "called" and bool(creations()))
+
+    assert attempt(world, scene.plan, Made("called", 1000), monkeypatch) is None
+    assert world.apply(scene.plan).converged
+    assert creations() == ["News"]
+    check_end(world)

@@ -56,6 +56,16 @@ def test_how_many_rows_there_are_tells_nothing_of_the_key(tmp_path: Path) -> Non
     assert [one.message for one in caught.value.problems] == ['var "seldom" <- property seldom <- often (private)']
 
 
+def test_the_first_and_last_by_a_private_column_tell_of_it(tmp_path: Path) -> None:
+    text = "profiles: {from: customers, email: mail}\nproperties:\n"
+    text += "  best: {source: orders, aggregate: max, column: total, private: true}\n"
+    text += "  item: {source: orders, aggregate: last, column: item, by: Total}\nvars: {item: item}\n"
+    with pytest.raises(SpecInvalid) as caught:
+        read(tmp_path, text)
+    assert [one.message for one in caught.value.problems] == ['var "item" <- property item <- best (private)']
+    read(tmp_path, text.replace("by: Total", "by: placed_at"))
+
+
 WAYS_IN = {
     "by itself": "{{{source}column: {column}}}",
     "hashed": "{{{source}column: {column}, hash: sha256, salt: \"{{{{ env('SALT') }}}}\"}}",
