@@ -15,7 +15,7 @@ from reconcile.apply.applier import Applier
 from reconcile.apply.brake import Brake
 from reconcile.apply.endings import Interrupted
 from reconcile.apply.journal import Journal, Past
-from reconcile.apply.model import Outcome, Receipt, Report, Tally, Unheard
+from reconcile.apply.model import REREADS, Outcome, Receipt, Report, Tally, Unheard
 from reconcile.errors import AccountUnavailable, ApiRejected, CredentialsRefused, ReconcileError, TwinLists
 from reconcile.plan.model import Stage
 from reconcile.state.engines.duckdb import DuckDB
@@ -293,3 +293,23 @@ def test_an_end_while_one_chunk_is_in_doubt_cuts_off_no_write_of_another(
     run = Run(plan, account, brake, Past(attempts=1))
     assert isinstance(run.error, Interrupted)
     assert begun[0] == account.calls["upsert"] == 20
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_nobody_is_looked_at_twice_who_was_seen_to_be_right(tmp_path: Path, account: FakeAccount, wrong: int) -> None:
+    """A look costs a call, for each of those who are in doubt after a kill."""
+    rows = "".join(f"{number},person{number}@example.com,Rome,1\n" for number in range(30))
+    plan = of(tmp_path / "spec", f"id,email,city,spent\n{rows}", account)
+    assert Run(plan, account).outcomes() == {"verified": 32}
+    for one in list(account.profiles.values())[:wrong]:
+        one.vars["city"] = "Oslo"
+    account.calls.clear()
+    assert Run(plan, account, past=Past(attempts=1)).outcomes() == {"verified": 32}
+    assert (account.calls["upsert"], account.calls["look"]) == (wrong, 30 + wrong)
+
+
+def test_only_who_still_differs_is_looked_at_again(plan: rc.Plan, account: FakeAccount) -> None:
+    account.calls.clear()
+    account.forgets = {"ada@example.com": {"var city"}}
+    assert Run(plan, account).outcomes() == {"verified": 4, "diverged": 1}
+    assert account.calls["look"] == 3 + len(REREADS)

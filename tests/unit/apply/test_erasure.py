@@ -9,6 +9,7 @@ from account import FakeAccount
 from plans import MASKS, REGISTRY
 
 from reconcile.apply.brake import Brake
+from reconcile.apply.endings import Interrupted
 from reconcile.apply.erasure import WAITS, Erasure
 from reconcile.apply.model import Outcome, Receipt
 from reconcile.errors import AccountUnavailable, ApiRejected, CredentialsRefused, ReconcileError
@@ -138,3 +139,12 @@ def test_who_was_gone_by_address_before_and_is_there_by_sid_is_left_alone(accoun
     receipt = erased(account)
     assert (receipt.outcome, account.calls["delete"]) == (Outcome.CONFLICT, 0)
     assert "address has changed" in receipt.why
+
+
+def test_who_never_goes_holds_up_the_end_of_a_run_for_one_try_only(account: FakeAccount) -> None:
+    account.lies["s1"] = -1
+    brake = Brake()
+    account.trouble = lambda name, _: brake.pull(Interrupted()) if name == "delete" else None
+    asyncio.run(Erasure(account, MASKS, brake, REGISTRY, asyncio.Semaphore(5)).of(ADA))
+    assert account.calls["delete"] <= 2, "by address and by sid"
+    assert sum(account.slept) <= 2 * WAITS[0]
