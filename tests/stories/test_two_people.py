@@ -69,6 +69,24 @@ def test_who_may_be_deleted_makes_room_and_nothing_of_them_stays(tmp_path: Path)
     world.check_calm()
 
 
+def test_who_is_not_deleted_while_a_contract_is_broken_keeps_the_address(tmp_path: Path) -> None:
+    world = settled(tmp_path, "delete", opted_out=False)
+    world.text = world.text.replace("key: id}", "key: id, contract: {min_rows: 4}}")
+    replace_bea(world)
+    del world.customers[1]
+    old = world.account.profile(BEA)
+    plan = world.plan()
+    assert [one.count for one in plan.face.invalid if one.reason == TAKEN] == [1]
+    assert world.apply(plan).converged
+    assert world.account.profile(BEA) == old
+    assert len(world.account.profiles) == 4
+    world.check_calm()
+    world.customers |= {at: Customer(at, f"more{at}@example.com") for at in (12, 13)}
+    assert world.apply().converged
+    assert world.account.profile(BEA).vars["customer_id"] == 11
+    assert old.sid not in world.account.profiles
+
+
 def test_the_old_profile_keeps_what_is_its_own_when_it_gets_another_address(tmp_path: Path) -> None:
     world = settled(tmp_path)
     world.change(10, email="bea@elsewhere.example")
