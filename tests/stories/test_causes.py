@@ -15,9 +15,11 @@ from world import EPOCH, REGISTRY, Customer, World, meddle, shop
 
 import reconcile as rc
 from reconcile.apply.model import Receipt, Unheard
+from reconcile.errors import StoreUnavailable
 from reconcile.plan import archive, explain
 from reconcile.plan.model import Face, RunKind, Stage, Upsert
 from reconcile.review import composing, markdown
+from reconcile.store.folder import Folder
 
 
 @pytest.fixture
@@ -177,3 +179,23 @@ def test_without_its_ledger_a_plan_is_right_and_says_so(world: World, how: str) 
     face = world.plan().face
     assert face.ledger is not None, "the apply has begun a new one"
     assert fields(face) == {"city": {"data": 1}}
+
+
+def test_a_ledger_that_cannot_be_written_is_as_it_was(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.settle()
+    world.change(1, city="Elsewhere")
+    plan, written = world.plan(), Folder.replace
+
+    def replaced(self: Folder, key: str, content: bytes) -> None:
+        if key.endswith("ledger.json"):
+            raise StoreUnavailable("The store is away.")
+        written(self, key, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Folder, "replace", replaced)
+        report = world.apply(plan)
+    assert any("what was done is not remembered" in note for note in report.notes)
+    world.change(2, city="Elsewhere")
+    face = world.plan().face
+    assert face.ledger is not None
+    assert (face.ledger.profiles, face.causes) == (12, {"data": 1})

@@ -167,6 +167,10 @@ def test_the_journal_holds_the_job_that_was_waited_for(waiting: Waiting) -> None
     assert [intent.facts["job"] for intent in past.open.values() if intent.kind == "job"] == list(
         world.simulator.jobs.jobs
     )
+    world.time.now += LATER
+    assert world.apply(plan).converged
+    over, _ = journal.read(runs.of(world.ours.state, plan.face).journal)
+    assert over.open == {}, "a later attempt would wait for a job whose end was seen"
 
 
 @pytest.mark.parametrize("end", [asked, timed])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -222,3 +223,20 @@ def test_what_a_journal_of_before_settled_by_job_is_looked_at_when_the_run_goes_
     past, _ = journal.read(path)
     assert (past.settled(0, 6), past.count_in_doubt()) == ((6, 0) if converged else (0, 6))
     assert all(past.is_doubtful(number) for number in range(6))
+
+
+def test_every_record_is_on_the_disk_before_anything_else_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, safe = tmp_path / "journal.ndjson", [0]
+    monkeypatch.setattr(os, "fsync", lambda file: safe.append(os.fstat(file).st_size))
+    with journal.opened(path, "p", 3) as (log, _):
+        steps = [
+            lambda: log.attempt(AT, "ada@x"),
+            lambda: log.intend("actions", range(3)),
+            lambda: log.settle(2, {Outcome.VERIFIED: range(3)}),
+            lambda: log.end(AT, "ada@x", converged=True, status=0),
+        ]
+        for step in steps:
+            step()
+            assert safe[-1] == path.stat().st_size > safe[-2]
