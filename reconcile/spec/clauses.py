@@ -52,7 +52,7 @@ def of(group: Group, known: Kinds, as_of: datetime) -> Clause | None:
 def _clause(tree: Tree, as_of: datetime) -> Clause:
     tree = tree.unnest()
     text = str(tree.sql(dialect="duckdb"))
-    sql = Formula(text, frozenset(), tree).sql(as_of)
+    sql = Formula(text, frozenset(), tree).finite_sql(as_of)  # as the group itself is decided
     word = _WORDS.get(type(tree), "")
     inner = (tree.this,) if isinstance(tree, exp.Not) else tree.flatten() if word else ()
     return Clause(text, sql, word, tuple(_clause(one, as_of) for one in inner))

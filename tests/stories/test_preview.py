@@ -88,6 +88,20 @@ def test_every_clause_is_counted_and_what_it_keeps_out_alone(look: Look) -> None
     assert [(one.reason, one.count) for one in found.invalid] == [("malformed e-mail address", 1)]
 
 
+def test_a_clause_that_goes_by_an_infinity_is_neither_true_nor_false(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("id,email,n\n1,a@example.com,2\n2,b@example.com,0\n")
+    (tmp_path / "spec.yaml").write_text(
+        "version: 1\n"
+        "account: {name: shop, api_key: \"{{ env('KEY') }}\", api_secret: \"{{ env('SECRET') }}\"}\n"
+        "sources: {people: {file: people.csv, key: id, columns: {n: integer}}}\n"
+        "profiles: {from: people, email: email}\n"
+        "properties: {n: {column: n}}\n"
+        "groups: {some: {list: Some, where: 1.0 / n > 0}}\n"
+    )
+    found = rc.Reconciler(environ={}).preview(rc.load(tmp_path / "spec.yaml"), "some")
+    assert asked(found) == {"1.0 / n > 0": (1, 0, 1, None)}
+
+
 def test_members_other_groups_and_shares_are_counted_too(look: Look) -> None:
     """Other groups ask who is in a group before anybody is excluded: ten spend, and five of them are staff.
 
