@@ -1,18 +1,18 @@
 """What leaves the house, on all ways that there are, and what of it is `private` or `pii`.
 
-A secret is a column, not a property: the same column read by another property, by another name of its source, or as the
-key that sources are joined on, is the same secret.
+A secret is a column, not a property: the same column read by another property, by another name of its source, by a
+query of the same database, or as the key that sources are joined on, is the same secret.
 """
 
 from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from reconcile.errors import Problem
-from reconcile.spec import aggregates, links
+from reconcile.spec import aggregates, lineage, links
 from reconcile.spec.model import Path, Spec
 from reconcile.spec.places import Places
 from reconcile.spec.property import BARE, Aggregate, Property
@@ -30,6 +30,22 @@ class Column:
 
     def __str__(self) -> str:
         return f"column {self.name} of {self.source}"
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """A column of a table of a database, whichever source reads it."""
+
+    connect: str | None
+    table: str
+    name: str
+
+    def is_same(self, other: TableColumn) -> bool:
+        """Whether both may be one: a name without its schema may be that of any schema."""
+        mine, its = (tuple(reversed(one.table.split("."))) for one in (self, other))
+        return (self.connect, self.name) == (other.connect, other.name) and all(
+            one == another for one, another in zip(mine, its, strict=False)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +86,8 @@ def find_leaks(spec: Spec, places: Places) -> Iterator[Problem]:
     hidden = _find_hidden(spec, private, columns)
     for way in find_exits(spec):
         if isinstance(way.sent, Column):
-            steps = [str(way.sent), f"property {hidden[way.sent]}"] if way.sent in hidden else None
+            owner = next((hidden[one] for one in columns.find_same(way.sent, hidden)), None)
+            steps = [str(way.sent), f"property {owner}"] if owner else None
         else:
             found = links.find_way(graph, way.sent, private)
             steps = [f"property {found[0]}", *found[1:]] if found else None
@@ -84,7 +101,8 @@ def find_pii_vars(spec: Spec) -> frozenset[str]:
     reached, hidden = _find_reached(spec, marked), _find_hidden(spec, marked, _Columns(spec))
     found = {name for name, var in spec.vars.items() if var.property in reached}
     identity = spec.profiles.identity
-    if identity is not None and _Columns(spec).key in hidden:
+    columns = _Columns(spec)
+    if identity is not None and columns.find_same(columns.key, hidden):
         found.add(identity.var)
     return frozenset(found)
 
@@ -111,14 +129,15 @@ def _find_flows(spec: Spec, marked: Collection[str]) -> links.Links:
     found = {}
     for name, made_of in links.links(spec).items():
         read = () if name in marked else columns.read_by(spec.properties[name])
-        found[name] = (*made_of, *sorted({hidden[one] for one in read if one in hidden}))
+        same = (hidden[one] for column in read for one in columns.find_same(column, hidden))
+        found[name] = (*made_of, *sorted(set(same)))
     return found
 
 
-def _find_hidden(spec: Spec, marked: Collection[str], columns: _Columns) -> dict[Column, str]:
-    """The columns that marked properties have their values from."""
+def _find_hidden(spec: Spec, marked: Collection[str], columns: _Columns) -> dict[Column | TableColumn, str]:
+    """The columns that marked properties have their values from, those of a query as the tables have them too."""
     owned = ((columns.of_property(spec.properties[name]), name) for name in sorted(marked))
-    return {column: name for column, name in owned if column is not None}
+    return {one: name for column, name in owned if column is not None for one in columns.find_plain(column)}
 
 
 class _Columns:
@@ -128,6 +147,7 @@ class _Columns:
         self.spec = spec
         first: dict[object, str] = {}
         self._first = {name: first.setdefault(_identify(name, one), name) for name, one in spec.sources.items()}
+        self._connects = list(dict.fromkeys(one.connect for one in spec.sources.values()))
         home = spec.sources.get(spec.profiles.from_)
         self.key = self._plain(spec.profiles.id or (home.key if home else ""), spec.profiles.from_)
         """The id of a person, which all sources are joined on."""
@@ -156,6 +176,32 @@ class _Columns:
         """The columns that a property tells of. A filter only tells whether rows fit, as a group's rule does."""
         own = self.of_property(prop)
         return [*([own] if own else []), *([self.find(prop.by, prop.source)] if prop.by else [])]
+
+    def find_plain(self, column: Column) -> list[Column | TableColumn]:
+        """A column, and that of a table which it is, under whichever name."""
+        return [column, *(one for one, plain in self._find_tables(column) if plain)]
+
+    def find_same(self, column: Column, hidden: Mapping[Column | TableColumn, str]) -> list[Column | TableColumn]:
+        """Those of these columns that a column is, or has its values from."""
+        if not hidden:
+            return []
+        tables = [one for one, _ in self._find_tables(column)]
+        return [
+            one
+            for one in hidden
+            if (any(one.is_same(other) for other in tables) if isinstance(one, TableColumn) else one == column)
+        ]
+
+    def _find_tables(self, column: Column) -> list[tuple[TableColumn, bool]]:
+        """The columns of tables that a column has its values from, and whether it is just that."""
+        source = self.spec.sources.get(column.source)
+        match source and source.ways:
+            case ["table"]:
+                return [(TableColumn(source.connect, str(source.table).casefold(), column.name), True)]
+            case ["query"] if column.name != aggregates.ROWS:
+                origins = lineage.find_origins(source, column.name)
+                return [(TableColumn(source.connect, one.table, one.column), one.plain) for one in origins]
+        return []
 
     def _plain(self, name: str, source: str) -> Column:
         # Databases differ on whether case tells columns apart; a secret does not.

@@ -111,3 +111,31 @@ def test_a_private_column_leaves_on_no_way(
             read(Path(folder), text)
         assert [one.message for one in caught.value.problems if one.message.endswith("secret (private)")], text
         read(Path(folder), text.replace(", private: true", ""))  # what is refused is refused for this alone
+
+
+
+QUERY = '  paid: {connect: "sqlite:///shop.db", query: "select id, card as c from main.Customers", key: id}\n'
+CARD = "properties: {card: {source: archive, aggregate: max, column: card, private: true}}\n"
+
+
+@pytest.mark.parametrize(
+    ("profiles", "told"),
+    [
+        ("{from: paid, email: C}", "profiles.email"),
+        ("{from: paid, email: mail, id: c, identity: {var: person}}", 'profiles.identity.var "person"'),
+    ],
+)
+def test_a_query_reads_the_same_columns_as_its_tables(tmp_path: Path, profiles: str, told: str) -> None:
+    text = QUERY + f"profiles: {profiles}\n{CARD}"
+    with pytest.raises(SpecInvalid) as caught:
+        read(tmp_path, text)
+    problems = [one.message for one in caught.value.problems]
+    assert f"{told} <- column c of paid <- property card (private)" in problems
+    read(tmp_path, text.replace(", private: true", ""))
+    read(tmp_path, text.replace("select id, card as c", "select id, city as c"))
+
+
+def test_what_a_query_reads_of_a_pii_column_is_masked(tmp_path: Path) -> None:
+    text = QUERY + "profiles: {from: customers, email: mail}\nproperties:\n  card: {column: card, pii: true}\n"
+    text += "  seen: {source: paid, column: c}\nvars: {out: seen}\n"
+    assert privacy.find_pii_vars(read(tmp_path, text)) == {"out"}
