@@ -197,10 +197,10 @@ class _Columns:
         source = self.spec.sources.get(column.source)
         match source and source.ways:
             case ["table"]:
-                return [(TableColumn(source.connect, str(source.table).casefold(), column.name), True)]
+                return [(TableColumn(_name_database(source), str(source.table).casefold(), column.name), True)]
             case ["query"] if column.name != aggregates.ROWS:
                 origins = lineage.find_origins(source, column.name)
-                return [(TableColumn(source.connect, one.table, one.column), one.plain) for one in origins]
+                return [(TableColumn(_name_database(source), one.table, one.column), one.plain) for one in origins]
         return []
 
     def _plain(self, name: str, source: str) -> Column:
@@ -212,12 +212,21 @@ def _identify(name: str, source: SourceSpec) -> object:
     """What a source reads: two that read the same have the same columns."""
     match source.ways:
         case ["table"]:
-            return "table", source.connect, str(source.table).casefold()
+            return "table", _name_database(source), str(source.table).casefold()
         case ["file"]:
             file = str(source.file)
             return "file", file if "://" in file else posixpath.normpath(file)
         case ["dbt"]:
-            return "dbt", source.connect, source.manifest, source.model or source.dbt
+            return "dbt", _name_database(source), source.manifest, source.model or source.dbt
         case ["query"]:
-            return "query", source.connect, source.query, json.dumps(dict(source.parameters), sort_keys=True)
+            return "query", _name_database(source), source.query, json.dumps(dict(source.parameters), sort_keys=True)
     return name
+
+
+def _name_database(source: SourceSpec) -> str | None:
+    """The connection, written in one way where it is a file: with or without a scheme, `./shop.db` or `shop.db`."""
+    connect = source.connect
+    if connect is None or "{{" in connect:
+        return connect
+    path = connect.removeprefix("sqlite:///").removeprefix("duckdb:///")
+    return connect if "://" in path else posixpath.normpath(path)

@@ -135,6 +135,15 @@ def test_a_query_reads_the_same_columns_as_its_tables(tmp_path: Path, profiles: 
     read(tmp_path, text.replace("select id, card as c", "select id, city as c"))
 
 
+@pytest.mark.parametrize("connect", ["shop.db", "./shop.db", "sqlite:///./shop.db"])
+def test_one_database_is_one_in_whichever_way_its_file_is_written(tmp_path: Path, connect: str) -> None:
+    text = f"  twin: {{connect: {connect}, table: customers, key: ssn}}\nprofiles: {{from: customers, email: mail}}\n"
+    text += "properties: {card: {column: card, private: true}, seen: {source: twin, column: card}}\nvars: {out: seen}\n"
+    with pytest.raises(SpecInvalid) as caught:
+        read(tmp_path, text)
+    assert [one.message for one in caught.value.problems] == ['var "out" <- property seen <- card (private)']
+
+
 def test_what_a_query_reads_of_a_pii_column_is_masked(tmp_path: Path) -> None:
     text = QUERY + "profiles: {from: customers, email: mail}\nproperties:\n  card: {column: card, pii: true}\n"
     text += "  seen: {source: paid, column: c}\nvars: {out: seen}\n"
