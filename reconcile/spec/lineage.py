@@ -41,7 +41,7 @@ def find_origins(source: SourceSpec, column: str) -> frozenset[Origin]:
     scheme, colon, _ = (source.connect or "").partition("://")
     known = (_DIALECTS.get(scheme, scheme),) if colon and scheme.isalpha() else _GUESSES
     for dialect in known:
-        with suppress(SpecInvalid, ValueError):
+        with suppress(SpecInvalid, ValueError, RecursionError):
             scope = _read(parameters.outline(source, dialect or None), dialect)
             if scope is not None:
                 return frozenset(_Tracer().trace(scope, column.casefold(), plain=True))
@@ -54,7 +54,7 @@ def _read(query: str, dialect: str) -> Any:
     import sqlglot
     from sqlglot.optimizer.scope import build_scope
 
-    with suppress(sqlglot.errors.SqlglotError):
+    with suppress(sqlglot.errors.SqlglotError, RecursionError):
         return build_scope(sqlglot.parse_one(query, read=dialect))
     return None
 
@@ -104,7 +104,7 @@ class _Tracer:
         if isinstance(value, exp.Column):
             yield from self._trace_name(scope, value.table, value.name.casefold(), plain=plain)
         elif isinstance(value, exp.Query):
-            inner = value.unnest()
+            inner: Any = value.unnest()
             known = next((one for one in scope.subquery_scopes if one.expression is inner), None)
             if known is not None:
                 yield from self.trace(known, 0, plain=plain)

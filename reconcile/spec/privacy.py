@@ -195,12 +195,15 @@ class _Columns:
     def _find_tables(self, column: Column) -> list[tuple[TableColumn, bool]]:
         """The columns of tables that a column has its values from, and whether it is just that."""
         source = self.spec.sources.get(column.source)
-        match source and source.ways:
+        if source is None:
+            return []
+        database = _name_database(source)
+        match source.ways:
             case ["table"]:
-                return [(TableColumn(_name_database(source), str(source.table).casefold(), column.name), True)]
+                return [(TableColumn(database, str(source.table).casefold(), column.name), True)]
             case ["query"] if column.name != aggregates.ROWS:
                 origins = lineage.find_origins(source, column.name)
-                return [(TableColumn(_name_database(source), one.table, one.column), one.plain) for one in origins]
+                return [(TableColumn(database, one.table, one.column), one.plain) for one in origins]
         return []
 
     def _plain(self, name: str, source: str) -> Column:

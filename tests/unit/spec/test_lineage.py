@@ -10,7 +10,7 @@ CASES = {
     "a column": ("select id, ssn as x from customers", {"customers.ssn"}),
     "a column of a table with its schema": ("select id, c.SSN as X from main.Customers c", {"main.customers.ssn"}),
     "all columns": ("select * from customers", {"customers.x"}),
-    "all columns of one of two tables": ("select c.*, o.total from customers c join orders o using (id)", {"customers.x"}),
+    "all columns of one of two tables": ("select c.*, o.y from customers c join orders o using (id)", {"customers.x"}),
     "another type and case": ("select id, upper(trim(cast(ssn as text))) as x from customers", {"customers.ssn"}),
     "through WITH": (
         "with a(id, s) as (select id, ssn from customers), b as (select * from a) select id, s as x from b",
@@ -21,7 +21,7 @@ CASES = {
         {"customers.ssn"},
     ),
     "a union": ("select id, x from one union all select id, ssn from two", {"one.x", "two.ssn"}),
-    "a subquery": ("select id, (select c.ssn from customers c where c.id = o.id) as x from orders o", {"customers.ssn"}),
+    "a subquery": ("select id, (select c.ssn from customers c where c.id = o.id) x from orders o", {"customers.ssn"}),
     "rows of a function": (
         "select id, x from customers cross join unnest(string_to_array(ssn, ',')) as t(x)",
         {"customers.x", "customers.ssn?"},
@@ -29,13 +29,14 @@ CASES = {
     "a lateral subquery": ("select id, l.x from customers cross join lateral (select ssn as x) l", {"customers.ssn?"}),
     "a name in backticks": ("select `id`, `ssn` as `x` from `customers`", {"customers.ssn"}),
     "a name in brackets": ("select [id], [ssn] as [x] from [customers]", {"customers.ssn"}),
-    "an expression": ("select id, case when ssn is null then city end as x from customers", {"customers.ssn?", "customers.city?"}),
+    "an expression": ("select id, case when ssn > 1 then city end as x from c", {"c.ssn?", "c.city?"}),
     "an aggregate": ("select id, max(total) as x from orders where ssn > 1 group by id, city", {"orders.total?"}),
     "an order": ("select id, row_number() over (order by ssn) as x from customers", {"customers.ssn?"}),
     "a count of rows": ("select id, count(*) as x from orders where ssn > 1 group by id", set()),
     "whether there are rows": ("select id, exists (select ssn from orders) as x from customers", set()),
     "parameters": ("select id, ssn as x from customers where city in {{ cities }}", {"customers.ssn"}),
     "what is no SQL": ("select ((", set()),
+    "what is nested too deeply": (f"select id, {'(' * 2000}ssn{')' * 2000} as x from customers", set()),
     "no such column": ("select id from customers", set()),
 }  # fmt: skip
 

@@ -113,7 +113,6 @@ def test_a_private_column_leaves_on_no_way(
         read(Path(folder), text.replace(", private: true", ""))  # what is refused is refused for this alone
 
 
-
 QUERY = '  paid: {connect: "sqlite:///shop.db", query: "select id, card as c from main.Customers", key: id}\n'
 CARD = "properties: {card: {source: archive, aggregate: max, column: card, private: true}}\n"
 
