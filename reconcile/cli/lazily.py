@@ -10,10 +10,12 @@ import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, cast
 
 import typer
 from typer.core import TyperGroup
+
+from reconcile import __version__
 
 
 class Command(NamedTuple):
@@ -33,7 +35,13 @@ class Commands(TyperGroup):
         made: Any = _Made({name: one for section in sections.values() for name, one in section.items()})
         more = "reconcile COMMAND --help tells all about one of them."
         super().__init__(
-            name="reconcile", help=help, commands=made, epilog=more, no_args_is_help=True, rich_markup_mode=None
+            name="reconcile",
+            help=help,
+            commands=made,
+            epilog=more,
+            params=_make_options(),
+            no_args_is_help=True,
+            rich_markup_mode=None,
         )
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- Typer's signature
@@ -44,6 +52,28 @@ class Commands(TyperGroup):
                 formatter.write_dl([(name.ljust(width), one.short) for name, one in section.items()])
 
 
+def _show_version(asked: bool) -> None:  # noqa: FBT001 -- how Typer calls it
+    if asked:
+        typer.echo(f"reconcile {__version__}")
+        raise typer.Exit
+
+
+def _make_options() -> list[Any]:
+    """The options of `reconcile` itself: `--version`, and Typer's own for shell completion."""
+    holder = typer.Typer(rich_markup_mode=None)
+    holder.callback()(_take_options)
+    return list(cast("Any", typer.main.get_command(holder)).params)
+
+
+def _take_options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Only its signature is read."""
+
+
 class _Made(Mapping[str, Any]):
     """Name -> command, imported and made now."""
 
@@ -51,10 +81,11 @@ class _Made(Mapping[str, Any]):
         self._commands = commands
 
     def __getitem__(self, name: str) -> Any:
-        module, _, function = self._commands[name].home.partition(":")
+        command = self._commands[name]
+        module, _, function = command.home.partition(":")
         # Plain help: Typer's rich one takes longer to import than all else that --help needs.
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-        alone.command(name)(getattr(import_module(f"reconcile.cli.{module}"), function))
+        alone.command(name, short_help=command.short)(getattr(import_module(f"reconcile.cli.{module}"), function))
         return typer.main.get_command(alone)
 
     def __iter__(self) -> Iterator[str]:

@@ -13,6 +13,7 @@ from reconcile.cli import app
 
 ROOT = Path(__file__).parents[2]
 COMMANDS: dict[str, Any] = dict(app.commands)
+OWN_OPTIONS = {option for one in app.params for option in one.opts}
 
 
 def sections() -> dict[str, str]:
@@ -39,6 +40,11 @@ def test_every_option_is_documented_and_no_other(name: str) -> None:
     assert f"$ reconcile {name}" in section
 
 
+@pytest.mark.parametrize("option", sorted(OWN_OPTIONS))
+def test_each_option_of_no_command_is_documented(option: str) -> None:
+    assert option in (ROOT / "docs" / "commands.md").read_text(encoding="utf-8").partition("## reconcile init")[0]
+
+
 def command_lines(page: Path) -> list[list[str]]:
     """The commands of a page as a shell hands them on: comments, redirections and what follows `||` left out."""
     found = []
@@ -62,6 +68,8 @@ TYPED = [pytest.param(words, id=f"{page.stem}: {shlex.join(words)}") for page in
 @pytest.mark.parametrize("words", TYPED)
 def test_what_the_docs_have_somebody_type_is_understood(words: list[str]) -> None:
     program, name, *rest = words
+    if name in OWN_OPTIONS:
+        return
     if program == "make":
         assert re.search(rf"^{re.escape(name)}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         return
