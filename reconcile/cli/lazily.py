@@ -52,7 +52,7 @@ class Commands(TyperGroup):
                 formatter.write_dl([(name.ljust(width), one.short) for name, one in section.items()])
 
 
-def _show_version(asked: bool) -> None:  # noqa: FBT001 -- how Typer calls it
+def _show_version(asked: bool) -> None:
     if asked:
         typer.echo(f"reconcile {__version__}")
         raise typer.Exit

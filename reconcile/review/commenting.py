@@ -57,15 +57,16 @@ def _written(plan: Plan, found: list[Comment], host: Host, call: Callable[[Reque
     if not found:
         call(host.create(body(plan, host, ())))
         return "created"
-    first, *twins = found
-    new = body(plan, host, _past(first, plan))
-    for twin in twins:  # made side by side by two jobs: one of them is enough
-        if twin.body != _superseded(plan.face, host):
-            call(host.update(twin, _superseded(plan.face, host)))
-    if first.body.strip() == new.strip():
-        return "unchanged"
-    call(host.update(first, new))
-    return "updated"
+    # Two jobs that look at the same moment each make one. People read the newest, so that one stays.
+    *twins, newest = found
+    new = body(plan, host, _past(found, plan))
+    unchanged = newest.body.strip() == new.strip()
+    if not unchanged:
+        call(host.update(newest, new))
+    # Last: a job that is ended between two calls leaves one comment too many rather than none.
+    for twin in twins:
+        call(host.update(twin, _superseded(plan.face, host)))
+    return "unchanged" if unchanged else "updated"
 
 
 def body(plan: Plan, host: Host, past: tuple[Past, ...]) -> str:
@@ -94,13 +95,11 @@ def _ours(face: Face, host: Host, call: Callable[[Request], Any]) -> list[Commen
     return sorted(found, key=lambda one: [int(number) for number in re.findall(r"\d+", one.id)])
 
 
-def _past(comment: Comment, plan: Plan) -> tuple[Past, ...]:
-    """What the comment remembers, with the plan that it is about if that is another one than now."""
-    mark = _MARKER.search(comment.body)
-    if mark is None:
-        return ()
-    before = _unpacked(mark[3])
-    return tuple(one for one in before if one.plan != plan.id)[:KEPT]
+def _past(found: list[Comment], plan: Plan) -> tuple[Past, ...]:
+    """The plans that the comments remember, those of the newest comment first, without this one."""
+    marks = [mark for comment in reversed(found) if (mark := _MARKER.search(comment.body))]
+    before = {one.plan: one for mark in marks for one in _unpacked(mark[3])}
+    return tuple(one for one in before.values() if one.plan != plan.id)[:KEPT]
 
 
 def _unpacked(text: str) -> list[Past]:
@@ -122,7 +121,7 @@ def _marker(plan: Plan, page: Page, past: tuple[Past, ...], host: Host) -> str:
 
 def _superseded(face: Face, host: Host) -> str:
     mark = f"reconcile twin of={_key(face)}"
-    return "Another comment here is about this environment.\n\n" + (
+    return "A newer comment below is about this environment.\n\n" + (
         f"<!-- {mark} -->" if host.folds else f"[//]: # ({mark})"
     )
 

@@ -17,6 +17,7 @@ from reconcile.review.network import TRIES, Network
 
 PROVIDERS = ("github", "gitlab", "bitbucket", "azure")
 FIRST, SECOND = Plan(full()), Plan(bare(plan_id="0123456789abcdef", environment="staging"))
+THIRD = Plan(bare(plan_id="fedcba9876543210", environment="staging"))
 
 
 @pytest.fixture(scope="module")
@@ -97,12 +98,17 @@ def test_a_marker_that_was_meddled_with_is_no_trouble(there: CodeHosts) -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_twins_are_told_to_be_such(there: CodeHosts, provider: str) -> None:
-    keep(there, provider, FIRST)
-    there.say(there.bodies()[0])
-    assert keep(there, provider, SECOND) == "updated"
-    assert there.bodies()[1].startswith("Another comment here is about this environment.")
-    assert keep(there, provider, SECOND) == "unchanged"
+def test_of_comments_made_at_once_the_newest_stays_and_remembers_all(there: CodeHosts, provider: str) -> None:
+    for plan in (FIRST, SECOND, THIRD):  # three jobs looked before any of them wrote
+        host = hosts.of(None, there.environ(provider))
+        Network(sleep=[].append).call(host.create(commenting.body(plan, host, ())))
+    assert keep(there, provider, THIRD) == "updated"
+    *folded, newest = there.bodies()
+    assert all(body.startswith("A newer comment below is about this environment.") for body in folded)
+    assert len("".join(folded)) < 400
+    assert newest.index(f"{SECOND.id}: ") < newest.index(f"{FIRST.id}: "), "what the folded ones told is kept"
+    assert keep(there, provider, THIRD) == "unchanged"
+    assert there.calls[-1] == "GET", "what is folded is left alone"
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
