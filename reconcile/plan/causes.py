@@ -13,7 +13,7 @@ what differs; without a ledger it is nothing at all.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,9 @@ from reconcile.state.model import Rows, Shape
 from reconcile.state.workspace import Workspace
 
 UNKNOWN = "unknown"
+PLACES = 3
+"""Places of the spec that are named; the plan's own face has all."""
+
 _STRONGEST = (Cause.SPEC, Cause.DATA, Cause.DRIFT, Cause.NEW)
 """Of a profile with several: what somebody reviews first."""
 
@@ -310,22 +313,33 @@ def face_of(ledger: Ledger | None) -> LedgerFace | None:
     return LedgerFace(run=ledger.run, at=ledger.at, profiles=ledger.profiles) if ledger else None
 
 
-def sentence(causes: Mapping[str, int], lines: tuple[SpecChange, ...]) -> str:
-    """The causes in one line: `98 % spec: specs/groups.yaml:14; 2 % data`. Empty where there is nothing to say."""
-    total = sum(causes.values())
-    if not total:
+def rank(
+    causes: Mapping[str, int], lines: Sequence[SpecChange], total: int, *, undoes: bool = False
+) -> list[tuple[str, int, str]]:
+    """Cause, profiles, and its places in the spec where it has some; the most first, the rest as not told apart."""
+    places = list(dict.fromkeys(one.place for one in lines))
+    more = f" and {len(places) - PLACES} more" if len(places) > PLACES else ""
+    where = {Cause.SPEC.value: ", ".join(places[:PLACES]) + more}
+    found = [("not known" if name == UNKNOWN else name, count, where.get(name, "")) for name, count in causes.items()]
+    told = sorted((one for one in found if one[1]), key=lambda one: (-one[1], one[0]))
+    rest = total - sum(count for _, count, _ in told)
+    return [*told, ("rollback" if undoes else "data or spec, not told apart", rest, "")] if rest > 0 else told
+
+
+def sentence(found: Iterable[tuple[str, int, str]], total: int) -> str:
+    """Ranked causes in one line: `98 % spec: specs/groups.yaml:14; 2 % data`. Empty where there is nothing to say."""
+    told = (f"{tell_share(count, total)} {name}{f': {place}' if place else ''}" for name, count, place in found)
+    return "; ".join(told) if total else ""
+
+
+def tell_share(count: int, whole: int) -> str:
+    """A share in whole percent, the same in every form of a plan; empty where there is no whole.
+
+    Neither nothing nor all is said of what is only nearly so.
+    """
+    if not whole:
         return ""
-    parts = []
-    for cause, count in sorted(causes.items(), key=lambda pair: (-pair[1], pair[0])):
-        if not count:
-            continue
-        places = list(dict.fromkeys(one.place for one in lines)) if cause == Cause.SPEC else []
-        more = f" and {len(places) - 3} more" if len(places) > 3 else ""
-        named = f": {', '.join(places[:3])}{more}" if places else ""
-        parts.append(f"{_share(count, total)} {'not known' if cause == UNKNOWN else cause}{named}")
-    return "; ".join(parts)
-
-
-def _share(count: int, total: int) -> str:
-    share = 100 * count / total
-    return "< 1 %" if share < 1 else f"{min(99, round(share)) if count < total else 100} %"
+    percent = 100 * count / whole
+    if 0 < percent < 1:
+        return "< 1 %"
+    return f"{min(99, round(percent)) if count < whole else round(percent)} %"

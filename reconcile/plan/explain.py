@@ -83,7 +83,9 @@ def _why(face: Face) -> Iterator[Row]:
             yield Row(" ", "not known", f"{face.no_ledger}; the plan is right without")
         return
     yield Row(" ", f"{face.kind} run", RUNS[face.kind])
-    yield Row(" ", "causes", causes.sentence(face.causes, face.spec_changes))
+    total = face.counts.create + face.counts.update + face.counts.delete
+    ranked = causes.rank(face.causes, face.spec_changes, total, undoes=face.undoes is not None)
+    yield Row(" ", "causes", causes.sentence(ranked, total))
     for one in face.spec_changes:
         yield Row("~", one.place, f"{one.what}: {_profiles(one.changes)}")
 

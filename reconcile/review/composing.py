@@ -7,16 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from reconcile.plan import explain, guards, people
-from reconcile.plan.causes import UNKNOWN
+from reconcile.plan.causes import UNKNOWN, rank, sentence, tell_share
 from reconcile.plan.details import SMALL
 from reconcile.plan.explain import View
-from reconcile.plan.model import Cause, Face, ListFace, Plan, Route
+from reconcile.plan.model import Face, ListFace, Plan, Route
 from reconcile.plan.people import Row
 from reconcile.review.model import Block, Flow, Page, Part, Tone
 from reconcile.spec.model import Mode, OnLeave
-
-PLACES = 3
-"""Places of the spec that are named; the plan's own face has all."""
 
 ROWS = 500
 """Rows of a table at most, whatever the form: who needs more asks `show` for a part, or for JSON."""
@@ -45,7 +42,7 @@ def page(plan: Plan, *, reveal: bool = False) -> Page:
         facts=(
             ("How many", _how_many(face)),
             ("What kind", _kind(face)),
-            *((("Why", why),) if (why := _why(face)) else ()),
+            *((("Why", why),) if (why := sentence(_causes(face), _total(face))) else ()),
             ("What to do", todo),
         ),
         figures=_figures(face),
@@ -131,22 +128,8 @@ def _kind(face: Face) -> str:
     return f"{run}mode {face.mode}; who leaves is {leaving[face.on_leave]}; sent {ways[face.route]}."
 
 
-def _why(face: Face) -> str:
-    total = _total(face)
-    told = (f"{_share(count, total)} {name}{f': {place}' if place else ''}" for name, count, place in _causes(face))
-    return "; ".join(told) if total else ""
-
-
 def _causes(face: Face) -> list[tuple[str, int, str]]:
-    """Cause, profiles, and its places in the spec where it has some; the most first, the rest as not told apart."""
-    places = list(dict.fromkeys(one.place for one in face.spec_changes))
-    more = [f"{len(places) - PLACES} more"] if len(places) > PLACES else []
-    where = {UNKNOWN: ("not known", ""), Cause.SPEC.value: (Cause.SPEC.value, ", ".join(places[:PLACES] + more))}
-    found = [(*where.get(cause, (cause, "")), count) for cause, count in face.causes.items() if count]
-    told = sorted(((name, count, place) for name, place, count in found), key=lambda one: (-one[1], one[0]))
-    rest = _total(face) - sum(count for _, count, _ in told)
-    name = "rollback" if face.undoes else "data or spec, not told apart"
-    return [*told, (name, rest, "")] if rest > 0 else told
+    return rank(face.causes, face.spec_changes, _total(face), undoes=face.undoes is not None)
 
 
 def _total(face: Face) -> int:
@@ -186,7 +169,7 @@ def _changes(face: Face) -> Iterator[Part]:
     part = _part("lists", "Lists", columns, (_list(one, face) for one in lists), note)
     yield replace(part, flows=tuple(_flow(one, face) for one in lists[:ROWS]))
     causes = _causes(face)
-    rows = ((cause, f"{count:,}", _share(count, total), place) for cause, count, place in causes)
+    rows = ((cause, f"{count:,}", tell_share(count, total), place) for cause, count, place in causes)
     part = _part("causes", "Why", ("Cause", "Profiles#", "Share#", "Where"), rows, _untold(face))
     yield replace(part, share=tuple(_percent(count, total) for _, count, _ in causes))
     lines = sorted(face.spec_changes, key=lambda one: (-one.changes, one.place))
@@ -218,12 +201,12 @@ def _risk(one: ListFace, face: Face) -> tuple[object, ...]:
 def _list(one: ListFace, face: Face) -> tuple[str, ...]:
     name = one.name + (" (new)" if one.new else "") + (" (everybody we manage)" if one.name == face.registry else "")
     fields = sorted(one.fields.items(), key=lambda field: (-field[1], field[0]))
-    told = [f"{name} {_few(count)} ({_share(count, one.before)})" for name, count in fields[:6] if count >= SMALL]
+    told = [f"{name} {_few(count)} ({tell_share(count, one.before)})" for name, count in fields[:6] if count >= SMALL]
     few = sum(count < SMALL for _, count in fields)
     told += [f"{few} more, < {SMALL} each"] if few else []
     moves = (f"{count:,}" if count else "" for count in (one.join, one.change, one.leave))
     causes = sorted(one.causes.items(), key=lambda cause: (-cause[1], cause[0]))
-    why = ", ".join(f"{cause} {_share(count, sum(one.causes.values()))}" for cause, count in causes if count)
+    why = ", ".join(f"{cause} {tell_share(count, sum(one.causes.values()))}" for cause, count in causes if count)
     return (name, *moves, f"{one.before:,} → {one.after:,}", ", ".join(told), why)
 
 
@@ -240,10 +223,10 @@ def _transitions(face: Face) -> Part:
             f"{explain.counted(one.small, 'other')}, {'each ' if one.small > 1 else ''}of < {SMALL}",
             "",
             _few(one.count),
-            _share(one.count, totals[var.name]),
+            tell_share(one.count, totals[var.name]),
         )
         if one.small
-        else (var.name, _value(one.old), _value(one.new), f"{one.count:,}", _share(one.count, totals[var.name]))
+        else (var.name, _value(one.old), _value(one.new), f"{one.count:,}", tell_share(one.count, totals[var.name]))
         for var, one in found
     )
     note = "Of fields with a few values only, and of values that enough people share."
@@ -334,10 +317,3 @@ def _few(count: int) -> str:
 
 def _percent(count: int, whole: int) -> float:
     return round(100 * count / whole, 2) if whole else 0.0
-
-
-def _share(count: int, whole: int) -> str:
-    percent = _percent(count, whole)
-    if not whole:
-        return ""
-    return "< 1 %" if 0 < percent < 1 else f"{percent:.0f} %"

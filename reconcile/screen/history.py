@@ -28,7 +28,9 @@ def status(one: Status) -> Iterator[str]:
 
     yield run(one.run)
     lines = tuple(SpecChange.model_validate(line) for line in one.run.plan.get("spec_changes", ()))
-    if told := causes.sentence(_causes(one.run.plan), lines):
+    known, counts = one.run.plan.get("causes", {}), one.run.plan.get("counts", {})
+    total = sum(counts.get(name, 0) for name in ("create", "update", "delete"))
+    if known and (told := causes.sentence(causes.rank(known, lines, total), total)):
         yield f"Why: {told}."
     attempts = f"{one.attempts} {'attempt' if one.attempts == 1 else 'attempts'}"
     doubt = f", {one.doubtful:,} may have been done" if one.doubtful else ""
@@ -65,13 +67,6 @@ def audited(entry: Entry) -> str:
 
 def _stage(stage: Mapping[str, Any]) -> str:
     return f"  {stage['stage']:<9}  {stage['done']:,} of {stage['total']:,} in {span(stage['seconds'])}"
-
-
-def _causes(plan: Mapping[str, Any]) -> Mapping[str, int]:
-    """Changes by cause, with those of which a plan without a ledger could not tell."""
-    known, counts = plan.get("causes", {}), plan.get("counts", {})
-    rest = sum(counts.get(name, 0) for name in ("create", "update", "delete")) - sum(known.values())
-    return {**known, "unknown": rest} if known and rest > 0 else known
 
 
 def _counts(plan: Mapping[str, Any]) -> str:

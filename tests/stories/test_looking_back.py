@@ -72,7 +72,7 @@ def test_a_run_is_told_by_the_beginning_of_its_plan(past: Past) -> None:
     assert "Why: 100 % new." in told
     facts = {"counts": {"create": 3, "update": 7}, "causes": {"new": 3}}
     untold = replace(found, run=replace(found.run, plan={**found.run.plan, **facts}))
-    assert "Why: 70 % not known; 30 % new." in "\n".join(shown.status(untold)), "without a ledger"
+    assert "Why: 30 % new; 70 % data or spec, not told apart." in "\n".join(shown.status(untold)), "without a ledger"
     assert "example.com" not in told
     last = "\n".join(shown.status(past.world.ours.status(spec)))
     assert "% spec: " in last
