@@ -103,6 +103,7 @@ def apply(
     from reconcile.apply import reporting
     from reconcile.plan import guards, sealing
     from reconcile.screen import reports
+    from reconcile.spec.model import Mode
 
     with watching.watched("apply", env, metrics) as run:
         allowed, ours = (
@@ -120,9 +121,10 @@ def apply(
                 telling.show(made, Format.JSON if as_json else Format.TEXT, reveal=False)
                 made = planning.sealed(made, out, seal)
                 if out is not None and not as_json:
-                    telling.say(f"Kept in {out}. Where this is cut off, go on with: reconcile apply {out}")
+                    cut_off = "Where this is cut off, go on with:"
+                    telling.say(f"Kept in {out}. {planning.tell_next_step(made.face, out, seal, state, begin=cut_off)}")
                 guards.enforce(made.face, allowed)
-                if not made.face.empty and not (yes or approval):
+                if not (made.face.empty or made.face.mode is Mode.OBSERVE or yes or approval):
                     _ask()
             else:
                 _only_with_a_spec(var, base, out, seal, previous_secret_env, same_account=same_account)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconcile import Reconciler
-    from reconcile.plan.model import Allowance, Plan
+    from reconcile.plan.model import Allowance, Face, Plan
     from reconcile.spec.model import Spec
     from reconcile.watch.model import Watched
 
@@ -104,7 +104,7 @@ def plan(
                 as_json=as_json,
                 profile=profile,
             )
-            offer(made, out, seal, Format.JSON if as_json else format, reveal=reveal)
+            offer(made, out, seal, Format.JSON if as_json else format, reveal=reveal, state=state)
             if enforce:
                 guards.enforce(made.face, allowed)
         raise typer.Exit(DIFFERENCES if detailed_exitcode and not made.face.empty else 0)
@@ -179,6 +179,7 @@ def offer(
     format: Format,  # noqa: A002 -- the option's name
     *,
     reveal: bool = False,
+    state: str | None = None,
 ) -> None:
     """Show a plan that was made, see `draft`; seal it, and say where it is and what to do with it."""
     telling.show(made, format, reveal=reveal)
@@ -186,8 +187,31 @@ def offer(
         return
     sealed(made, out, seal)
     if format is Format.TEXT:
-        apply_it = f"Apply exactly this with: reconcile apply {out}"
-        telling.say(f"Kept in {out}. {'Apply refuses it: see on top.' if made.face.breaches else apply_it}")
+        telling.say(f"Kept in {out}. {tell_next_step(made.face, out, seal, state)}")
+
+
+def tell_next_step(
+    face: Face, out: Path, seal: list[str] | None, state: str | None, *, begin: str = "Apply exactly this with:"
+) -> str:
+    """What can be done with a kept plan, as a sentence that is true of this one."""
+    import os
+    import shlex
+
+    from reconcile.spec.model import Mode
+
+    if face.mode is Mode.OBSERVE:
+        return "The spec only observes, so there is nothing to apply. To apply, change policy.mode and plan again."
+    if face.empty:
+        return "There is nothing to apply."
+    command = f"reconcile apply {shlex.quote(str(out))}"
+    if state is not None:
+        command += f" --state {shlex.quote(state)}"
+    if seal and not os.environ.get("RECONCILE_AGE_IDENTITY"):
+        command += " --identity FILE"
+    if face.breaches:
+        ways = " ".join(one.way_out for one in face.breaches)
+        return f"Apply refuses it as it is. Where it is meant as it is: {command} {ways}"
+    return f"{begin} {command}"
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def rollback(
         file = Path(plan) if _is_file(plan) else ours.kept(loaded, plan, folder)
         applied, path = sealing.read(file, folder / "applied.rplan", identity), planning.draft(folder, out, seal)
         made = asyncio.run(ours.rollback(loaded, applied, out=path, progress=steps))
-        planning.offer(made, out, seal, Format.JSON if as_json else format)
+        planning.offer(made, out, seal, Format.JSON if as_json else format, state=state)
 
 
 def _is_file(plan: str) -> bool:

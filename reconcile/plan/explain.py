@@ -23,6 +23,8 @@ RUNS = {
     RunKind.DATA: "the spec is as last applied",
 }
 """What a kind of run means."""
+REPEATED = 3
+"""Breaches that stand at the end too: so many fit into 24 lines of 80 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ def text(view: View) -> Iterator[str]:
             yield f"  {row.glyph} {row.name:<{width}}  {row.told}".rstrip()
     yield ""
     yield view.summary
+    yield from _last(view.blocked)
 
 
 def as_json(view: View) -> dict[str, Any]:
@@ -144,6 +147,14 @@ def _first(lines: Sequence[str], *, head: str, item: str) -> Iterator[str]:
     yield from (f"{item if index else head}{line}" for index, line in enumerate(lines))
     if lines:
         yield ""
+
+
+def _last(blocked: Sequence[str]) -> Iterator[str]:
+    """What blocks a plan once more: on a small terminal the first lines have scrolled away."""
+    for index, line in enumerate(blocked[: REPEATED + 1]):
+        yield f"  ! {line}" if index else line
+    if more := blocked[REPEATED + 1 :]:
+        yield f"  ! And {len(more):,} more, which stand on top."
 
 
 def blocked(face: Face) -> Iterator[str]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 
 import pytest
+from faces import full
 
 import reconcile as rc
 from reconcile.plan import explain
-from reconcile.plan.model import Counts, ListFace
+from reconcile.plan.model import Breach, Counts, ListFace, Plan
+from reconcile.spec.guards import Guard
 
 PEOPLE = re.compile(r"example\.com|Bern|Oslo|sid-")
 
@@ -109,3 +112,15 @@ def test_the_last_line(plan: rc.Plan, counts: Counts, lists: int, told: str) -> 
     face = plan.face.model_copy(update={"counts": counts, "lists": made})
     assert explain.summary(face) == told
     assert face.empty == (told == "No changes.")
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 40])
+def test_what_blocks_a_plan_is_seen_on_a_terminal_of_80_by_24(count: int) -> None:
+    told = 'The list "High Value Customers" would lose 40 of 121 members, and 10 % of them, 12, may leave in one plan'
+    way = "--allow 'removals:High Value Customers=40'"
+    breach = Breach(guard=Guard.REMOVALS, scope="High Value Customers", figure=40, limit=12, told=told, way_out=way)
+    lines = explain.text(explain.view(Plan(full(breaches=(breach,) * count))))
+    seen = [part for line in lines for part in textwrap.wrap(line, 80) or [""]][-22:]  # the prompt and a hint below
+    assert any(line.startswith("BLOCKED: ") for line in seen)
+    assert way in " ".join(seen)
+    assert any(line.startswith("Plan: ") for line in seen), "the counts with it"
