@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -63,6 +65,8 @@ def known_as(value: Scalar | list[Scalar]) -> str:
 
 def problems(desk: Desk) -> Iterator[Problem]:
     """What does not fit between the tests and the rest of the spec."""
+    for source in desk.spec.sources:
+        yield from _misread(source, desk)
     for name, case in desk.spec.tests.items():
         if case.as_of is not None and clock(case.as_of) is None:
             path: Path = ("tests", name, "as_of")
@@ -83,11 +87,46 @@ def _given(name: str, case: Case, desk: Desk) -> Iterator[Problem]:
         if source not in desk.spec.sources:
             continue
         known = reads(desk.spec, source)
+        mistaken = _mistaken(desk.spec, source)
         for at, row in enumerate(rows):
-            for column in row.keys() - known:
+            for column in row.keys() - known - mistaken.keys():
                 place = desk.places.key(*path, source, at, column)
                 message = f'{called((*path, source, at))}: nothing in the spec reads a column "{column}"'
                 yield Problem(message, place, meant(column, known))
+
+
+def _misread(source: str, desk: Desk) -> Iterator[Problem]:
+    """Columns that a property reads by a wrong name, as far as the rows of the tests tell."""
+    for column, path in _mistaken(desk.spec, source).items():
+        test, at = next(
+            (name, at)
+            for name, case in desk.spec.tests.items()
+            for at, row in enumerate(case.given.get(source, ()))
+            if column in row
+        )
+        given = desk.places.key("tests", test, "given", source, at, column)
+        message = f'{called(path)} names a column that no test gives, and the tests give a column "{column}"'
+        hint = f'Did you mean "{column}"? If not, mend the row of the test{f" ({given})" if given else ""}.'
+        yield Problem(message, desk.places.value(*path), hint)
+
+
+def _mistaken(spec: Spec, source: str) -> dict[str, Path]:
+    """Columns of the tests' rows that nothing reads -> the place of the spec that seems to mean them.
+
+    The row is at fault, and not the spec, where a property is called as its column and only one row has another word.
+    """
+    rows = [row for case in spec.tests.values() for row in case.given.get(source, ())]
+    given = Counter(column for row in rows for column in row)
+    unread = given.keys() - reads(spec, source)
+    found: dict[str, Path] = {}
+    for name, prop in spec.properties.items() if unread else ():
+        column = prop.column
+        if column is None or column in given or (prop.source or spec.profiles.from_) != source:
+            continue
+        for other in difflib.get_close_matches(column, sorted(unread), n=1, cutoff=0.6):
+            if name.casefold() != column.casefold() or given[other] > 1:
+                found.setdefault(other, ("properties", name, "column"))
+    return found
 
 
 def _expected(path: Path, expected: Expected, case: Case, desk: Desk) -> Iterator[Problem]:

@@ -148,7 +148,10 @@ def _missing(path: Path, places: Places) -> Problem:
 
 def _no_choice(path: Path, value: Any, expected: str, places: Places) -> Problem:
     choices = expected.replace(" or ", ", ").replace("'", "").split(", ")
-    hint = meant(value, choices) if isinstance(value, str) else f"There are: {', '.join(choices)}."
+    close = meant(value, choices) if isinstance(value, str) else None
+    every = f"There are: {', '.join(choices)}."
+    # What looks alike need not mean the same: "greater" looks like "after".
+    hint = f"{close} {every}" if close and path[-1] == "op" and close != every else close or every
     said = f'"{value}"' if isinstance(value, str) else _kind(value)
     return Problem(f"{called(path)} cannot be {said}", places.value(*path), hint)
 
