@@ -18,7 +18,7 @@ LARGEST = 20
 def groups(spec: Spec, found: Audience) -> Iterator[str]:
     """All of it as lines for a person: sizes in the order of the spec, then the largest overlaps."""
     rows = [
-        (name, size, cells.share(size, found.total), spec.groups[name].list or "") for name, size in found.sizes.items()
+        (name, size, cells.share(size, found.total), _told(name, spec, found)) for name, size in found.sizes.items()
     ]
     if not rows:
         yield "The spec has no groups; see docs/groups.md."
@@ -35,6 +35,13 @@ def groups(spec: Spec, found: Audience) -> Iterator[str]:
         yield from _overlaps(found)
     for one in found.invalid:
         yield f"  ! {one.count:,} in {one.source}: {one.reason}"
+
+
+def _told(name: str, spec: Spec, found: Audience) -> str:
+    """The list of a group, and how many more would be in it."""
+    excluded = found.excluded.get(name)
+    listed = spec.groups[name].list or ""
+    return f"{listed}  ({excluded:,} more out by exclude_from_all)".lstrip() if excluded else listed
 
 
 def _overlaps(found: Audience) -> Iterator[str]:
@@ -54,6 +61,7 @@ def groups_json(found: Audience) -> dict[str, Any]:
         "people": found.total,
         "sizes": dict(found.sizes),
         "overlaps": [{"groups": list(pair), "people": count} for pair, count in sorted(found.overlaps.items())],
+        "excluded": dict(found.excluded),
         "in_no_group": found.nowhere,
         "invalid": [{"reason": one.reason, "source": one.source, "count": one.count} for one in found.invalid],
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations, islice
 
 from reconcile.spec.model import Spec
-from reconcile.state import people, steps
+from reconcile.state import groups, people, steps
 from reconcile.state.gathering import Gathering
 from reconcile.state.model import Invalid, Rows
 from reconcile.state.people import People
@@ -25,6 +25,7 @@ class Audience:
     Args:
         sizes: group -> people in it.
         overlaps: two groups, in the order of the spec -> people in both; pairs that share nobody are left out.
+        excluded: group -> people who would be in it, and are out by `exclude_from_all`; groups without any are left out.
         nowhere: people in no group.
         invalid: rows and values that cannot be used, by reason.
     """
@@ -32,6 +33,7 @@ class Audience:
     total: int
     sizes: Mapping[str, int]
     overlaps: Mapping[tuple[str, str], int]
+    excluded: Mapping[str, int]
     nowhere: int
     invalid: tuple[Invalid, ...]
 
@@ -52,7 +54,8 @@ def counted(gathering: Gathering) -> Audience:
 
 def _counted(spec: Spec, found: People, known: Known, workspace: Workspace) -> Audience:
     columns = {name: f"g:{name}" for name in spec.groups}
-    rows = known.settle("members", known.rows.select(people.KEY, *columns.values()))
+    before = {name: groups.before(name) for name in groups.excludable(spec)}
+    rows = known.settle("members", known.rows.select(people.KEY, *columns.values(), *before.values()))
     sizes = _sums({name: rows[column] for name, column in columns.items()}, rows, workspace)
     filled = [name for name in columns if sizes[name]]
     overlaps: dict[tuple[str, str], int] = {}
@@ -63,7 +66,11 @@ def _counted(spec: Spec, found: People, known: Known, workspace: Workspace) -> A
         overlaps |= {pair: counts[str(at)] for at, pair in enumerate(some) if counts[str(at)]}
     joined = (rows[column].fill_null(False) for column in columns.values())  # noqa: FBT003 -- Ibis's own signature
     nowhere = rows.filter([~one for one in joined]) if columns else rows
-    return Audience(found.total, sizes, overlaps, workspace.count(nowhere), (*found.invalid, *known.unconverted))
+    taken = _sums({name: rows[column] & ~rows[columns[name]] for name, column in before.items()}, rows, workspace)
+    excluded = {name: count for name, count in taken.items() if count}
+    return Audience(
+        found.total, sizes, overlaps, excluded, workspace.count(nowhere), (*found.invalid, *known.unconverted)
+    )
 
 
 def _sums(conditions: Mapping[str, Rows], rows: Rows, workspace: Workspace) -> dict[str, int]:

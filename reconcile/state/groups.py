@@ -69,20 +69,25 @@ def suppressed(rows: Rows, spec: Spec) -> dict[str, Rows]:
 
     What they were before is kept beside them: other groups ask about that, see `before_exclusion`.
     """
-    out = spec.exclude_from_all
+    out, names = spec.exclude_from_all, excludable(spec)
     if out is None:
         return {}
-    names = [name for name in spec.groups if name not in out]
-    before = {_before(name): rows[rules.member(name)] for name in names}
-    return before | {rules.member(name): rows[rules.member(name)] & ~any_of(rows, out) for name in names}
+    kept = {before(name): rows[rules.member(name)] for name in names}
+    return kept | {rules.member(name): rows[rules.member(name)] & ~any_of(rows, out) for name in names}
+
+
+def excludable(spec: Spec) -> list[str]:
+    """The groups that `exclude_from_all` may take people out of."""
+    out = spec.exclude_from_all
+    return [name for name in spec.groups if name not in out] if out is not None else []
 
 
 def before_exclusion(rows: Rows, spec: Spec) -> Rows:
     """The same people, in whatever groups they are for other groups that ask."""
-    out = spec.exclude_from_all
-    names = [name for name in spec.groups if name not in out] if out is not None else []
-    return rows.mutate(**{rules.member(name): rows[_before(name)] for name in names}) if names else rows
+    names = excludable(spec)
+    return rows.mutate(**{rules.member(name): rows[before(name)] for name in names}) if names else rows
 
 
-def _before(group: str) -> str:
+def before(group: str) -> str:
+    """The column of who would be in a group without `exclude_from_all`; there where the spec excludes anybody."""
     return f"b:{group}"

@@ -13,7 +13,7 @@ from reconcile.errors import Problem, ReconcileError, SpecInvalid, Where
 from reconcile.spec import cases, templates
 from reconcile.spec.case import Case, Expected
 from reconcile.spec.model import Path, Spec
-from reconcile.state import desired, given, people, properties, values
+from reconcile.state import desired, given, groups, people, properties, values
 from reconcile.state.masks import Masks
 from reconcile.state.model import Shape, Silent, Var
 from reconcile.state.workspace import Workspace
@@ -99,7 +99,14 @@ def _came(spec: Spec, case: Case, workspace: Workspace, as_of: datetime) -> _Cam
     everybody = known.settle("everybody", known.rows)
     wanted = known.settle("wanted", desired.table(spec, everybody, shape))
     joined = everybody.inner_join(wanted, everybody[people.EMAIL] == wanted["email"])
-    columns = [people.KEY, people.EMAIL, *(f"g:{name}" for name in spec.groups), *(var.column for var in shape.vars)]
+    before = [groups.before(name) for name in groups.excludable(spec)]
+    columns = [
+        people.KEY,
+        people.EMAIL,
+        *(f"g:{name}" for name in spec.groups),
+        *before,
+        *(var.column for var in shape.vars),
+    ]
     some = sum(map(len, case.given.values()))
     return _Came(
         shape,
@@ -152,7 +159,16 @@ def _groups(spec: Spec, path: Path, expected: Expected, row: Mapping[str, Any]) 
             # Where a value does not fit, nobody joins: as a person of whom Sailthru knows nothing.
             if bool(row[f"g:{name}"]) is not member:
                 place = spec.where(*path, part, at)
-                yield Miss(str(path[-1]), f'group "{name}"', words[member], words[not member], place)
+                got = words[not member] + _excluded(spec, name, row)
+                yield Miss(str(path[-1]), f'group "{name}"', words[member], got, place)
+
+
+def _excluded(spec: Spec, name: str, row: Mapping[str, Any]) -> str:
+    """That somebody would be in a group, and which groups of `exclude_from_all` take them out."""
+    if row[f"g:{name}"] or not row.get(groups.before(name)):
+        return ""
+    out = [one for one in spec.exclude_from_all or () if row[f"g:{one}"]]
+    return f" (in {' and '.join(out)}, so out by exclude_from_all)" if out else ""
 
 
 def _canonical(case: Case, shape: Shape, workspace: Workspace) -> Mapping[str, Mapping[str, str | None]]:

@@ -194,3 +194,32 @@ def test_by_hand(tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(SPEC.replace("tests:\n", ""))
     done = run(tmp_path, "test", "spec.yaml")
     assert (done.returncode, done.stdout.startswith("spec.yaml has no tests.")) == (0, True)
+
+
+def test_who_is_out_by_exclude_from_all_is_said(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("id,email,city,staff\n1,a@b.example,Rome,1\n2,c@d.example,Rome,0\n")
+    (tmp_path / "spec.yaml").write_text("""\
+version: 1
+account: {name: shop, api_key: "{{ env('KEY') }}", api_secret: "{{ env('SECRET') }}"}
+sources: {customers: {file: people.csv, key: id}}
+profiles: {from: customers, email: email}
+properties: {city: {column: city}, staff: {column: staff, type: integer}}
+groups:
+  staff: {where: staff = 1}
+  rome: {list: Rome, where: city = 'Rome'}
+exclude_from_all: staff
+tests:
+  out:
+    given: {customers: [{id: 1, email: a@b.example, city: Rome, staff: 1}, {id: 2, email: c@d.example, city: Bern}]}
+    expect: {"1": {in: [rome]}, "2": {in: [rome]}}
+""")
+    tested = warm.run(["test", "spec.yaml"], tmp_path, dict(os.environ)).stdout
+    assert "+ got      not in (in staff, so out by exclude_from_all)\n" in tested
+    assert "+ got      not in\n" in tested, "who would not be in it anyway"
+    shown = warm.run(["groups", "spec.yaml"], tmp_path, dict(os.environ)).stdout.splitlines()
+    assert [line.split() for line in shown[:2]] == [
+        ["staff", "1", "50.0%"],
+        ["rome", "1", "50.0%", "Rome", *["(1", "more", "out", "by", "exclude_from_all)"]],
+    ]
+    [*_, told] = warm.run(["groups", "spec.yaml", "--json"], tmp_path, dict(os.environ)).stdout.splitlines()
+    assert json.loads(told)["excluded"] == {"rome": 1}

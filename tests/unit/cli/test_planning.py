@@ -19,6 +19,10 @@ BREACHES = [
     Breach(guard=Guard.JOINS, scope="News", figure=9, limit=1, told="9", way_out="--allow joins:News=9"),
 ]
 OBSERVES = "The spec only observes, so there is nothing to apply. To apply, change policy.mode and plan again."
+BLOCKED = (
+    "Apply refuses it as it is. Where it is meant as it is: reconcile apply shop.rplan"
+    " --allow deletions=5 --allow joins:News=9"
+)
 APPLY = "Apply exactly this with: reconcile apply"
 
 
@@ -36,8 +40,7 @@ APPLY = "Apply exactly this with: reconcile apply"
         (
             {"counts": SOME, "breaches": tuple(BREACHES)},
             {},
-            "Apply refuses it as it is. Where it is meant as it is: reconcile apply shop.rplan"
-            " --allow deletions=5 --allow joins:News=9",
+            BLOCKED,
         ),
     ],
     ids=["ready", "empty", "observe", "observe-blocked", "sealed", "identity", "state", "quoted", "blocked"],
