@@ -34,6 +34,9 @@ misused() {
 install() {
   local root pinned
   root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+  if ! grep -qs '^name = "sailthru-reconcile"' "$root/pyproject.toml"; then
+    misused "install works in a checkout of reconcile, and $root is none. Call the script of a checkout, or use the image."
+  fi
   pinned=$(mktemp)
   sed -E '/--hash/d; s/ *\\$//' "$root/requirements.lock" >"$pinned"
   python3 -m pip install --quiet --constraint "$pinned" "$root${RECONCILE_EXTRAS:+[$RECONCILE_EXTRAS]}"

@@ -42,6 +42,7 @@ _COMMANDS = {
     },
     "Tools": {
         "fmt": Command("formatting:fmt", "Bring spec files into their canonical form"),
+        "ci": Command("packing:ci", "Write the script that CI calls"),
         "schema": Command("describing:schema", "Print the JSON Schema of a spec file, for editors"),
         "simulator": Command("simulating:simulator", "Serve a double of Sailthru on loopback"),
         "seed": Command("simulating:seed", "Load profiles into a simulator's kept account"),

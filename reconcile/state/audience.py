@@ -25,7 +25,7 @@ class Audience:
     Args:
         sizes: group -> people in it.
         overlaps: two groups, in the order of the spec -> people in both; pairs that share nobody are left out.
-        excluded: group -> people who would be in it, and are out by `exclude_from_all`; groups without any are left out.
+        excluded: group -> people whom only `exclude_from_all` keeps out of it; groups without any are left out.
         nowhere: people in no group.
         invalid: rows and values that cannot be used, by reason.
     """

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -40,7 +39,6 @@ class Reader:
     def __init__(self, folder: Path, simulator: Simulator, url: str) -> None:
         self.folder, self.simulator = folder, simulator
         self.environ = {"SAILTHRU_URL": url, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-        shutil.copytree(ROOT / "ci", folder / "ci")
         self._open_shop()
         self._fill_account()
 
