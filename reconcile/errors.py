@@ -177,6 +177,10 @@ class CredentialsRefused(ReconcileError):
     exit_status = 77
 
 
+class JobForbidden(CredentialsRefused):
+    """The key may not run one kind of job: nothing was done by it (SAILTHRU.md §4.4)."""
+
+
 class AccountUnfit(ReconcileError):
     """The account is in a state that no plan can be right for."""
 

@@ -24,7 +24,7 @@ from reconcile.apply.journal import Ranges, ranges
 from reconcile.apply.model import Executor
 from reconcile.apply.sending import Sending
 from reconcile.apply.verifier import Verifier
-from reconcile.errors import AccountUnavailable, ApiRejected
+from reconcile.errors import AccountUnavailable, ApiRejected, JobForbidden
 from reconcile.plan import actions, archive
 from reconcile.plan.costs import LINES, SAMPLE
 from reconcile.plan.model import Face, Plan, Stage, Upsert
@@ -229,7 +229,7 @@ class Bulk:
         async for group in self._groups(rows, shape):
             known = await abreast.each(group, self._job, at_once=JOBS_AT_ONCE)
             for ended in known:
-                if isinstance(ended, Ended):
+                if not isinstance(ended, bool):
                     raise ended
             jobs, unsure = jobs + len(group), unsure + known.count(False)
             self.progress.advance(step, sum(last + 1 - first for _, part in group for first, last in part))
@@ -264,10 +264,11 @@ class Bulk:
         path.write_bytes(b"".join(pieces))
         return path, sum(bytes(piece).count(b"\n") for piece in pieces)
 
-    async def _job(self, file: tuple[Path, Ranges]) -> bool | Ended:
+    async def _job(self, file: tuple[Path, Ranges]) -> bool | Ended | JobForbidden:
         """One job from start to end; False when nobody knows what became of it: the exports will tell.
 
-        That the run is to end is returned, not raised: those side by side are to hand in what they have begun to.
+        That the run is to end, or that the key may run no such job, is returned, not raised: those side by side are to
+        hand in what they have begun to.
         """
         path, numbers = file
         if (reason := self.brake.reason) is not None:
@@ -281,6 +282,9 @@ class Bulk:
             await self.account.finish_update(job)
         except (AccountUnavailable, ApiRejected):
             return False
+        except JobForbidden as forbidden:
+            self.record.drop_job(path)
+            return forbidden
         except Ended as ended:
             if not calls.sent:
                 self.record.drop_job(path)

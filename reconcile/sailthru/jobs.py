@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from reconcile.errors import AccountUnavailable, ApiRejected
+from reconcile.errors import AccountUnavailable, ApiRejected, JobForbidden
 from reconcile.sailthru import exports
 from reconcile.sailthru.client import Client
 from reconcile.sailthru.model import Call, Export, NotFound, Unsure
@@ -16,6 +17,13 @@ from reconcile.state.model import Arrived
 
 ASKED: Final = 2
 """How often an export is asked for, at most."""
+
+_FORBIDDEN: Final = re.compile(r"\bnot permitted to perform\b", re.IGNORECASE)
+_WAYS_OUT: Final = {
+    "export_list_data": "Ask Sailthru to permit it for this key: without exports nobody can know who is on a list.",
+    "update": "Ask Sailthru to permit it for this key, and apply the same plan again to go on. Or plan again with "
+    "policy.route: user, which sends changes one by one and takes longer.",
+}
 
 _POLLS: Final = (0.2, 1.0, 2.0, 4.0, 8.0, 15.0)
 _SLOWEST: Final = 30.0
@@ -30,6 +38,7 @@ async def export(
 
     Raises:
         ApiRejected: Sailthru will not export it, or the job ended with an error.
+        JobForbidden: the key may not export.
         ExportBroken: what came is no export.
         AccountUnavailable: it took longer than the deadline, or could not be fetched whole.
     """
@@ -79,6 +88,8 @@ async def _posted(client: Client, params: Mapping[str, Any]) -> str:
     for attempt in itertools.count(1):
         try:
             answer = await client.call(Call("POST", "job", params))
+        except ApiRejected as error:
+            raise _forbidden(error, str(params["job"])) or error from None
         except Unsure as unsure:
             if attempt >= client.patience.tries:
                 raise
@@ -94,8 +105,20 @@ async def start_update(client: Client, path: Path) -> str:
 
     Raises:
         Unsure: it may have been taken, or not: look at the effect, and do not hand it in again.
+        JobForbidden: the key may not run such a job.
     """
-    return str((await client.call(Call("POST", "job", {"job": "update"}, file=path))).body["job_id"])
+    try:
+        answer = await client.call(Call("POST", "job", {"job": "update"}, file=path))
+    except ApiRejected as error:
+        raise _forbidden(error, "update") or error from None
+    return str(answer.body["job_id"])
+
+
+def _forbidden(error: ApiRejected, job: str) -> JobForbidden | None:
+    """The refusal of a kind of job, where Sailthru's words say so (SAILTHRU.md §4.4); the HTTP status is not known."""
+    if not _FORBIDDEN.search(error.message):
+        return None
+    return JobForbidden(f"The API key may not run jobs of the kind {job}. {error.message}", hint=_WAYS_OUT.get(job))
 
 
 async def finish_update(client: Client, job_id: str) -> None:

@@ -79,9 +79,10 @@ class Jobs:
 
     def post(self, call: Call) -> Answer:
         """`POST /job`: a new job each time (SAILTHRU.md §6)."""
+        if self._timetable.is_forbidden(kind := values.required(call.params, "job")):
+            raise Refusal(99, f"You are not permitted to perform a {kind}.", 403)
         work = work_for(self._account, call, self._export_lag)
         job_id = self._account.ids.new(call.second)
-        kind = values.text(call.params["job"])
         schedule = self._timetable.plan(kind, work.rows, call.at)
         job = Job(job_id, kind, work, schedule, call.api_key, call.base_url)
         job.postback_url = values.text(call.params.get("postback_url"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from world import World, shop
 
+from reconcile.errors import JobForbidden
 from reconcile.simulator import Faults
 
 JOBS = "policy: {route: jobs, mode:"
@@ -88,3 +89,21 @@ def test_many_vars_take_no_more_memory_than_few(tmp_path: Path) -> None:
     )
     world.fill(shop(4))
     assert world.apply().converged
+
+
+def test_a_key_that_may_not_run_updates_is_told_before_anybody_is_written(tmp_path: Path) -> None:
+    made = world(tmp_path, faults=Faults.model_validate({"jobs": {"forbidden": ["update"]}}))
+    report = made.apply()
+    assert (report.exit_status, report.in_doubt, made.simulator.account.profiles) == (77, 0, {})
+    assert "may not run jobs of the kind update. Sailthru rejected POST /job: You are not permitted" in report.stopped
+    assert "policy.route: user" in report.stopped
+    made.text = made.text.replace("route: jobs", "route: user")
+    assert made.apply().converged, "the way out that the message names"
+
+
+def test_a_key_that_may_not_export_is_told_so(tmp_path: Path) -> None:
+    made = world(tmp_path, 5, faults=Faults.model_validate({"jobs": {"forbidden": ["export_list_data"]}}))
+    made.text = made.text.replace("route: jobs", "route: user")
+    made.apply()
+    with pytest.raises(JobForbidden, match="may not run jobs of the kind export_list_data"):
+        made.plan()
