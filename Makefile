@@ -72,10 +72,11 @@ format: install ## put the code into form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: install ## write the spec reference, the tables of types and the schemas anew from the code
+docs: install ## write the spec reference, the tables of types, the schemas and README's transcript anew from the code
 	$(BIN)/python -m reconcile.spec.schema docs
 	$(BIN)/python -m reconcile.sources.handbook docs
 	$(BIN)/python -c $(FAULTS) > reconcile/simulator/faults.schema.json
+	PYTHONPATH=tests $(BIN)/python tests/transcript.py README.md
 
 lock: install ## resolve the dependencies anew into locks (hashes, no hosts)
 	$(BIN)/uv pip compile pyproject.toml --extra postgres --extra mysql --extra state --group dev --universal --python-version 3.11 \

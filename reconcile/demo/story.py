@@ -21,6 +21,7 @@ from rich.text import Text
 
 from reconcile.apply.model import Write
 from reconcile.demo import shop
+from reconcile.records import LOCAL
 from reconcile.sailthru import target
 from reconcile.sailthru.model import Credentials
 from reconcile.simulator import Faults, Simulator
@@ -48,8 +49,25 @@ def tell(folder: Path | None = None) -> int:
         _told("and some deletions answer ok and do nothing: as a team met them in the field.")
         shop.make(database, seed=SEED)
         _lay_specs(place / "specs")
-        with running(Simulator(seed=SEED, faults=Faults.named("field-report"), keys={KEY: SECRET})) as url:
+        with (
+            _forgotten(place),
+            running(Simulator(seed=SEED, faults=Faults.named("field-report"), keys={KEY: SECRET})) as url,
+        ):
             return _chapters(_Stage(place, url), database)
+
+
+@contextmanager
+def _forgotten(place: Path) -> Iterator[None]:
+    """A block of runs that leaves nothing of them: their account is gone, and a plan on another one would say "drift".
+
+    What was there before, somebody else's perhaps, stays.
+    """
+    left = [one for one in (place / LOCAL, place / "shop.rplan", place / "next.rplan") if not one.exists()]
+    try:
+        yield
+    finally:
+        for one in left:
+            shutil.rmtree(one, ignore_errors=True) if one.is_dir() else one.unlink(missing_ok=True)
 
 
 def _chapters(stage: _Stage, database: Path) -> int:
