@@ -152,6 +152,7 @@ class Engine:
         if kind in {"error-9", "ok-with-error"}:
             raise Refusal(9, "Internal Error", 200 if kind == "ok-with-error" else 500)
         if call.method == "POST" and call.endpoint == "job":
+            self.windows.exhaust(call.method, call.endpoint, call.at)
             await errands.fetch_for(call)
         body = await self._doors.enter(call)
         if call.endpoint == "job":

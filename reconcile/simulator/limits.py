@@ -43,6 +43,11 @@ class Windows:
         limit = self._limit(method, endpoint)
         return Quota(limit, max(0, limit - used), (minute + 1) * 60 + self._skew, used > limit, int(now))
 
+    def exhaust(self, method: str, endpoint: str, now: float) -> None:
+        """Let nothing of this minute be left: what was refused once stays refused until the reset (SAILTHRU.md §5)."""
+        if int(now // 60) == self._minute:
+            self._used[method, endpoint] = max(self._used.get((method, endpoint), 0), self._limit(method, endpoint))
+
     def _limit(self, method: str, endpoint: str) -> int:
         if method == "GET" or (method == "POST" and endpoint == "user"):
             return self._many

@@ -85,6 +85,24 @@ def test_the_api_answers_with_an_error(fault: str, status: int, error: int, save
     assert api.sim.mischief.done == {fault: 1}
 
 
+@pytest.mark.parametrize("skew", [0, 1])
+def test_a_429_stays_until_the_minutes_reset_whoever_asks(skew: int) -> None:
+    api = Driver({"calls": [{"fault": "rate-limited", "times": 1}], "reset_skew": skew})
+    first = api.call("GET", "/user", ADA)
+    reset = int(first.headers["x-rate-limit-reset"]) - skew
+
+    def statuses() -> list[int]:
+        calls = [("GET", "/user", {"id": "b@example.com"}), ("POST", "/user", ADA), ("GET", "/list", {})]
+        return [api.call(*one).status_code for one in calls]
+
+    assert (first.status_code, first.headers["x-rate-limit-remaining"]) == (429, "0")
+    api.clock.now = reset - 0.5
+    assert statuses() == [429, 200, 200]
+    api.clock.now = reset
+    assert statuses() == [400, 200, 200]
+    assert api.sim.mischief.done["rate-limited"] == 1, "the others were earned"
+
+
 def test_faults_do_not_hide_a_wrong_signature() -> None:
     assert driver("error-9").no("POST", "/user", ADA, secret="wrong")[:2] == (401, 5)
 
