@@ -101,6 +101,9 @@ class Account:
     def _enrol(self, profile: Profile, before: dict[MailList, int]) -> None:
         if profile.joined is before:
             return
+        if self.history is not None:
+            for mail_list in before.keys() ^ profile.joined.keys():
+                self.history.note_count(mail_list.list_id, mail_list.count)
         for mail_list in before.keys() - profile.joined.keys():
             mail_list.leave(profile.sid)
         for mail_list in profile.joined.keys() - before.keys():
@@ -159,6 +162,8 @@ class Account:
             rest = {k: v for k, v in profile.joined.items() if k is not mail_list}
             self.profiles[sid] = profile._replace(joined=rest or NOTHING)
         mail_list.members.clear()
+        if self.history is not None:
+            self.history.forget_list(mail_list.list_id)
         del self.lists[mail_list.list_id]
         self._named[mail_list.name].remove(mail_list)
         if not self._named[mail_list.name]:
@@ -168,12 +173,20 @@ class Account:
         """Recount a list whose count has been too high for long enough."""
         stale = mail_list.stale_since
         if stale is not None and second - stale >= self.guesses.recount_seconds:
+            if self.history is not None:
+                self.history.note_count(mail_list.list_id, mail_list.count)
             mail_list.recount()
 
-    def valid_count(self, mail_list: MailList) -> int:
+    def count(self, mail_list: MailList, lag: float = 0) -> int:
+        """What the API tells, `lag` seconds behind the writes."""
+        if lag and self.history is not None:
+            return self.history.count(mail_list.list_id, mail_list.count, lag)
+        return mail_list.count
+
+    def valid_count(self, mail_list: MailList, lag: float = 0) -> int:
         """`count` without those known to be unmailable."""
         barred = sum(1 for sid in list(self.restricted) if sid in mail_list.members)
-        return max(0, mail_list.count - barred)
+        return max(0, self.count(mail_list, lag) - barred)
 
     # -- for tests and people
 

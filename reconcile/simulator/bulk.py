@@ -133,10 +133,10 @@ def _one(account: Account, line: Line, change: Change, second: int) -> None:
     if change.delete_vars:
         kept = {name: value for name, value in profile.vars.items() if name not in change.delete_vars}
         profile = profile._replace(vars=kept)
-    account.put(_dated(account, profile, line, change))
+    account.put(_dated(account, profile, line, change, second))
 
 
-def _dated(account: Account, profile: Profile, line: Line, change: Change) -> Profile:
+def _dated(account: Account, profile: Profile, line: Line, change: Change, now: int) -> Profile:
     """With its sign-up date, unless the batch sets lists as well.
 
     Then it is forgotten (SAILTHRU.md §14, 12).
@@ -144,5 +144,5 @@ def _dated(account: Account, profile: Profile, line: Line, change: Change) -> Pr
     date = values.text(change.line.get("signup_date") or line.get("signup_date"))
     if not date or "lists" in line or "lists" in change.line:
         return profile
-    second = moment(date, account.zone)
+    second = moment(date, account.zone, now)
     return profile if second is None else profile._replace(signup=second)

@@ -6,12 +6,12 @@ Twins, lying deletes, lagging reads.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-from reconcile.simulator import lists, settings, users
+from reconcile.simulator import lists, settings, users, values
 from reconcile.simulator.account import Account
-from reconcile.simulator.calls import Call
+from reconcile.simulator.calls import METHODS, Call
 from reconcile.simulator.jobs import Jobs
 from reconcile.simulator.mischief import Mischief
 from reconcile.simulator.model import Refusal
@@ -38,11 +38,17 @@ class Doors:
             ("GET", "stats"): lambda call: settings.stats(account, call),
         }
 
+        self._methods = dict(_OTHERS)
+        for method, endpoint in self._doors:
+            self._methods[endpoint] = self._methods.get(endpoint, frozenset()) | {method}
+
     async def enter(self, call: Call) -> Body:
         """Do the call; a Refusal is the API's own no."""
         door = self._doors.get((call.method, call.endpoint))
         if door is None:
-            raise _unknown(call)
+            if call.method not in self._methods.get(call.endpoint, METHODS):
+                raise Refusal(1, "Unsupported HTTPS method", 405)
+            raise _unknown(self._account, call)
         if self._mischief.faults.lists.twins and call.method == "POST":
             await self._look_first(call)
         return door(call)
@@ -75,7 +81,10 @@ class Doors:
         lag = self._mischief.read_lag(call.params) if self._mischief.faults.reads.lists else 0
         if any(lists.is_too_young(one, call, lag) for one in self._account.lists.values()):
             self._mischief.note("stale-read")
-        return lists.get(self._account, call, lag)
+        counts = self._mischief.faults.reads.counts
+        if counts and any(self._account.count(m, counts) != m.count for m in list(self._account.lists.values())):
+            self._mischief.note("stale-count")
+        return lists.get(self._account, call, lag, counts)
 
     def _delete_user(self, call: Call) -> Body:
         _, profile = users.subject(self._account, call.params)
@@ -84,14 +93,30 @@ class Doors:
         return users.delete(self._account, call)
 
 
-def _unknown(call: Call) -> Refusal:
+#: The methods of the endpoints that are not played from the inside, as far as the vendor's clients use them.
+_OTHERS: Final[Mapping[str, frozenset[str]]] = {
+    "send": METHODS,
+    "blast": METHODS,
+    "template": METHODS,
+    "purchase": frozenset({"GET", "POST"}),
+    "event": frozenset({"POST"}),
+    "preview": frozenset({"POST"}),
+    "return": frozenset({"POST"}),
+}
+
+
+def _unknown(account: Account, call: Call) -> Refusal:
     """What the API says to what it does not know (SAILTHRU.md §4.4); the words for the rest are guessed."""
-    match call.endpoint:
-        case "blast":
-            return Refusal(13, f"Unknown blast_id: {call.params.get('blast_id', '')}", 404)
-        case "template":
-            return Refusal(14, f"Unknown template: {call.params.get('template', '')}", 404)
-        case "send":
-            return Refusal(12, f"Unknown send_id: {call.params.get('send_id', '')}", 404)
+    params, template = call.params, values.text(call.params.get("template"))
+    match call.method, call.endpoint:
+        case _, "blast":
+            return Refusal(13, f"Unknown blast_id: {values.text(params.get('blast_id'))}", 404)
+        case (_, "template") | ("POST", "send"):
+            return Refusal(14, f"Unknown template: {template}", account.guesses.unknown_template)
+        case _, "send":
+            return Refusal(12, f"Unknown send_id: {values.text(params.get('send_id'))}", 404)
+        case "POST", "purchase":
+            values.valid_email(values.required(params, "email"))
+            return Refusal(99, "No items in purchase")
         case _:
             return Refusal(99, "Unknown API endpoint", 404)

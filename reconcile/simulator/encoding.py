@@ -5,6 +5,7 @@ Compact JSON as PHP writes it, or XML where `format` is missing.
 
 from __future__ import annotations
 
+import gzip
 import json
 from email.utils import formatdate
 from functools import lru_cache
@@ -13,12 +14,14 @@ from xml.sax.saxutils import escape
 
 import orjson
 
+from reconcile.simulator.faults import Wire
 from reconcile.simulator.limits import Quota
 from reconcile.simulator.messages import BASE, Answer
 from reconcile.simulator.model import Refusal
 
 #: The answer of DELETE: its 11 bytes come without `Vary` (SAILTHRU.md §4.1).
 _BARE: Final = b'{"ok":true}'
+_VARY: Final = (b"Vary", b"Accept-Encoding")
 _XML_BASE: Final = ((b"Content-Type", b"application/xml"), *BASE[1:])
 
 
@@ -27,7 +30,7 @@ def success(body: dict[str, Any], quota: Quota, *, xml: bool = False) -> Answer:
     text = to_xml(body) if xml else to_json(body)
     headers = _headers(quota, xml=xml)
     if text != _BARE:
-        headers.append((b"Vary", b"Accept-Encoding"))
+        headers.append(_VARY)
     headers.append((b"Content-Length", str(len(text)).encode()))
     return Answer(200, headers, text)
 
@@ -35,7 +38,23 @@ def success(body: dict[str, Any], quota: Quota, *, xml: bool = False) -> Answer:
 def refusal(no: Refusal, quota: Quota, *, xml: bool = False) -> Answer:
     """An error; it carries no length and so goes out chunked."""
     body = {"error": no.code, "errormsg": no.text}
-    return Answer(no.status, _headers(quota, xml=xml), to_xml(body) if xml else to_json(body))
+    headers = _headers(quota, xml=xml)
+    if no.status == 200:
+        headers.append(_VARY)
+    return Answer(no.status, headers, to_xml(body) if xml else to_json(body))
+
+
+def dressed(answer: Answer, wire: Wire, accepted: str) -> Answer:
+    """The same answer as these knobs send it; `accepted` is the caller's Accept-Encoding."""
+    packed = wire.gzip and _VARY in answer.headers and "gzip" in accepted.lower()
+    if packed:
+        answer.body = gzip.compress(answer.body, 1, mtime=0)
+        answer.headers.append((b"Content-Encoding", b"gzip"))
+    if packed or wire.chunked:
+        answer.headers = [header for header in answer.headers if header[0] != b"Content-Length"]
+    if wire.close:
+        answer.headers.append((b"Connection", b"close"))
+    return answer
 
 
 def page(status: int) -> Answer:

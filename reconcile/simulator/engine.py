@@ -13,7 +13,7 @@ from reconcile.simulator.account import Account
 from reconcile.simulator.calls import ENDPOINTS, METHODS, Call, Logged
 from reconcile.simulator.doors import Doors
 from reconcile.simulator.downloads import Download
-from reconcile.simulator.faults import CallFault, Faults
+from reconcile.simulator.faults import CallFault, Faults, Wire
 from reconcile.simulator.gate import Gate, too_many
 from reconcile.simulator.history import History
 from reconcile.simulator.jobs import Jobs
@@ -61,7 +61,8 @@ class Engine:
         self.faults = faults or Faults()
         self.clock = clock
         self.account = Account(timezone=timezone, seed=seed, guesses=self.faults.guesses)
-        lag = max(self.faults.reads.least, self.faults.reads.most, self.faults.jobs.export_lag)
+        reads = self.faults.reads
+        lag = max(reads.least, reads.most, reads.counts, self.faults.jobs.export_lag)
         self.mischief = Mischief(self.faults, seed, clock())
         self.account.history = History(lag, self.mischief.note) if lag else None
         self.windows = Windows(limits, self.faults.reset_skew)
@@ -69,6 +70,7 @@ class Engine:
         self.jobs = Jobs(self.account, timetable, self.faults.jobs.export_lag)
         self.calls: deque[Logged] = deque(maxlen=_REMEMBERED)
         self.calls_total: Counter[tuple[str, str]] = Counter()
+        self._dressed = self.faults.wire != Wire()
         self._gate = Gate(keys, allowed_ips)
         self._doors = Doors(self.account, self.jobs, self.mischief)
         self._errands = errands.Errands(self.jobs, keys, clock)
@@ -114,6 +116,8 @@ class Engine:
             self._log(method, endpoint, noted, 0, now, fault.fault if fault else broken.fault)
             raise
         self._log(method, endpoint, noted, answer.status, now, fault.fault if fault else None)
+        if self._dressed:
+            return encoding.dressed(answer, self.faults.wire, request.headers.get("accept-encoding", ""))
         return answer
 
     async def _answer(
@@ -148,11 +152,11 @@ class Engine:
         """The call's own answer, or the error that a fault puts in its place, before or after it is done."""
         kind = fault.fault if fault is not None else None
         if kind == "rate-limited":
+            self.windows.exhaust(call.method, call.endpoint, call.at)
             raise too_many(call.method, call.endpoint)
         if kind in {"error-9", "ok-with-error"}:
             raise Refusal(9, "Internal Error", 200 if kind == "ok-with-error" else 500)
         if call.method == "POST" and call.endpoint == "job":
-            self.windows.exhaust(call.method, call.endpoint, call.at)
             await errands.fetch_for(call)
         body = await self._doors.enter(call)
         if call.endpoint == "job":

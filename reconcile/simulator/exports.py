@@ -44,7 +44,11 @@ class Export:
 
     def chunks(self) -> Iterator[bytes]:
         """The file, in pieces of a few hundred kB."""
-        cells = [(name, cell) for name, cell in COLUMNS.items() if self.columns is None or name in self.columns]
+        cells = [
+            (name, cell)
+            for name, cell in COLUMNS.items()
+            if (self.columns is None or name in self.columns) and (name != EXTID or self.guesses.export_extid)
+        ]
         variables = self._variables()
         yield (",".join(self.quoted(n) for n in [*(name for name, _ in cells), *variables]) + "\n").encode()
         write = [cell for _, cell in cells]
@@ -102,6 +106,8 @@ def _domain(_export: Export, profile: Profile) -> str:
 
 
 def _lists(export: Export, profile: Profile) -> str:
+    if export.guesses.export_lists == "exported" and export.mail_list is not None:
+        return export.quoted(export.mail_list.name)
     return export.quoted(",".join(profile.lists))
 
 
@@ -128,10 +134,18 @@ def _status(_export: Export, profile: Profile) -> str:
     return "Optout" if profile.optout_email == "all" else "Valid"
 
 
+def _extid(export: Export, profile: Profile) -> str:
+    return export.quoted(profile.others.get("extid", ""))
+
+
+#: Not in the recorded header; a connector of later years says that it is always there (SAILTHRU.md §9.3).
+EXTID: Final = "Extid"
+
 #: The recorded header, in its order; what never changes here stands as it stood in the recorded row.
 COLUMNS: Final[Mapping[str, Cell | str]] = {
     "Profile Id": lambda _, profile: profile.sid,
     "Email Hash": _hash,
+    EXTID: _extid,
     "Domain": _domain,
     "Engagement": "new",
     "Lists": _lists,

@@ -85,6 +85,15 @@ class Reads(_Part):
     least: Seconds = 0.0
     most: Seconds = 0.0
     lists: bool = Field(default=False, description="Whether `GET /list` misses lists that were just made, as well.")
+    counts: Seconds = Field(default=0.0, description="How far the counts of lists are behind the writes, in seconds.")
+
+
+class Wire(_Part):
+    """How answers go over the wire; what they say stays the same (SAILTHRU.md §2, §4.1)."""
+
+    gzip: bool = Field(default=False, description="Whether 200s are packed for callers who accept that, and chunked.")
+    chunked: bool = Field(default=False, description="Whether 200s are chunked as well, without a length.")
+    close: bool = Field(default=False, description="Whether each answer closes its connection: `Connection: close`.")
 
 
 class Jobs(_Part):
@@ -140,6 +149,7 @@ class Faults(_Part):
     deletes: Deletes = Deletes()
     lists: Lists = Lists()
     reads: Reads = Reads()
+    wire: Wire = Wire()
     jobs: Jobs = Jobs()
     maintenance: Maintenance = Maintenance()
     reset_skew: float = Field(

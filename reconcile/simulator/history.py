@@ -1,4 +1,4 @@
-"""What profiles were a moment ago: for reads and exports that lag behind the writes (SAILTHRU.md §6)."""
+"""What profiles and counts were a moment ago: for reads and exports that lag behind the writes (SAILTHRU.md §6)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class History:
         self._order: deque[tuple[float, str]] = deque()
         self._images: dict[str, list[tuple[float, Profile | None]]] = {}
         self._owners: dict[tuple[str, str], str] = {}
+        self._counts: dict[str, deque[tuple[float, int]]] = {}
 
     def note(self, sid: str, old: Profile | None) -> None:
         """A write replaces this image (None: there was no profile)."""
@@ -39,6 +40,23 @@ class History:
                 del self._images[sid]
                 for item in old.keys.items() if old else ():
                     self._owners.pop(item, None)
+
+    def note_count(self, list_id: str, old: int) -> None:
+        """The count of this list is about to change from this."""
+        counts = self._counts.setdefault(list_id, deque())
+        while counts and counts[0][0] < self.now - self.keep:
+            counts.popleft()
+        if not counts or counts[-1][0] < self.now:
+            counts.append((self.now, old))
+
+    def forget_list(self, list_id: str) -> None:
+        """This list is gone."""
+        self._counts.pop(list_id, None)
+
+    def count(self, list_id: str, current: int, lag: float) -> int:
+        """The count of this list as it was `lag` seconds ago."""
+        since = self.now - lag
+        return next((old for at, old in self._counts.get(list_id, ()) if at > since), current)
 
     def image(self, sid: str, current: Profile | None, lag: float) -> Profile | None:
         """The profile of this sid as it was `lag` seconds ago."""

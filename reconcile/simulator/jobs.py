@@ -96,7 +96,7 @@ class Jobs:
         job_id = values.required(call.params, "job_id")
         job = self.jobs.get(job_id)
         if job is None:
-            raise Refusal(99, f"Invalid Job ID: {job_id}")
+            raise Refusal(99, f"Invalid Job ID: {job_id}", self._account.guesses.unknown_job)
         return self.told(job, call.at, call.base_url)
 
     def told(self, job: Job, at: float, base_url: str) -> Answer:

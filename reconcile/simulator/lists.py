@@ -17,16 +17,19 @@ from reconcile.simulator.times import stamp
 Answer = dict[str, Any]
 
 
-def get(account: Account, call: Call, lag: float = 0) -> Answer:
-    """`GET /list`: one list by name or id, else all of them, filtered (§8.1); none younger than `lag` seconds."""
+def get(account: Account, call: Call, lag: float = 0, counts: float = 0) -> Answer:
+    """`GET /list`: one list by name or id, else all of them, filtered (§8.1).
+
+    None younger than `lag` seconds; the counts are `counts` seconds behind.
+    """
     params = call.params
     if values.text(params.get("list")) or values.text(params.get("list_id")):
         wanted = _wanted(account, params)
         if is_too_young(wanted, call, lag):
             raise _unknown(params)
-        return _one(account, wanted, params, call.second)
+        return _one(account, wanted, params, _count(account, wanted, call.second, counts))
     lists = [m for m in account.lists.values() if _passes(m, params) and not is_too_young(m, call, lag)]
-    return {"lists": [_row(account, mail_list, call.second) for mail_list in lists]}
+    return {"lists": [_row(account, mail_list, call.second, counts) for mail_list in lists]}
 
 
 def post(account: Account, call: Call) -> Answer:
@@ -88,26 +91,27 @@ def _passes(mail_list: MailList, params: Mapping[str, Any]) -> bool:
     return primary is None or values.truthy(primary) == mail_list.primary
 
 
-def _row(account: Account, mail_list: MailList, second: int) -> Answer:
+def _row(account: Account, mail_list: MailList, second: int, lag: float) -> Answer:
     """A list among all: `name` and `email_count` here, and no `primary` (§8.1)."""
-    valid = account.valid_count(mail_list) if mail_list.kind == "normal" else _count(account, mail_list, second)
+    count = _count(account, mail_list, second, lag)
+    valid = account.valid_count(mail_list, lag) if mail_list.kind == "normal" else count
     return {
         "list_id": mail_list.list_id,
         "name": mail_list.name,
-        "email_count": _count(account, mail_list, second),
+        "email_count": count,
         "valid_count": valid,
         "create_time": stamp(mail_list.created, account.zone),
         "type": mail_list.kind,
     }
 
 
-def _one(account: Account, mail_list: MailList, params: Mapping[str, Any], second: int) -> Answer:
+def _one(account: Account, mail_list: MailList, params: Mapping[str, Any], count: int) -> Answer:
     answer: Answer = {
         "list_id": mail_list.list_id,
         "list": mail_list.name,
         "create_time": stamp(mail_list.created, account.zone),
         "send_time": None,
-        "count": _count(account, mail_list, second),
+        "count": count,
         "type": mail_list.kind,
         "primary": mail_list.primary,
     }
@@ -116,15 +120,15 @@ def _one(account: Account, mail_list: MailList, params: Mapping[str, Any], secon
     return answer
 
 
-def _count(account: Account, mail_list: MailList, second: int) -> int:
+def _count(account: Account, mail_list: MailList, second: int, lag: float) -> int:
     """What the API tells: the kept count, or, of a smart list, how many its query means now."""
     if mail_list.kind == "smart":
         try:
-            return len(queries.members(account, mail_list))
+            return len(queries.members(account, mail_list, second))
         except Refusal:  # its source is gone
             return 0
     account.refresh(mail_list, second)
-    return mail_list.count
+    return account.count(mail_list, lag)
 
 
 def _written(mail_list: MailList) -> Answer:

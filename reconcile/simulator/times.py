@@ -5,6 +5,7 @@ With the account's offset in JSON, without any in exports (SAILTHRU.md §9.3).
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -29,12 +30,23 @@ def local(second: int, zone: ZoneInfo) -> str:
     return f"{datetime.fromtimestamp(second, zone):%Y/%m/%d %H:%M:%S}"
 
 
-def moment(text: str, zone: ZoneInfo) -> int | None:
-    """The Unix second of a date as callers write it: Unix seconds, ISO, or RFC 2822; None where it is none.
+_RELATIVE: Final = re.compile(r"([+-]?\d{1,6}) *(minute|hour|day|week|month|year)s?( ago)?", re.IGNORECASE)
+FAR: Final = 6 * 10**10
+"""Seconds beyond which nothing is a date."""
+_SECONDS: Final = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2592000, "year": 31536000}
 
+
+def moment(text: str, zone: ZoneInfo, now: int) -> int | None:
+    """The Unix second of a date as callers write it; None where it is none.
+
+    Unix seconds, ISO, RFC 2822, or relative to now (`-30 days`; a month has 30, a year 365).
     A date without a time is its midnight in the account's zone (what the real API takes it for is not known).
     """
-    if text.isdigit():
+    if found := _RELATIVE.fullmatch(text.strip()):
+        seconds = int(found[1]) * _SECONDS[found[2].lower()]
+        then = now - seconds if found[3] else now + seconds
+        return then if abs(then) < FAR else None
+    if text.isascii() and text.isdigit():
         return int(text) if len(text) < _SECONDS_DIGITS else None
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:

@@ -11,7 +11,7 @@ from reconcile.simulator.account import Account
 from reconcile.simulator.bulk import Change, Line, Skips
 from reconcile.simulator.calls import Call
 from reconcile.simulator.exports import Export
-from reconcile.simulator.model import MailList, Profile, Refusal
+from reconcile.simulator.model import NOTHING, MailList, Profile, Refusal
 
 #: Work in progress: pauses now and then, and ends with an export or nothing.
 Steps = Generator[None, None, Export | None]
@@ -39,6 +39,9 @@ def work_for(account: Account, call: Call, lag: float = 0) -> Work:
         Refusal: 99 for a kind of job that is not known here; 2 and others for what is missing or wrong.
     """
     kind = values.required(call.params, "job")
+    barred = account.guesses.not_permitted
+    if any(kind in barred.get(key, ()) for key in ("*", call.api_key)):
+        raise Refusal(99, f"You are not permitted to perform a {kind}.", account.guesses.not_permitted_status)
     match kind:
         case "import":
             return _import(account, call)
@@ -84,16 +87,16 @@ def _update(account: Account, call: Call) -> Work:
     _one_source(call, "emails", "url", "query")
     change = Change.read(values.mapping(call.params.get("update")))
 
-    def lines() -> Iterable[Line | None]:
+    def lines(second: int) -> Iterable[Line | None]:
         if query:
-            return bulk.of_profiles(queries.select(account, query))
+            return bulk.of_profiles(queries.select_for_job(account, query, second))
         return bulk.of_emails(emails) if emails else bulk.of_json_lines(call.file or b"")
 
     def run(second: int, skips: Skips) -> Steps:
-        yield from bulk.apply(account, lines(), change, second, skips)
+        yield from bulk.apply(account, lines(second), change, second, skips)
         return None
 
-    rows = len(queries.select(account, query)) if query else _rows(emails, call.file)
+    rows = len(queries.select_for_job(account, query, call.second)) if query else _rows(emails, call.file)
     return Work("Bulk Update", rows, run, {"update": []})
 
 
@@ -136,8 +139,8 @@ def _export_list_data(account: Account, call: Call, lag: float) -> Work:
         raise Refusal(15, f"Unknown list: {name}", 404)
     mail_list = named[0]
 
-    def profiles() -> list[Profile]:
-        now = queries.members(account, mail_list)
+    def profiles(second: int) -> list[Profile]:
+        now = queries.members(account, mail_list, second)
         return account.history.listed(now, mail_list.list_id, lag) if account.history and lag else now
 
     run = _exported(account, call, mail_list, profiles)
@@ -149,8 +152,8 @@ def _snapshot(account: Account, call: Call) -> Work:
     query = values.mapping(call.params.get("query"))
     if not query:
         raise Refusal(2, "Missing required parameter: query")
-    rows = len(queries.select(account, query))
-    run = _exported(account, call, None, lambda: queries.select(account, query))
+    rows = len(queries.select_for_job(account, query, call.second))
+    run = _exported(account, call, None, lambda second: queries.select_for_job(account, query, second))
     return Work("Snapshot", rows, run, filename="snapshot.csv")
 
 
@@ -158,13 +161,17 @@ def _exported(
     account: Account,
     call: Call,
     mail_list: MailList | None,
-    profiles: Callable[[], list[Profile]],
+    profiles: Callable[[int], list[Profile]],
 ) -> Callable[[int, Skips], Steps]:
     fields = values.mapping(call.params.get("fields"))
+    if fields and account.guesses.export_fields == "refused":
+        raise Refusal(99, "Invalid parameter: fields")
+    if account.guesses.export_fields == "ignored":
+        fields = NOTHING
 
-    def run(_second: int, _skips: Skips) -> Steps:
+    def run(second: int, _skips: Skips) -> Steps:
         yield
         columns, variables = exports.columns_asked(fields), exports.vars_asked(fields)
-        return Export(mail_list, profiles(), account.zone, account.guesses, columns, variables)
+        return Export(mail_list, profiles(second), account.zone, account.guesses, columns, variables)
 
     return run

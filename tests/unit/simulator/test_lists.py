@@ -205,7 +205,46 @@ def test_stats_of_a_list(api: Driver) -> None:
     body = api.ok("GET", "/stats", {"stat": "list", "list": "Main"})
 
     assert (body["email_count"], body["valid_count"], body["optout_count"]) == (1, 0, 1)
-    assert api.no("GET", "/stats", {"stat": "list", "list": "No"})[2] == "Unable to find stats for No"
+    assert (body["list"], body["lists_count"], body["lists_signup_count"], body["day"]) == ("Main", 1, 1, 20200913)
+
+
+def test_stats_of_all_lists_tell_everybody_once(api: Driver) -> None:
+    api.person(lists={"Main": 1, "Side": 1})
+    api.person("b@example.com", lists={"Side": 1}, optout_email="all")
+    body = api.ok("GET", "/stats", {"stat": "list"})
+
+    assert (body["email_count"], body["optout_count"], body["lists_count"]) == (2, 1, 2)
+
+
+def test_stats_are_there_from_the_day_of_the_list_to_today(api: Driver) -> None:
+    api.person(lists={"Main": 1})
+    api.clock.sleep(24 * 3600)
+
+    def status(date: str) -> int:
+        return api.call("GET", "/stats", {"stat": "list", "list": "Main", "date": date}).status_code
+
+    days = ("-2 days", "-1 day", "2020-09-14", "2020-09-15", "tomorrow")
+    assert [status(day) for day in days] == [400, 200, 200, 400, 400]
+
+
+def test_a_count_may_be_behind_the_writes() -> None:
+    api = Driver({"reads": {"counts": 10}})
+
+    def counts() -> tuple[int, int, int]:
+        one = api.ok("GET", "/list", {"list": "Main"})["count"]
+        row = api.ok("GET", "/list", {})["lists"][0]
+        return one, row["email_count"], row["valid_count"]
+
+    api.person(lists={"Main": 1})
+    api.clock.sleep(4)
+    api.person("b@example.com", lists={"Main": 1})
+    assert counts() == (0, 0, 0)
+    api.clock.sleep(7)
+    assert counts() == (1, 1, 1)
+    api.clock.sleep(4)
+    assert counts() == (2, 2, 2)
+    assert list(api.look(lists=1)["lists"]) == ["Main"]
+    assert set(api.sim.mischief.done) == {"stale-count"}
 
 
 def test_the_account_is_ready_to_be_looked_at_from_tests() -> None:

@@ -227,7 +227,6 @@ def test_above_the_limit_comes_429_until_the_reset(api: Driver) -> None:
         ("GET", "/send", 12),
         ("POST", "/event", 99),
         ("GET", "/no/such", 99),
-        ("DELETE", "/settings", 99),
     ],
 )
 def test_what_is_not_known_is_404(api: Driver, method: str, endpoint: str, error: int) -> None:
