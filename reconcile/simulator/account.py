@@ -13,6 +13,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from reconcile.simulator import values
+from reconcile.simulator.flows import Flows
 from reconcile.simulator.guesses import Guesses
 from reconcile.simulator.history import History
 from reconcile.simulator.ids import COOKIE, Ids
@@ -31,6 +32,7 @@ class Account:
         lists: list_id to list, in the order of creation; names may repeat.
         history: what profiles were a moment ago, kept only where reads are to lag.
         guesses: how it behaves where nobody knows how the real one does.
+        flows: its journeys, and who entered them.
         zone: the account's time zone, in which all its times are told.
         client_id, customer_id: its own, whatever the seed: another simulator is another account.
     """
@@ -38,6 +40,7 @@ class Account:
     def __init__(self, *, timezone: str = "America/New_York", seed: int = 0, guesses: Guesses | None = None) -> None:
         self.guesses = guesses or Guesses()
         self.history: History | None = None
+        self.flows = Flows(self.guesses.flows_by_jobs)
         self.zone = ZoneInfo(timezone)
         self.ids = Ids(seed)
         self.client_id, self.customer_id = (secrets.randbelow(9 * 10**8) + 10**8 for _ in range(2))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
+import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request as WebRequest
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -15,7 +17,8 @@ from starlette.types import Receive, Scope, Send
 from reconcile.simulator import report
 from reconcile.simulator.decoding import MAX_BODY
 from reconcile.simulator.downloads import Download
-from reconcile.simulator.inspector import page
+from reconcile.simulator.flows import Flows
+from reconcile.simulator.inspector import Opened, page
 from reconcile.simulator.messages import Answer, Broken, Request
 
 if TYPE_CHECKING:
@@ -29,6 +32,9 @@ _PAGE_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'",
     "cache-control": "no-store",
 }
+
+
+_MOST_SHOWN: Final = 100_000
 
 
 class Application(Starlette):
@@ -140,17 +146,57 @@ def _routes(sim: Engine) -> list[Route]:
         if "text/html" not in request.headers.get("accept", ""):
             return RedirectResponse(DOCUMENTATION, 302)
         sim.tick()
-        return HTMLResponse(page(sim, request.query_params.get("email", "")), headers=_PAGE_HEADERS)
+        asked = request.query_params
+        opened = Opened(*(asked.get(name, "") for name in Opened._fields))
+        return HTMLResponse(page(sim, asked.get("email", ""), opened), headers=_PAGE_HEADERS)
 
-    async def state(_request: WebRequest) -> Response:
+    async def state(request: WebRequest) -> Response:
         sim.tick()
-        return JSONResponse(report.state(sim))
+        try:
+            return JSONResponse(report.state(sim, **_paged(request.query_params)))
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    async def add_flows(request: WebRequest) -> Response:
+        try:
+            _take_flows(sim, request.headers.get("content-type", ""), await request.body())
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse({"flows": report.told_flows(sim.account.flows)})
 
     async def export(request: WebRequest) -> Response:
         file = sim.download(request.path_params["token"])
         return PlainTextResponse("Not Found", 404) if file is None else _File(file)
 
-    return [Route("/", root), Route("/_sim/state", state), Route("/_sim/export/{token}", export)]
+    return [
+        Route("/", root),
+        Route("/_sim/state", state),
+        Route("/_sim/state", add_flows, methods=["POST"]),
+        Route("/_sim/export/{token}", export),
+    ]
+
+
+def _paged(asked: Mapping[str, str]) -> dict[str, Any]:
+    """Which page of the state is asked for; ValueError for what is no number."""
+    limit, entered_after = asked.get("limit", str(report.PAGE)), asked.get("entered_after", "0")
+    if not (limit.isdecimal() and entered_after.isdecimal() and 1 <= int(limit) <= _MOST_SHOWN):
+        raise ValueError(f"limit must be a number from 1 to {_MOST_SHOWN}, and entered_after a number")
+    return {"after": asked.get("after", ""), "entered_after": int(entered_after), "limit": int(limit)}
+
+
+def _take_flows(sim: Engine, kind: str, body: bytes) -> None:
+    """The flows of `{"flows": [...]}`, all or none.
+
+    Only JSON by its name, which no page of another site can send without being asked about it.
+    """
+    content = orjson.loads(body) if kind.partition(";")[0].strip() == "application/json" else None
+    flows = content.get("flows") if isinstance(content, dict) else None
+    if not isinstance(flows, list) or not all(isinstance(flow, dict) for flow in flows):
+        raise ValueError('send JSON such as {"flows": [{"flow": "Welcome", "joined": "Main"}]}')
+    for flow in flows:
+        Flows().add(flow)
+    for flow in flows:
+        sim.account.flows.add(flow)
 
 
 class _File(Response):

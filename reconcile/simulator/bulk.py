@@ -120,11 +120,11 @@ def apply(account: Account, lines: Iterable[Line | None], change: Change, second
 
 def _one(account: Account, line: Line, change: Change, second: int) -> None:
     who = {"id": line.get("id"), "key": line.get("key")}
-    users.post(account, Call("POST", "user", line, second))
+    users.post(account, Call("POST", "user", line, second, route="job"))
     if change.line:
-        users.post(account, Call("POST", "user", {**who, **change.line}, second))
-    profile = users.subject(account, who)[1]
-    if profile is None:
+        users.post(account, Call("POST", "user", {**who, **change.line}, second, route="job"))
+    before = profile = users.subject(account, who)[1]
+    if before is None or profile is None:
         return
     if change.optout is not None:
         # Any word that is not known opts people in (SAILTHRU.md §14, 11).
@@ -133,7 +133,9 @@ def _one(account: Account, line: Line, change: Change, second: int) -> None:
     if change.delete_vars:
         kept = {name: value for name, value in profile.vars.items() if name not in change.delete_vars}
         profile = profile._replace(vars=kept)
-    account.put(_dated(account, profile, line, change, second))
+    profile = _dated(account, profile, line, change, second)
+    account.put(profile)
+    account.flows.note(before, profile, second, "job")
 
 
 def _dated(account: Account, profile: Profile, line: Line, change: Change, now: int) -> Profile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 #: Every endpoint that the vendor has; the simulator knows only some of them from the inside.
 ENDPOINTS: Final = frozenset(
@@ -16,6 +16,9 @@ ENDPOINTS: Final = frozenset(
 _LARGE: Final = 8000  # bytes; ten thousand calls are remembered
 METHODS: Final = frozenset({"GET", "POST", "DELETE"})
 
+Route = Literal["user", "job", "seed"]
+"""By which way a profile is written; journeys depend on it (SAILTHRU.md §10)."""
+
 
 @dataclass(slots=True)
 class Call:
@@ -25,6 +28,7 @@ class Call:
     file, `base_url` what the caller knows us by,
     `api_key` who it is, `at` Unix seconds. `unseen` are list names that this call
     has looked for and not found: it will create them, even if somebody else has by now (SAILTHRU.md §14, 8).
+    `route` is how it came about: a call to `/user`, a line of a job, or a line of a seed file.
     """
 
     method: str
@@ -35,6 +39,7 @@ class Call:
     api_key: str = ""
     file: bytes | None = None
     unseen: frozenset[str] = frozenset()
+    route: Route = "user"
 
     @property
     def second(self) -> int:

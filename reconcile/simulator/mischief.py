@@ -6,7 +6,7 @@ Seeded, and the same whatever the timing (two runs with one seed hit the same pe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from reconcile.simulator import values
 from reconcile.simulator.dice import Dice
@@ -14,18 +14,23 @@ from reconcile.simulator.faults import CallFault, Faults
 from reconcile.simulator.model import Profile
 from reconcile.simulator.schedules import downtime
 
+DELAYS: Final = frozenset({"latency", "slow-job"})
+"""What only takes longer, and is right in the end."""
+
 
 class Mischief:
     """The faults in force, with what they have done so far.
 
     Attributes:
         done: how often each fault has struck, by its name.
+        delays: how often an answer (`latency`) or a job (`slow-job`) was made to take its time: no fault.
     """
 
     def __init__(self, faults: Faults, seed: int, started: float) -> None:
         self.faults = faults
         self.dice = Dice(seed)
         self.done: dict[str, int] = {}
+        self.delays: dict[str, int] = {}
         self._started = started
         self._left = [rule.times for rule in faults.calls]
 
@@ -76,8 +81,9 @@ class Mischief:
         self.note(rule.fault)
 
     def note(self, fault: str) -> None:
-        """Count a fault that has struck."""
-        self.done[fault] = self.done.get(fault, 0) + 1
+        """Count a fault that has struck, or a delay."""
+        counts = self.delays if fault in DELAYS else self.done
+        counts[fault] = counts.get(fault, 0) + 1
 
     def delete_lies(self, profile: Profile) -> bool:
         """Whether this delete answers 200 and does nothing; the same people in each run, by their address."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from reconcile.simulator import users
+from reconcile.simulator.account import Account
 from reconcile.simulator.calls import Call
 from reconcile.simulator.model import Refusal
 
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 
 
 def load(sim: Simulator, path: str | Path) -> int:
-    """Put the people of a file into the account; gives how many lines there were.
+    """Put the people and flows of a file into the account; gives how many lines there were.
 
     NDJSON (`.ndjson`, `.jsonl`, `.json`): `{"id": "ada@example.com", "vars": {"plan": "pro"}, "lists":
-    {"Main": 1}}`, all that `POST /user` takes. CSV: a header with `email`; a column `lists` holds names with
-    `|` between them; every other column is a var, as text.
+    {"Main": 1}}`, all that `POST /user` takes, or a flow: `{"flow": "Welcome", "joined": "Main"}`. CSV: a header with
+    `email`; a column `lists` holds names with `|` between them; every other column is a var, as text.
 
     Raises:
         ValueError: a line is no good; the message says which, and why. Lines before it are in the account.
@@ -38,11 +39,18 @@ def load(sim: Simulator, path: str | Path) -> int:
     number = 0
     for number, line in enumerate(lines, start=1):
         try:
-            users.post(sim.account, Call("POST", "user", line, second))
-        except Refusal as no:
-            raise ValueError(f"{path}: person {number}: {no.text}") from no
+            _put(sim.account, line, second)
+        except (Refusal, ValueError) as no:
+            raise ValueError(f"{path}: {'flow' if 'flow' in line else 'person'} {number}: {no}") from no
     gc.freeze()  # a million people need not be walked through at every collection
     return number
+
+
+def _put(account: Account, line: Mapping[str, Any], second: int) -> None:
+    if "flow" in line:
+        account.flows.add(line)
+    else:
+        users.post(account, Call("POST", "user", line, second, route="seed"))
 
 
 def _from_json(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -53,7 +61,7 @@ def _from_json(path: Path) -> Iterator[Mapping[str, Any]]:
             line = _object(raw)
             if line is None:
                 raise ValueError(f"{path}:{number}: not a JSON object")
-            yield line if "id" in line else {**line, "id": line.get("email"), "key": "email"}
+            yield line if "id" in line or "flow" in line else {**line, "id": line.get("email"), "key": "email"}
 
 
 def _object(raw: bytes) -> Mapping[str, Any] | None:

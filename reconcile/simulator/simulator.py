@@ -44,6 +44,6 @@ class Simulator(Engine):
 
         return SimulatorTransport(self)
 
-    def state(self) -> dict[str, Any]:
-        """What the account holds and what has happened, for tests and people; fit for JSON."""
-        return report.state(self)
+    def state(self, *, after: str = "", entered_after: int = 0, limit: int = report.PAGE) -> dict[str, Any]:
+        """A page of what the account holds and what has happened, for tests and people; fit for JSON."""
+        return report.state(self, after=after, entered_after=entered_after, limit=limit)

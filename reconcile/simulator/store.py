@@ -2,6 +2,7 @@
 
 {"simulator": 1, "id": 271828, "customer_id": 314159, "counter": 4711, "var_names": ["plan"]}
 {"list_id": "6158...", "name": "Main", "created": 1633215419, "count": 2, ...}
+{"flow": "Welcome", "joined": "Main"}
 {"sid": "6158...", "email": "ada@example.com", "vars": {...}, "joined": {"<list_id>": 1633215419}, ...}
 """
 
@@ -78,6 +79,8 @@ def _lines(account: Account) -> Iterator[dict[str, Any]]:
     yield {"simulator": _VERSION, **whose, "counter": account.ids.counter, "var_names": names}
     for mail_list in account.lists.values():
         yield {name: getattr(mail_list, name) for name in MailList.__slots__ if name != "members"}
+    for flow in account.flows.all.values():
+        yield flow.told()
     for profile in account.profiles.values():
         yield {
             **profile._asdict(),
@@ -93,6 +96,8 @@ def _take(account: Account, line: dict[str, Any], *, first: bool) -> None:
         account.client_id = int(line.get("id", account.client_id))  # files of before do not say it
         account.customer_id = int(line.get("customer_id", account.customer_id))
         account.var_names.update(line["var_names"])
+    elif "flow" in line:
+        account.flows.add(line)
     elif "list_id" in line:
         account.put_list(MailList(**line))
     else:

@@ -51,8 +51,8 @@ def post(account: Account, call: Call) -> Answer:
     key = _key(account, params)
     found = account.find(*key)
     profile = found or _fresh(account, key, call)
-    profile, other = _with_keys(account, profile, params)
-    profile = _with_optout(profile, params, call.second)
+    before, other = _with_keys(account, profile, params)
+    profile = _with_optout(before, params, call.second)
     wanted = _lists_wanted(account, params)
     profile = _with_vars(account, profile, params)
     profile = _with_lists(account, profile, wanted, call)
@@ -60,6 +60,7 @@ def post(account: Account, call: Call) -> Answer:
         account.put(other._replace(joined=NOTHING))
         account.remove(other._replace(joined=NOTHING), call.second)
     account.put(profile)
+    account.flows.note(before, profile, call.second, call.route)
     fields = values.mapping(params.get("fields"))
     return {**_echo(account, profile, fields), "ok": True} if fields else {"ok": True}
 

@@ -33,16 +33,21 @@ NAMES = st.sampled_from(
     [
         *("id", "key", "keys", "keysconflict", "vars", "lists", "fields", "optout_email"),
         *("list", "list_id", "type", "primary", "query", "public_name", "stat", "date"),
+        *("template", "email", "blast_id"),
         *("job", "job_id", "emails", "update", "url", "file", "signup_dates", "report_email", "postback_url"),
     ]
 )
+CRITERIA = ["match", "gt", "signup_after", "engagement_min", "daily_open", "var_date", "x"]
 QUERY = st.fixed_dictionaries(
-    {"source_list": st.sampled_from(["Main", ".multiple", ""]) | JSON},
+    {},
     optional={
-        "criteria": st.lists(st.sampled_from(["match", "gt", "signup_after", "engagement_min", "x"]), max_size=2)
-        | JSON,
+        "source_list": st.sampled_from(["Main", ".multiple", ""]) | JSON,
+        "criteria": st.lists(st.sampled_from(CRITERIA), max_size=2) | JSON,
+        "compare": st.lists(st.sampled_from(["min", "max", "x"]), max_size=2) | JSON,
+        "compare_value": st.lists(JSON, max_size=2) | JSON,
+        "timerange": st.lists(st.sampled_from(["since_date", "not_since_days", "ever", "x"]), max_size=2) | JSON,
         "field": JSON,
-        "value": st.lists(JSON, max_size=2) | JSON,
+        "value": st.lists(JSON | st.sampled_from(["-30 days", "-9999 years", "²"]), max_size=2) | JSON,
         "query_mode": JSON,
         "multiple_source_list": st.lists(st.sampled_from(["Main", "No"]), max_size=2) | JSON,
     },
@@ -63,7 +68,7 @@ JOBS = st.fixed_dictionaries(
     },
 )
 METHODS = st.sampled_from(["GET", "POST", "DELETE", "PUT", "HEAD"])
-ENDPOINTS = st.sampled_from(["user", "list", "job", "settings", "stats", "blast", "event", "%00", "a/b", "ünknown"])
+ENDPOINTS = st.sampled_from(["user", "list", "job", "settings", "stats", "send", "purchase", "event", "%00", "a/b", "ünknown"])
 UNPRINTABLE = st.binary(max_size=60)
 
 
@@ -75,12 +80,32 @@ def fits(answer: httpx.Response) -> None:
         assert isinstance(answer.json(), dict)
 
 
-API = Driver()
+#: The defaults, and every knob turned.
+APIS = [
+    Driver(),
+    Driver(
+        {
+            "wire": {"gzip": True, "chunked": True, "close": True},
+            "reads": {"least": 0, "most": 5, "lists": True, "counts": 30},
+            "guesses": {
+                **{"empty_vars": "missing", "keysconflict": "merge", "extid_lookup": False, "import_empty": "store"},
+                **{"export_extid": True, "export_lists": "exported", "export_fields": "ignored"},
+                **{"unknown_job": 400, "unknown_template": 200, "not_permitted": {"*": ["list_erase"]}},
+                **{"query_without_source": "nobody", "flows_by_jobs": ["removed", "changed"]},
+            },
+        }
+    ),
+    Driver({"guesses": {"query_without_source": "error", "export_fields": "refused", "export_quotes": "php"}}),
+]
+for one in APIS:
+    one.account.flows.add({"flow": "Welcome", "joined": "Main"})
+    one.account.flows.add({"flow": "Upgrade", "changed": "a"})
+KNOBS = st.sampled_from(APIS)
 
 
-def send(*requests: httpx.Request) -> None:
+def send(api: Driver, *requests: httpx.Request) -> None:
     async def all_of_them() -> None:
-        async with API.client() as client:
+        async with api.client() as client:
             for request in requests:
                 fits(await asyncio.wait_for(client.send(request), 5))
 
@@ -90,12 +115,13 @@ def send(*requests: httpx.Request) -> None:
 BOUNDED = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@given(method=METHODS, endpoint=ENDPOINTS, params=PARAMS | JOBS | JSON)
+@given(api=KNOBS, method=METHODS, endpoint=ENDPOINTS, params=PARAMS | JOBS | JSON)
 @BOUNDED
-def test_any_json_is_answered(method: str, endpoint: str, params: Any) -> None:
+def test_any_json_is_answered(api: Driver, method: str, endpoint: str, params: Any) -> None:
     sent = parameters(json.dumps(params))
     how = {"data": sent} if method == "POST" else {"params": sent}
     send(
+        api,
         httpx.Request(method, f"https://api.sailthru.test/{endpoint}", **how),
         httpx.Request("GET", "https://api.sailthru.test/list", params=parameters({})),
         httpx.Request("GET", "https://api.sailthru.test/user", params=parameters({"id": "ada@example.com"})),
@@ -103,13 +129,15 @@ def test_any_json_is_answered(method: str, endpoint: str, params: Any) -> None:
 
 
 @given(
+    api=KNOBS,
     file=UNPRINTABLE | st.lists(JSON, max_size=4).map(lambda rows: "\n".join(map(json.dumps, rows)).encode()), job=JOBS
 )
 @BOUNDED
-def test_any_upload_is_answered(file: bytes, job: dict[str, Any]) -> None:
+def test_any_upload_is_answered(api: Driver, file: bytes, job: dict[str, Any]) -> None:
     files = {"file": ("x", b"email,a b,c\n" + file if len(file) % 2 else file)}
     url = "https://api.sailthru.test/job"
     send(
+        api,
         httpx.Request("POST", url, data=parameters(json.dumps(job)), files=files),
         httpx.Request("GET", url, params=parameters({"job_id": "0" * 24})),
     )
@@ -127,7 +155,7 @@ def test_any_legacy_parameters_are_answered(pairs: list[tuple[str, str]], fmt: s
     flat = {**dict(pairs), "api_key": KEY, "format": fmt}
     flat.pop("sig", None)
     url = f"https://api.sailthru.test/{endpoint}"
-    send(httpx.Request("POST", url, data={**flat, "sig": signed(list(flat.values()))}))
+    send(APIS[0], httpx.Request("POST", url, data={**flat, "sig": signed(list(flat.values()))}))
 
 
 @given(
@@ -142,7 +170,7 @@ def test_any_bytes_are_answered(body: bytes, kind: str, query: str) -> None:
     url = httpx.URL("https://api.sailthru.test/user").copy_with(query=query.encode())
     wrapped = b"--x\r\nContent-Disposition: form-data" + body
     for content in (body, wrapped):
-        send(httpx.Request("POST", url, content=content, headers={b"Content-Type": kind.encode("latin-1")}))
+        send(APIS[0], httpx.Request("POST", url, content=content, headers={b"Content-Type": kind.encode("latin-1")}))
 
 
 def test_nothing_grows_without_bound() -> None:

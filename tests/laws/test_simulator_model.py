@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import product
 from typing import Any
 
@@ -27,6 +28,18 @@ OPTOUTS = st.sampled_from(["none", "all", "blast", "basic"])
 STRICT = ["none", "blast", "basic", "all"]
 
 
+FLOWS = [
+    {"flow": "joined", "joined": "Main"},
+    {"flow": "removed", "removed": "Main"},
+    {"flow": "changed", "changed": "a"},
+]
+NOWHERE = object()
+
+
+def same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and one == other
+
+
 class Person:
     """What the model knows of one profile."""
 
@@ -40,9 +53,14 @@ class Person:
 class AccountModel(RuleBasedStateMachine):
     sids = Bundle("sids")
 
-    @initialize()
-    def start(self) -> None:
-        self.api = Driver()
+    @initialize(by_jobs=st.sets(st.sampled_from(["removed", "changed"])), counts=st.sampled_from([0, 2]))
+    def start(self, by_jobs: set[str], counts: int) -> None:
+        self.api = Driver({"guesses": {"flows_by_jobs": sorted(by_jobs)}, "reads": {"counts": counts}})
+        for flow in FLOWS:
+            self.api.account.flows.add(flow)
+        self.by_jobs, self.count_lag = by_jobs, counts
+        self.log: dict[str, list[tuple[float, int]]] = {}
+        self.entered: Counter[tuple[str, str]] = Counter()
         self.people: dict[str, Person] = {}
         self.lists: dict[str, str] = {}
         self.counts: dict[str, int] = {}
@@ -60,12 +78,24 @@ class AccountModel(RuleBasedStateMachine):
         person = self.people.setdefault(email, Person(body["keys"]["sid"]))
         assert body["keys"]["email"] == email
         assert body["keys"]["sid"] == person.sid
-        person.vars |= vars_
-        self.change_lists(person, lists)
+        self.change_vars(person, vars_, "user")
+        self.change_lists(person, lists, "user")
         return person.sid
 
-    def change_lists(self, person: Person, lists: dict[str, int]) -> None:
+    def change_vars(self, person: Person, vars_: dict[str, Any], by: str) -> None:
+        if "a" in vars_ and not same(person.vars.get("a", NOWHERE), vars_["a"]):
+            self.enter("changed", by)
+        person.vars |= vars_
+
+    def enter(self, trigger: str, by: str) -> None:
+        """Somebody does what starts the flow of this trigger."""
+        if by == "user" or trigger in self.by_jobs:
+            self.entered[trigger, by] += 1
+
+    def change_lists(self, person: Person, lists: dict[str, int], by: str) -> None:
         for name, on in lists.items():
+            if name == "Main" and bool(on) != (name in person.lists):
+                self.enter("joined" if on else "removed", by)
             if on and name not in person.lists:
                 self.lists.setdefault(name, "made by a write")
                 self.counts[name] = self.counts.get(name, 0) + 1
@@ -136,6 +166,7 @@ class AccountModel(RuleBasedStateMachine):
         assert answer.status_code == (200 if name in self.lists else 404)
         self.lists.pop(name, None)
         self.counts.pop(name, None)
+        self.log.pop(name, None)
         for person in self.people.values():
             person.lists.pop(name, None)
 
@@ -146,7 +177,7 @@ class AccountModel(RuleBasedStateMachine):
         self.counts.setdefault(name, 0)
         for email in emails:
             self.known(email)
-            self.change_lists(self.people[email], {name: 1})
+            self.change_lists(self.people[email], {name: 1}, "job")
 
     @rule(emails=st.lists(EMAILS, min_size=1, max_size=3, unique=True), vars_=VARS, lists=LISTS, gone=VARS)
     def update_job(self, emails: list[str], vars_: dict[str, Any], lists: dict[str, int], gone: dict[str, Any]) -> None:
@@ -156,8 +187,11 @@ class AccountModel(RuleBasedStateMachine):
         for email in emails:
             self.known(email)
             person = self.people[email]
-            person.vars = {k: v for k, v in (person.vars | vars_).items() if k not in gone}
-            self.change_lists(person, lists)
+            self.change_vars(person, vars_, "job")
+            if "a" in gone and "a" in person.vars:
+                self.enter("changed", "job")
+            person.vars = {k: v for k, v in person.vars.items() if k not in gone}
+            self.change_lists(person, lists, "job")
 
     def known(self, email: str) -> None:
         if email not in self.people:
@@ -184,6 +218,11 @@ class AccountModel(RuleBasedStateMachine):
     # -- what must hold after every call
 
     @invariant()
+    def who_entered_is_told_as_known(self) -> None:
+        told = {(one["flow"], by): n for one in self.api.sim.state()["flows"] for by, n in one["entered"].items() if n}
+        assert told == self.entered
+
+    @invariant()
     def everybody_is_told_as_known(self) -> None:
         for email in (f"{name}@example.com" for name in "abcd"):
             answer = self.api.call("GET", "/user", {"id": email, "key": "email"})
@@ -207,9 +246,16 @@ class AccountModel(RuleBasedStateMachine):
     @invariant()
     def lists_are_told_as_known(self) -> None:
         rows = {row["name"]: row["email_count"] for row in self.api.ok("GET", "/list", {})["lists"]}
-        assert rows == {name: self.counts[name] for name in self.lists}
+        assert rows == {name: self.told_count(name) for name in self.lists}
         for name in self.lists:
             assert self.api.account.members(name) == self.on(name)
+
+    def told_count(self, name: str) -> int:
+        """The count as it was some seconds ago, by the knob."""
+        now, log = self.api.clock.now, self.log.setdefault(name, [])
+        log.append((now, self.counts[name]))
+        seen = [count for at, count in log if at <= now - self.count_lag]
+        return seen[-1] if seen else 0
 
     @rule(name=NAMES)
     def export(self, name: str) -> None:
