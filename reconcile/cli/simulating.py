@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -23,15 +24,16 @@ def simulator(
     port: Annotated[int, typer.Option(help="Where to listen on loopback; 0 for any free port.")] = 8025,
     seed: Annotated[int, typer.Option(help="What the faults are drawn from.")] = 0,
     faults: Annotated[str, typer.Option(help="A preset (none, field-report, bad-day, ...) or a YAML file.")] = "none",
-    people: Annotated[Path | None, typer.Option(help="Profiles to begin with, NDJSON or CSV.")] = None,
+    people: Annotated[Path | None, typer.Option(help="Profiles (and flows) to begin with, NDJSON or CSV.")] = None,
     data: Annotated[Path | None, typer.Option(help="Keep the account in this file from one run to the next.")] = None,
     key: Annotated[list[str] | None, typer.Option(help="KEY=SECRET, repeatable; demo-key=demo-secret if none.")] = None,
     allow_ip: Annotated[list[str] | None, typer.Option(help="Answer these addresses only; repeatable.")] = None,
     timezone: Annotated[str, typer.Option(help="The account's time zone.")] = "America/New_York",
     limits: Annotated[Limits, typer.Option(help="Rate limits as published, or as recorded.")] = Limits.PUBLISHED,
+    tls: Annotated[bool, typer.Option("--tls", help="Serve HTTPS, by a test CA made at the start.")] = False,
 ) -> None:
     """Serve a faithful double of Sailthru on loopback, to try things on. A page for people is at its address."""
-    from reconcile.simulator import Faults, Simulator, seeds, store
+    from reconcile.simulator import Faults, Simulator, certificates, seeds, store
     from reconcile.simulator.server import serve
 
     keys = dict(pair.partition("=")[::2] for pair in key or ["demo-key=demo-secret"])
@@ -44,10 +46,12 @@ def simulator(
             limits=limits.value,
             allowed_ips=allow_ip or (),
         )
-        with store.kept(played, data) if data else nullcontext():
+        with store.kept(played, data) if data else nullcontext(), TemporaryDirectory() as folder:
             if people is not None and not played.account.profiles:
                 seeds.load(played, people)
-            serve(played, port=port, ready=lambda url: _ready(url, next(iter(keys)), faults))
+            shown = certificates.made(Path(folder)) if tls else None
+            trust = f" Trust its CA: SSL_CERT_FILE={shown.ca}." if shown else ""
+            serve(played, port=port, tls=shown, ready=lambda url: _ready(url, next(iter(keys)), faults, trust))
     except (ValueError, OSError) as error:
         raise _told(f"The simulator cannot run: {error}") from None
 
@@ -74,8 +78,8 @@ def _told(words: str) -> Exception:
     return ReconcileError(words)
 
 
-def _ready(url: str, key: str, faults: str) -> None:
-    telling.say(f"Sailthru simulator at {url} (key {key}, faults {faults}). Ctrl-C stops it.")
+def _ready(url: str, key: str, faults: str, trust: str) -> None:
+    telling.say(f"Sailthru simulator at {url} (key {key}, faults {faults}).{trust} Ctrl-C stops it.")
 
 
 def demo(

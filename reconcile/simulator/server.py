@@ -18,6 +18,7 @@ from reconcile.simulator.connections import Connection
 if TYPE_CHECKING:
     import asyncio
 
+    from reconcile.simulator.certificates import Tls
     from reconcile.simulator.simulator import Simulator
 
 
@@ -63,6 +64,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8025,
+    tls: Tls | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; returns then, without a traceback.
@@ -71,30 +73,31 @@ def serve(
         sim: what to serve.
         host: the address to listen on.
         port: 0 takes a free one.
+        tls: serve HTTPS with these files.
         ready: is told the base URL once calls are answered.
 
     Raises:
         OSError: the port is taken.
     """
     with _listening(host, port) as sock:
-        base_url = _base_url(sock)
-        server = _Server(_config(sim), lambda: ready(base_url) if ready else None)
+        base_url = _base_url(sock, tls)
+        server = _Server(_config(sim, tls), lambda: ready(base_url) if ready else None)
         server.run([sock])
 
 
 @contextmanager
-def running(sim: Simulator, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def running(sim: Simulator, *, host: str = "127.0.0.1", port: int = 0, tls: Tls | None = None) -> Iterator[str]:
     """Serve in a thread while the block runs; gives the base URL. For tests and demos."""
     listens = threading.Event()
     with _listening(host, port) as sock:
-        server = _Server(_config(sim), listens.set)
+        server = _Server(_config(sim, tls), listens.set)
         thread = threading.Thread(target=server.run, args=([sock],), name="simulator", daemon=True)
         thread.start()
         try:
             while not listens.wait(0.05):
                 if not thread.is_alive():
                     raise RuntimeError("the simulator did not start")
-            yield _base_url(sock)
+            yield _base_url(sock, tls)
         finally:
             server.should_exit = True
             thread.join()
@@ -110,12 +113,13 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield sock
 
 
-def _base_url(sock: socket.socket) -> str:
+def _base_url(sock: socket.socket, tls: Tls | None) -> str:
     host, port = sock.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def _config(sim: Simulator) -> uvicorn.Config:
+def _config(sim: Simulator, tls: Tls | None) -> uvicorn.Config:
     # A malformed upload is the caller's business, and is answered; nobody needs to read of it here.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     settings: dict[str, Any] = {
@@ -129,4 +133,6 @@ def _config(sim: Simulator) -> uvicorn.Config:
         "timeout_graceful_shutdown": 2,
         "backlog": 2048,
     }
+    if tls is not None:
+        settings |= {"ssl_certfile": tls.certificate, "ssl_keyfile": tls.key}
     return uvicorn.Config(sim.app, **settings)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import re
 import signal
+import ssl
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 PEOPLE = "email,plan,lists\nada@example.com,pro,Main|News\nbob@example.com,free,Main\n"
 
@@ -21,13 +25,19 @@ def reconcile(*words: str | Path) -> list[str]:
 
 @contextmanager
 def served(*words: str | Path) -> Iterator[str]:
+    with said(*words) as line:
+        found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        assert found is not None, line
+        yield found[0]
+
+
+@contextmanager
+def said(*words: str | Path) -> Iterator[str]:
+    """What the simulator says once it serves."""
     process = subprocess.Popen(reconcile("simulator", "--port", "0", *words), stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
-    said = process.stderr.readline()
-    found = re.search(r"http://127\.0\.0\.1:\d+", said)
-    assert found is not None, said
     try:
-        yield found[0]
+        yield process.stderr.readline()
     finally:
         process.send_signal(signal.SIGTERM)
         _, rest = process.communicate(timeout=30)
@@ -58,6 +68,22 @@ def test_seed_loads_into_a_kept_account(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.strip()) == (0, f"{kept} holds 2 profiles now.")
     with served("--data", kept) as url:
         assert "bob@example.com" in json.dumps(state(url))
+
+
+def test_https_is_served_to_whom_trusts_the_ca_that_is_named_and_flows_are_seeded(tmp_path: Path) -> None:
+    (tmp_path / "seed.ndjson").write_text('{"flow": "Welcome", "joined": "Main"}\n{"id": "ada@example.com"}\n')
+    with said("--tls", "--people", tmp_path / "seed.ndjson") as line:
+        found = re.search(r"(https://127\.0\.0\.1:\d+) .* Trust its CA: SSL_CERT_FILE=(\S+ca\.pem)\. ", line)
+        assert found is not None, line
+        url, ca = found.groups()
+        with urllib.request.urlopen(
+            f"{url}/_sim/state", timeout=10, context=ssl.create_default_context(cafile=ca)
+        ) as answer:
+            told = json.load(answer)
+        with pytest.raises(urllib.error.URLError, match="CERTIFICATE"):
+            urllib.request.urlopen(f"{url}/_sim/state", timeout=10)
+    assert (told["flows"][0]["flow"], told["profiles_total"]) == ("Welcome", 1)
+    assert not Path(ca).exists()
 
 
 def test_what_cannot_be_served_is_one_clear_error(tmp_path: Path) -> None:
