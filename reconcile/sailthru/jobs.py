@@ -43,11 +43,15 @@ async def export(
         AccountUnavailable: it took longer than the deadline, or could not be fetched whole.
     """
     fields = {"fields": {"vars": dict.fromkeys(vars, 1)}} if vars else {}
-    path = _new_file(folder)
-    await _exported(client, {"job": "export_list_data", "list": list_name, **fields}, path, arrived)
-    found = exports.described(list_name, vars, path)
+    path, found = _new_file(folder), None
+    try:
+        await _exported(client, {"job": "export_list_data", "list": list_name, **fields}, path, arrived)
+        found = exports.described(list_name, vars, path)
+    except ApiRejected as error:
+        if not fields or error.code != 99:
+            raise
     if found is None and fields:
-        # Which names `fields` knows is not documented; should naming vars leave out all else, take everything.
+        # Which names `fields` knows is not documented; should it be refused, or leave out all else, take everything.
         await _exported(client, {"job": "export_list_data", "list": list_name}, path, arrived)
         found = exports.described(list_name, vars, path)
     if found is None:

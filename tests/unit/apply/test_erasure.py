@@ -37,6 +37,7 @@ def erased(account: FakeAccount, action: Delete = ADA) -> Receipt:
 def test_who_is_gone_is_verified(account: FakeAccount) -> None:
     assert erased(account).outcome is Outcome.VERIFIED
     assert not account.profiles
+    assert account.calls == {"look": 3, "delete": 1}, "one look before, and two that prove it: by address and by sid"
 
 
 @pytest.mark.parametrize("lies", [1, 3, 2 * len(WAITS) - 1])
