@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from reconcile.cli import ending
+from reconcile.cli import ending, streams
 from reconcile.cli.lazily import Command, Commands
 
 _COMMANDS = {
@@ -58,4 +58,5 @@ def main() -> None:
     # No plugin has a hand in reading a spec, and to look for one pydantic reads what every installed package says of
     # itself.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    streams.guard()
     ending.run(app)

@@ -138,10 +138,14 @@ def apply(
                     _heeding(doing, lock_timeout=lock_timeout or 0.0, max_duration=max_duration)
                 )
                 steps.end()
-        if as_json:
-            screen.event("report", **reporting.as_json(report))
-        else:
-            screen.lines(reports.report(report))
+
+        def show() -> None:
+            if as_json:
+                screen.event("report", **reporting.as_json(report))
+            else:
+                screen.lines(reports.report(report))
+
+        run.show = show
         raise typer.Exit(report.exit_status)
 
 

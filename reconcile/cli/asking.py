@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import typer
 
+from reconcile.cli import telling
+
 _SHOWN = 12
 """How many choices are named."""
 
@@ -62,7 +64,7 @@ def _until_known(told: str, able: Sequence[str], default: str | None) -> str:
         answer: str = typer.prompt(told, default=default, err=True)
         if answer in able:
             return answer
-        typer.echo(f"There is no {answer!r}. There is: {_some(able)}.", err=True)
+        telling.say(f"There is no {answer!r}. There is: {_some(able)}.")
 
 
 def _known(question: str, option: str, name: str, able: Sequence[str]) -> str:

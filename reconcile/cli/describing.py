@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from reconcile.cli.options import SPECS, Env, SpecPath, Var, load
 from reconcile.cli.telling import counted
 
@@ -50,6 +48,7 @@ def schema() -> None:
     """Print the JSON Schema of a spec file, for editors."""
     import orjson
 
+    from reconcile import screen
     from reconcile.spec.schema import json_schema
 
-    sys.stdout.write(orjson.dumps(json_schema(), option=orjson.OPT_INDENT_2).decode() + "\n")
+    screen.document(orjson.dumps(json_schema(), option=orjson.OPT_INDENT_2))

@@ -11,31 +11,41 @@ from typing import Any, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from reconcile.cli import telling
+from reconcile.cli import streams, telling
 
 USAGE = 64
 BUG = 1
+UNWRITTEN = 74
+INTERRUPTED = 130
+_WELL = (0, 2)
+"""Statuses of commands with which nothing is wrong; 2 is `--detailed-exitcode`."""
 
 
 def run(command: Callable[..., Any]) -> NoReturn:
     """Run a command and turn its end into an exit status."""
+    status = _run(command)
+    if (lost := streams.settle()) is not None:
+        telling.say(f"Error: Standard output could not be written: {lost.strerror}. What was printed is not whole.")
+        status = UNWRITTEN if status in _WELL else status
+    streams.settle()
+    sys.exit(status)
+
+
+def _run(command: Callable[..., Any]) -> int:
     try:
         status = command(standalone_mode=False)
     except TyperException as usage:
         _misused(usage)
-        sys.exit(USAGE)  # Typer's own 2 means "differences exist" here
+        return USAGE  # Typer's own 2 means "differences exist" here
     except typer.Abort:
         telling.say("Nothing was done.")
-        sys.exit(1)
+        return 1
     except KeyboardInterrupt:
         telling.say("Interrupted.")
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has left: nothing to say
-        sys.exit(1)
+        return INTERRUPTED
     except Exception as error:  # noqa: BLE001 -- the last line of defence: no person's value in a traceback
-        sys.exit(_failed(error))
-    sys.exit(status if isinstance(status, int) else 0)
+        return _failed(error)
+    return status if isinstance(status, int) else 0
 
 
 def _failed(error: Exception) -> int:

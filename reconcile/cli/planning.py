@@ -182,11 +182,10 @@ def offer(
     state: str | None = None,
 ) -> None:
     """Show a plan that was made, see `draft`; seal it, and say where it is and what to do with it."""
+    if out is not None:
+        sealed(made, out, seal)
     telling.show(made, format, reveal=reveal)
-    if out is None:
-        return
-    sealed(made, out, seal)
-    if format is Format.TEXT:
+    if out is not None and format is Format.TEXT:
         telling.say(f"Kept in {out}. {tell_next_step(made.face, out, seal, state)}")
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from reconcile.cli import telling
+from reconcile.cli import streams, telling
 
 
 class Limits(StrEnum):
@@ -88,4 +88,4 @@ def demo(
     """Tell the whole story on a made-up shop and a simulated account. Needs no key, no server, no network."""
     from reconcile.demo.story import tell
 
-    raise typer.Exit(tell(folder))
+    raise typer.Exit(tell(folder, streams.is_heard))

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import typer
-
 if TYPE_CHECKING:
     from reconcile.cli.options import Format
     from reconcile.plan.model import Plan
@@ -19,7 +17,8 @@ if TYPE_CHECKING:
 
 def say(told: str) -> None:
     """A line for the person at the terminal, not for a pipe."""
-    typer.echo(told, err=True)
+    sys.stderr.write(f"{told}\n")
+    sys.stderr.flush()
 
 
 def counted(count: int, name: str) -> str:

@@ -50,7 +50,10 @@ def watched(command: str, env: str | None, metrics: Path | None, *, notify: bool
     except BaseException as error:
         run.status, run.error = _ended(error)
         run.seconds = time.monotonic() - began
-        _tell(run, metrics, trace, notify=notify)
+        try:
+            _tell(run, metrics, trace, notify=notify)
+        finally:
+            run.show()
         raise
 
 

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,10 +36,11 @@ SEED = 20
 _say = Console(soft_wrap=True, highlight=False)
 
 
-def tell(folder: Path | None = None) -> int:
+def tell(folder: Path | None = None, is_heard: Callable[[], bool] = lambda: True) -> int:
     """Tell the story; returns an exit status.
 
     Args:
+        is_heard: whether standard output still arrives somewhere.
         folder: where to keep shop and specs; a temporary folder when None.
     """
     with _place(folder) as place:
@@ -53,7 +54,7 @@ def tell(folder: Path | None = None) -> int:
             _forgotten(place),
             running(Simulator(seed=SEED, faults=Faults.named("field-report"), keys={KEY: SECRET})) as url,
         ):
-            return _chapters(_Stage(place, url), database)
+            return _chapters(_Stage(place, url, is_heard), database)
 
 
 @contextmanager
@@ -105,12 +106,16 @@ class _Stage:
 
     folder: Path
     url: str
+    is_heard: Callable[[], bool]
 
     def run(self, *words: str, expected: int = 0) -> None:
         """Run `reconcile WORDS` for real and let it speak for itself."""
         _say.print(Text(f"\n$ reconcile {' '.join(words)}", style="bold cyan"))
         command = [sys.executable, "-m", "reconcile.cli", *words]
-        status = subprocess.run(command, cwd=self.folder, env=self._environ(), check=False).returncode  # noqa: S603 -- our own
+        heard = None if self.is_heard() else subprocess.DEVNULL  # what is full for us is full for them
+        status = subprocess.run(  # noqa: S603 -- our own
+            command, cwd=self.folder, env=self._environ(), stdout=heard, check=False
+        ).returncode
         if status != expected:
             raise _Unexpected(f"reconcile {words[0]} ended with {status}, not {expected}: please report this.")
 

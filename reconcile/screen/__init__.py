@@ -7,6 +7,6 @@ whoever shows it.
 
 from __future__ import annotations
 
-from reconcile.screen.printing import error, event, lines
+from reconcile.screen.printing import document, error, event, lines
 
-__all__ = ["error", "event", "lines"]
+__all__ = ["document", "error", "event", "lines"]

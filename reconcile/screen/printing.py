@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,6 +17,7 @@ from reconcile.errors import ApprovalExceeded, GuardBreached, ReconcileError, Sp
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _STYLES = {"+": "green", "~": "yellow", "-": "red", "!": "magenta"}
 
 
@@ -26,8 +29,21 @@ def lines(told: Iterable[str]) -> None:
 
 def event(kind: str, /, **facts: Any) -> None:
     """Print one JSON event on a line of its own."""
-    sys.stdout.write(orjson.dumps({"event": kind, **facts}).decode() + "\n")
+    document(orjson.dumps({"event": kind, **facts}))
+
+
+def document(content: bytes) -> None:
+    """Print a JSON document: as it is where the output takes UTF-8, else with every other letter as an escape."""
+    text = content.decode()
+    if codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8":
+        text = _BEYOND_ASCII.sub(_escape, text)
+    sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def _escape(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be")
+    return "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))
 
 
 def error(error: ReconcileError, *, as_json: bool = False) -> None:

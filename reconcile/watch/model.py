@@ -64,6 +64,7 @@ class Watched:
         error: what ended it, in one sentence without personal data; empty where nothing did.
         seconds: how long it took.
         through: hears of its steps on their way to the screen.
+        show: prints what it came to, when all others have been told: an output that nobody reads may hold up.
     """
 
     command: str
@@ -77,6 +78,7 @@ class Watched:
     error: str = ""
     seconds: float = 0.0
     through: Callable[[Progress], Progress] = lambda then: then
+    show: Callable[[], object] = lambda: None
 
     @property
     def about(self) -> str:
