@@ -50,7 +50,7 @@ class Accounts:
         """Which account it is; with an empty fingerprint where its API key is not there, and need not be."""
         url = templates.resolve(account.url, self.environ)
         try:
-            fingerprint = integrity.fingerprint(templates.resolve(account.api_key, self.environ))
+            fingerprint = integrity.fingerprint(templates.resolve_credential(account.api_key, self.environ))
         except CredentialsRefused:
             if key_needed:
                 raise
@@ -70,7 +70,7 @@ class Accounts:
         whose = self.whose(spec.account, key_needed=looks)
         found = observation.opened(kept, whose, lists=managed.lists(spec), vars=managed.vars(spec))
         if not looks:
-            masks = Masks.keyed_by(templates.resolve(spec.account.api_secret, self.environ))
+            masks = Masks.keyed_by(templates.resolve_credential(spec.account.api_secret, self.environ))
             yield Look(observation.Kept(kept, found, None), masks, found.account, found.taken_at, found.ids)
             return
         async with self.open(spec.account, spec.policy, folder) as (live, masks):
@@ -103,9 +103,8 @@ class Accounts:
             folder: where its exports are put.
             sleep: waits for the account; ours when None.
         """
-        key, secret, url = (
-            templates.resolve(text, self.environ) for text in (account.api_key, account.api_secret, account.url)
-        )
+        key, secret = (templates.resolve_credential(one, self.environ) for one in (account.api_key, account.api_secret))
+        url = templates.resolve(account.url, self.environ)
         masks = Masks.keyed_by(secret)
         opened = target.connect(
             Credentials(key, secret),

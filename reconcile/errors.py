@@ -19,6 +19,7 @@
     ├── GuardBreached                 3   the plan does more than the spec's guards let through
     ├── ApprovalExceeded              3   the plan does more than the approval that it was to stay within
     ├── ApprovalUnreadable           65   mend the approval: its file is not there, or is none
+    ├── EnvironmentUnfit             64   mend a variable of the environment: a proxy, certificates, a key; says which
     ├── AllowanceUnfit               64   an `--allow` that no guard knows
     ├── NameUnknown                  64   a name that the spec does not have
     ├── LimitUnfit                   64   a memory limit that cannot be read, or that nothing can work within
@@ -261,6 +262,12 @@ class ApprovalUnreadable(ReconcileError):
     """The file of an approval is not there, or is none."""
 
     exit_status = 65
+
+
+class EnvironmentUnfit(ReconcileError):
+    """A variable of the environment whose value cannot be used; the message names it, and never shows a secret."""
+
+    exit_status = 64
 
 
 class AllowanceUnfit(ReconcileError):

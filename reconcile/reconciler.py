@@ -260,7 +260,7 @@ class Reconciler(Records):
         kept = self.store_of(plan.face.state)
         run = runs.of(kept.local or self.local, plan.face)
         Carrier(kept, run).bring()
-        api_key = templates.resolve(plan.face.account.api_key, self.environ)
+        api_key = templates.resolve_credential(plan.face.account.api_key, self.environ)
 
         def check() -> None:
             past, _ = journal.read(run.journal)
@@ -413,7 +413,7 @@ class Reconciler(Records):
     def _masks(self, spec: Spec, *, reveal: bool) -> Masks:
         """Masks as a plan has them; where the API secret is not there, others for this run alone."""
         try:
-            return Masks.keyed_by(templates.resolve(spec.account.api_secret, self.environ), reveal=reveal)
+            return Masks.keyed_by(templates.resolve_credential(spec.account.api_secret, self.environ), reveal=reveal)
         except CredentialsRefused:
             return Masks(os.urandom(32), reveal)
 

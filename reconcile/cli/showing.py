@@ -115,7 +115,7 @@ def picked(plan: Plan, wanted: Wanted) -> Picked:
     if wrong := picking.unknown(wanted, plan.face):
         raise typer.BadParameter(wrong)
     try:
-        masks = Masks.keyed_by(templates.resolve(plan.face.account.api_secret, os.environ))
+        masks = Masks.keyed_by(templates.resolve_credential(plan.face.account.api_secret, os.environ))
     except CredentialsRefused:
         telling.say(_UNKEYED)
         masks = Masks(os.urandom(32))  # a key that others know would let them try addresses

@@ -31,16 +31,13 @@ def watched(command: str, env: str | None, metrics: Path | None, *, notify: bool
         metrics: the file that Prometheus reads of it.
         notify: whether a webhook hears of it.
 
-    Raises:
-        Unwritten: files of metrics cannot be written here.
     """
     from reconcile.watch.model import Watched
 
-    if metrics is not None:
-        from reconcile.watch.metrics import needed
-
-        needed()
-    run, began, trace = Watched(command, env), time.monotonic(), _traced(command)
+    run, began = Watched(command, env), time.monotonic()
+    trace = None
+    with _aside("There are no spans"):
+        trace = _traced(command)
     if trace is not None:
         run.through = trace.through
     try:
@@ -94,16 +91,39 @@ def _traced(command: str) -> Trace | None:
 
 
 def _tell(run: Watched, metrics: Path | None, trace: Trace | None, *, notify: bool) -> None:
-    if trace is not None and (told := trace.end(run)):
-        telling.say(told)
-    if metrics is not None:
-        from reconcile.watch.metrics import write
-
-        if told := write(run, metrics, time.time()):
-            telling.say(told)
+    """Tell whoever asked for it; the webhook first, as spans may wait long for a collector."""
     if notify and os.environ.get("RECONCILE_WEBHOOK"):
-        from reconcile.review.network import Network
-        from reconcile.watch import webhook
+        with _aside("The webhook was not told"):
+            from reconcile.review.network import Network
+            from reconcile.watch import webhook
 
-        if told := webhook.tell(run, os.environ, Network().tell):
-            telling.say(told)
+            _say(webhook.tell(run, os.environ, Network().tell))
+    if metrics is not None:
+        with _aside("The metrics could not be written"):
+            from reconcile.watch.metrics import write
+
+            _say(write(run, metrics, time.time()))
+    if trace is not None:
+        with _aside("Spans may be missing"):
+            _say(trace.end(run))
+
+
+@contextmanager
+def _aside(told: str) -> Iterator[None]:
+    """A block whose trouble is told and changes nothing: no setting of a side channel decides what a command is.
+
+    Of the error only its kind: its words may hold the webhook's URL, which is a secret.
+    """
+    from reconcile.errors import ReconcileError
+
+    try:
+        yield
+    except ReconcileError as error:
+        telling.say(f"{told}: {error.message}")
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the command has come to something already
+        telling.say(f"{told}: something unexpected went wrong ({type(error).__name__}).")
+
+
+def _say(told: str | None) -> None:
+    if told:
+        telling.say(told)

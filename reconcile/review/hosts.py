@@ -194,6 +194,8 @@ def needed(environ: Mapping[str, str], *names: str) -> str:
     found = next((environ[name] for name in names if environ.get(name)), None)
     if found is None:
         raise CommentFailed(f"{' or '.join(names)} is not set.", hint="docs/review.md says what each host needs.")
+    if not found.isprintable():  # the end of a line, mostly: no header takes it, nor a URL
+        raise CommentFailed(f"{' or '.join(names)} holds a line end or another sign that cannot be sent.")
     return found
 
 

@@ -6,6 +6,8 @@ and no message says more than host and status: requests hold a token.
 
 from __future__ import annotations
 
+import os
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,8 +16,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from reconcile.errors import CommentFailed
+from reconcile.errors import CommentFailed, EnvironmentUnfit
 from reconcile.review.hosts import Request
+from reconcile.sailthru import proxies
 
 TRIES = 4
 LONGEST = 60.0
@@ -44,7 +47,11 @@ class Network:
             CommentFailed: the host cannot be reached, or refuses.
             Unsure: the same, where something may have been made.
         """
-        return self._called(request, _HINTS).json()
+        answer = self._called(request, _HINTS)
+        try:
+            return answer.json()
+        except ValueError:
+            raise CommentFailed(f"{_host(request)} gave an answer that is no JSON.", hint=_BETWEEN) from None
 
     def tell(self, request: Request) -> None:
         """The same where nobody waits for an answer. Raises as `call` does."""
@@ -52,7 +59,8 @@ class Network:
 
     def _called(self, request: Request, hints: Mapping[int, str]) -> httpx.Response:
         told = "no answer"
-        with httpx.Client(timeout=30.0, transport=self.transport) as client:
+        # By our own look at the environment: the library ends on an odd variable with an error that names none.
+        with httpx.Client(timeout=30.0, transport=self.transport or _transport(request), trust_env=False) as client:
             for attempt in range(TRIES):
                 answer = self._answer(client, request)
                 if answer is not None and answer.is_success:
@@ -77,6 +85,8 @@ class Network:
             )
         except (httpx.HTTPError, httpx.InvalidURL):
             return None
+        except ValueError:  # of a header or a URL: UnicodeError among them
+            raise CommentFailed(f"What is to be sent to {_host(request)} holds a sign that cannot be sent.") from None
 
 
 _HINTS = {
@@ -85,6 +95,32 @@ _HINTS = {
     404: "There is no such pull request, or the token may not see it.",
     422: "The host does not take this comment.",
 }
+
+
+_BETWEEN = "See what stands between: a proxy, a gateway, a login page."
+
+
+def _transport(request: Request) -> httpx.BaseTransport:
+    """The way to a host, through the proxy that the environment names for it.
+
+    Raises:
+        CommentFailed: a variable of the environment cannot be used.
+    """
+    try:
+        url = httpx.URL(request.url)
+        proxy = proxies.find_proxy(url.scheme, url.host, url.port, os.environ)
+        return httpx.HTTPTransport(verify=_trusted(), proxy=proxy.url if proxy else None)
+    except EnvironmentUnfit as error:
+        raise CommentFailed(error.message, hint=error.hint) from None
+    except (ValueError, TypeError, ImportError, OSError, httpx.InvalidURL):
+        raise CommentFailed(f"There is no way to {_host(request)}: its URL or its proxy cannot be used.") from None
+
+
+def _trusted() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        raise (proxies.explain_tls(error, os.environ) or error) from None
 
 
 def _passing(answer: httpx.Response) -> bool:
@@ -98,4 +134,7 @@ def _wait(answer: httpx.Response | None, attempt: int) -> float:
 
 
 def _host(request: Request) -> str:
-    return urlsplit(request.url).hostname or "The code host"
+    try:
+        return urlsplit(request.url).hostname or "The code host"
+    except ValueError:
+        return "The code host"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import random
 import time
@@ -31,6 +32,12 @@ from reconcile.sailthru.network import Lane, Network
 from reconcile.sailthru.waits import Waits
 from reconcile.state.masks import Masks
 from reconcile.state.model import Arrived
+
+_LOG = logging.getLogger("reconcile.sailthru")
+_QUIET_TRIES = 3
+"""So many tries of the first call fail before a word is said."""
+_PROXY_TRIES = 2
+"""Of the first call through a proxy: one that is not there is named at once, one that goes away later is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,7 @@ class Client:
         self._budgets: dict[tuple[str, str], Budget] = {}
         self._skew = limits.Skew()
         self._network = Network(at_once, transport)
+        self._is_reached = self._is_known = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -136,7 +144,14 @@ class Client:
                 limit = (garbled if result.cause is Cause.GARBLED else None) or most or self.patience.tries
                 if (error := self._verdict(call, result, tries, limit)) is not None:
                     raise error
+                self._warn_once(call, result, tries)
                 await self.pause(tries, result.cause)
+
+    def _warn_once(self, call: Call, trouble: Trouble, tries: int) -> None:
+        """Say that we wait, where Sailthru has never answered: no step under way tells so yet."""
+        if tries == _QUIET_TRIES and not self._is_known:
+            self._is_known = True
+            _LOG.warning("Sailthru gives no answer to %s so far (%s); trying on.", call.name, trouble.cause)
 
     async def pause(self, attempt: int, cause: Cause) -> None:
         """Wait before a repeat, longer each time, and count it."""
@@ -203,6 +218,8 @@ class Client:
         reply = await lane.send(self._url, request)
         if isinstance(reply, Trouble):
             return reply
+        self._is_reached = True
+        self._is_known |= reply.status == 200
         if (date := _date(reply.headers)) is not None:
             self._skew.note(date, sent=sent, received=self.clock())
         try:
@@ -228,6 +245,8 @@ class Client:
             case Group.PASSING:
                 if trouble.unsure and not call.repeatable:
                     return words.unsure(call, trouble, self.masks)
+                if trouble.cause is Cause.PROXY and not self._is_reached:
+                    most = min(most, _PROXY_TRIES)
                 if tries >= most or trouble.cause is Cause.ADDRESS:
                     return words.unavailable(call.name, trouble, self.masks, call)
                 return None
@@ -239,5 +258,5 @@ def _date(headers: Mapping[str, str]) -> float | None:
     """When an answer was made (Unix seconds, cut to the second), as far as it says so in a way that can be read."""
     try:
         return parsedate_to_datetime(headers["date"]).timestamp()
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError, OverflowError, OSError):
         return None

@@ -91,6 +91,7 @@ class Cause(StrEnum):
     INTERNAL = "internal error 9"
     THROTTLED = "rate limit"
     ADDRESS = "no such address"
+    PROXY = "no way through the proxy"
     NONE = "none"
 
 

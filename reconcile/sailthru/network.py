@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import re
 import ssl
-import urllib.request
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
@@ -21,7 +21,10 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
+from reconcile.errors import EnvironmentUnfit
+from reconcile.sailthru import proxies
 from reconcile.sailthru.model import Cause, Group, Trouble
+from reconcile.sailthru.proxies import Proxy
 from reconcile.sailthru.wire import Request
 from reconcile.state import disk
 from reconcile.state.model import Arrived
@@ -42,7 +45,6 @@ _FAILURES: Final[tuple[tuple[type[Exception], Cause, bool], ...]] = (
     (httpx.ConnectError, Cause.CONNECTION, False),
     (httpx.ConnectTimeout, Cause.CONNECTION, False),
     (httpx.PoolTimeout, Cause.CONNECTION, False),
-    (httpx.ProxyError, Cause.CONNECTION, False),
     (httpx.TimeoutException, Cause.TIMEOUT, True),
     (httpx.NetworkError, Cause.BROKEN, True),
     (httpx.RemoteProtocolError, Cause.BROKEN, True),
@@ -52,6 +54,7 @@ _FAILURES: Final[tuple[tuple[type[Exception], Cause, bool], ...]] = (
 )
 """What httpx raises, what it means, and whether Sailthru may have seen the call; the first that fits counts."""
 
+_PROXY_REFUSES: Final = 407
 _NO_NAME: Final = re.compile(
     r"name resolution|name or service|nodename|getaddrinfo|no address associated", re.IGNORECASE
 )
@@ -70,8 +73,10 @@ class Lane:
 
     def __init__(self, given: httpx.AsyncBaseTransport | None) -> None:
         self._given = given
-        self._roads: dict[tuple[str, str], httpx.AsyncBaseTransport] = {}
-        """By scheme and host."""
+        self._roads: dict[tuple[str, str, int | None], tuple[httpx.AsyncBaseTransport, Proxy | None]] = {}
+        """By scheme, host and port."""
+        self._proxy: Proxy | None = None
+        """That of the last call."""
 
     async def send(self, base: str, request: Request) -> Reply | Trouble:
         """One request, one answer. Trouble is handed over, not raised: so no error has another behind it."""
@@ -81,7 +86,7 @@ class Lane:
             with _opened(request.file, "rb") as file:
                 return await self._answer(_upload(base, request, file))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return _translated(error)
+            return _translated(error, self._proxy)
 
     async def fetch(self, url: str, path: Path, arrived: Arrived | None) -> Trouble | None:
         """Stream a file to `path`, which is there when there was no trouble.
@@ -97,7 +102,7 @@ class Lane:
                     return _no_file(response.status_code)
                 cause = await _written(response, part, arrived)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return _translated(error)
+            return _translated(error, self._proxy)
         if cause is not None:
             return Trouble(Group.PASSING, cause, status=200)
         part.replace(path)
@@ -105,27 +110,38 @@ class Lane:
 
     async def close(self) -> None:
         """Close what is open."""
-        for road in self._roads.values():
+        for road, _ in self._roads.values():
             await road.aclose()
+        if self._given is not None:
+            await self._given.aclose()
 
     async def _answer(self, asked: httpx.Request) -> Reply:
         async with self._answering(asked) as response:
             content = await response.aread()
+        if response.status_code == _PROXY_REFUSES and self._proxy is not None:
+            raise httpx.ProxyError(f"{_PROXY_REFUSES}")  # as a tunnel says it
         headers = {name.decode("ascii").lower(): value.decode("latin-1") for name, value in response.headers.raw}
         return Reply(response.status_code, headers, content)
 
     @asynccontextmanager
     async def _answering(self, asked: httpx.Request) -> AsyncIterator[httpx.Response]:
-        response = await self._road((asked.url.scheme, asked.url.host)).handle_async_request(asked)
+        response = await self._road(asked.url).handle_async_request(asked)
         try:
             yield response
         finally:
             await response.aclose()
 
-    def _road(self, host: tuple[str, str]) -> httpx.AsyncBaseTransport:
-        if host not in self._roads:
-            self._roads[host] = self._given or _transport(_proxy(*host))
-        return self._roads[host]
+    def _road(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        where = (url.scheme, url.host, url.port)
+        if self._given is not None:
+            return self._given
+        if not url.host:
+            raise httpx.UnsupportedProtocol("the URL names no host")
+        if where not in self._roads:
+            proxy = proxies.find_proxy(*where, os.environ)
+            self._roads[where] = _transport(proxy), proxy
+        road, self._proxy = self._roads[where]
+        return road
 
 
 class Network:
@@ -160,26 +176,32 @@ class Network:
 # Going out
 
 
-def _transport(proxy: str | None) -> httpx.AsyncHTTPTransport:
+def _transport(proxy: Proxy | None) -> httpx.AsyncHTTPTransport:
     few = httpx.Limits(max_connections=LANE, max_keepalive_connections=LANE)
-    return httpx.AsyncHTTPTransport(verify=_trusted(), limits=few, proxy=proxy)
+    trusted = _trusted()
+    try:
+        return httpx.AsyncHTTPTransport(verify=trusted, limits=few, proxy=proxy.url if proxy else None)
+    except (ValueError, TypeError, ImportError, httpx.InvalidURL):
+        if proxy is None:
+            raise
+        # What our own check lets through and the library does not.
+        raise EnvironmentUnfit(f"The variable {proxy.variable} names no proxy that can be used.") from None
 
 
 @lru_cache(maxsize=1)
 def _trusted() -> ssl.SSLContext:
-    """Whom we believe: read once, as that takes longer than a call."""
-    return httpx.create_ssl_context()
+    """Whom we believe: read once, as that takes longer than a call.
 
-
-def _proxy(scheme: str, host: str) -> str | None:
-    """The proxy for this host, by the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY and so on); None for none."""
-    if not host:
-        raise httpx.UnsupportedProtocol("the URL names no host")
-    if urllib.request.proxy_bypass(host):
-        return None
-    proxies = urllib.request.getproxies()
-    found = proxies.get(scheme) or proxies.get("all")
-    return found if not found or "://" in found else f"http://{found}"
+    Raises:
+        EnvironmentUnfit: a variable names certificates that cannot be read.
+    """
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        unfit = proxies.explain_tls(error, os.environ)
+        if unfit is None:
+            raise
+        raise unfit from None
 
 
 def _asked(base: str, request: Request) -> httpx.Request:
@@ -199,12 +221,20 @@ def _upload(base: str, request: Request, file: BinaryIO) -> httpx.Request:
 # Coming back
 
 
-def _translated(error: Exception) -> Trouble:
+def _translated(error: Exception, proxy: Proxy | None) -> Trouble:
     """What an exception of httpx comes to."""
+    if proxy is not None and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
+        return Trouble(Group.PASSING, Cause.PROXY, sent=False, said=_proxied(error, proxy))
     cause, sent = next((cause, sent) for kind, cause, sent in _FAILURES if isinstance(error, kind))
     if cause is Cause.CONNECTION and _NO_NAME.search(str(error)):
         cause = Cause.NAME
     return Trouble(Group.PASSING, cause, sent=sent)
+
+
+def _proxied(error: Exception, proxy: Proxy) -> str:
+    """How a proxy fails: it cannot be reached, or answers with a status."""
+    status = re.match(r"\d{3}\b", str(error)) if isinstance(error, httpx.ProxyError) else None
+    return f"the proxy {proxy} {f'answers with status {status[0]}' if status else 'cannot be reached'}"
 
 
 def _no_file(status: int) -> Trouble:

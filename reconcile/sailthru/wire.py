@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,9 @@ import orjson
 from reconcile.errors import ApiRejected
 from reconcile.sailthru.model import Answer, Call, Cause, Credentials, Group, Method, Rate, Trouble
 from reconcile.spec.folding import fold_address
+
+_DIGITS: Final = 12
+"""A number of Sailthru's has fewer digits; what has more is not its own."""
 
 _ABSENT: Final = {
     ("GET", "user", 400, 99): "User not found with ",
@@ -98,9 +102,17 @@ def decode(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> 
         and _SHAPES[call.method, call.endpoint](content, call.params)
     ):
         return Answer(content, rate)
-    code, said = error or (None, "")
+    code, said = error or (None, _redirect(status, headers))
     group, cause = _grouped(call, status, code, said)
     raise Trouble(group, cause, status=status, code=code, said=said, rate=rate)
+
+
+def _redirect(status: int, headers: Mapping[str, str]) -> str:
+    """Where a redirect leads: to the host of a login page, mostly; nothing of its path is shown."""
+    if not 300 <= status < 400:
+        return ""
+    host = re.match(r"(?:https?:)?//([A-Za-z0-9.-]{1,253})(?:[:/?#]|$)", headers.get("location", ""))
+    return f"{Cause.GARBLED}: it sends us on to {host[1] if host else 'another place'}"
 
 
 def _grouped(call: Call, status: int, code: int | None, said: str) -> tuple[Group, Cause]:
@@ -114,8 +126,8 @@ def _grouped(call: Call, status: int, code: int | None, said: str) -> tuple[Grou
             return Group.PASSING, Cause.THROTTLED
         case _, 9:
             return Group.PASSING, Cause.INTERNAL
-        case _ if status >= 500:
-            return Group.PASSING, Cause.SERVER
+        case _ if status >= 500 or status == 408:  # 408: what stands between has waited too long for one of us
+            return Group.PASSING, Cause.SERVER if status >= 500 else Cause.TIMEOUT
         case _ if code is None or not (200 <= status < 300 or status >= 400):
             return Group.PASSING, Cause.GARBLED
         case _, 3 | 4 | 5:
@@ -218,12 +230,14 @@ def rate_of(headers: Mapping[str, str]) -> Rate | None:
         limit, remaining, reset = (int(headers[f"x-rate-limit-{name}"]) for name in ("limit", "remaining", "reset"))
     except (KeyError, ValueError):
         return None
+    if max(abs(limit), abs(remaining), abs(reset)) >= 10**_DIGITS:
+        return None
     return Rate(limit, remaining, reset)
 
 
 def _content(body: bytes) -> dict[str, Any] | None:
     try:
-        content = orjson.loads(body)
+        content = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))  # a gateway may have put a BOM there
     except orjson.JSONDecodeError:
         return None
     return content if isinstance(content, dict) else None
@@ -237,7 +251,7 @@ def _error(call: Call, content: Mapping[str, Any]) -> tuple[int | None, str] | N
     if "error" not in content or (call.endpoint == "job" and "job_id" in content):
         return None
     code, said = content["error"], content.get("errormsg")
-    if isinstance(code, str) and code.isascii() and code.isdecimal():
+    if isinstance(code, str) and code.isascii() and code.isdecimal() and len(code) < _DIGITS:
         code = int(code)
     if not isinstance(code, int) or isinstance(code, bool) or not isinstance(said, str):
         return None, ""

@@ -56,6 +56,11 @@ def unavailable(what: str, trouble: Trouble, masks: Masks, call: Call | None = N
         return AccountUnavailable(
             f"{subject} was not tried: there is no such URL.", hint="Check account.url; it begins with https://."
         )
+    if trouble.cause is Cause.PROXY:
+        return AccountUnavailable(
+            f"{subject} did not get through to Sailthru: {trouble.said}.",
+            hint="Check the variable that names the proxy, or name the account's host in no_proxy.",
+        )
     if trouble.cause is Cause.GARBLED:
         return AnswerGarbled(
             f"No answer to {subject} was one of Sailthru's, in all tries: {_reason(trouble, masks, call)}.",

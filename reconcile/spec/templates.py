@@ -17,12 +17,14 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from reconcile.errors import CredentialsRefused, Where
+from reconcile.errors import CredentialsRefused, EnvironmentUnfit, Where
 
 if TYPE_CHECKING:
     from reconcile.spec.jinja import Batch, Piece
 
 _ENV_CALL = re.compile(r"""\{\{-?\s*env\(\s*(?:'([^'{}]+)'|"([^"{}]+)")\s*\)\s*-?\}\}""")
+_UNDECODED = re.compile("[\ud800-\udfff]")
+"""How Python keeps bytes of the environment that are no UTF-8."""
 _MARKS = ("{{", "{%", "{#")
 
 
@@ -63,12 +65,32 @@ def resolve(text: str, environ: Mapping[str, str], *, where: Where | None = None
     return jinja.fill(text, {"env": env(environ, where)}, where)
 
 
+def resolve_credential(text: str, environ: Mapping[str, str]) -> str:
+    """The same of an API key or secret.
+
+    Raises:
+        EnvironmentUnfit: it holds what no key holds, such as the end of the line of a file; says which variable.
+    """
+    found = resolve(text, environ)
+    if not found.isprintable() or found != found.strip() or not found.isascii():
+        names = " and ".join(sorted(env_names(text)))
+        what = "a letter beyond ASCII" if found.isprintable() and found == found.strip() else "a space or a line end"
+        raise EnvironmentUnfit(
+            f"The variable {names} holds {what}, which is in no API key and no secret of Sailthru.",
+            hint="Set it again to the key alone.",
+        )
+    return found
+
+
 def env(environ: Mapping[str, str], where: Where | None = None) -> Callable[[str], str]:
     """The function `env()` of templates; raises CredentialsRefused for a variable that is not set."""
 
     def asked(name: str) -> str:
         if not environ.get(name):
             raise _unset(name, where, empty=name in environ)
+        if _UNDECODED.search(environ[name]):
+            at = f" ({where})" if where else ""
+            raise EnvironmentUnfit(f"The variable {name} is not in UTF-8{at}.", hint="Set it again, in UTF-8.")
         return environ[name]
 
     return asked

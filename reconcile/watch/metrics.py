@@ -11,23 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reconcile.apply import reporting
-from reconcile.errors import Unwritten
 from reconcile.watch.model import Watched
-
-
-def needed() -> None:
-    """Make sure that files of metrics can be written here.
-
-    Raises:
-        Unwritten: the library is not installed.
-    """
-    try:
-        import prometheus_client  # noqa: F401 -- only whether it is there
-    except ImportError:
-        raise Unwritten(
-            "A file of metrics needs the library prometheus_client, which is not installed.",
-            hint="pip install 'sailthru-reconcile[metrics]'",
-        ) from None
 
 
 def write(run: Watched, path: Path, at: float) -> str | None:
@@ -39,8 +23,10 @@ def write(run: Watched, path: Path, at: float) -> str | None:
     Returns:
         What went wrong, for people; None when nothing did.
     """
-    from prometheus_client import write_to_textfile
-
+    try:
+        from prometheus_client import write_to_textfile
+    except ImportError:
+        return "There are no metrics: prometheus_client is not installed (pip install 'sailthru-reconcile[metrics]')."
     try:
         write_to_textfile(str(path), _Page(run).filled(at))
     except OSError as error:

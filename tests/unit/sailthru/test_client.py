@@ -303,6 +303,69 @@ def test_no_proxy_is_heeded(monkeypatch):
         assert isinstance(error_of(client, LOOK), NotFound)
 
 
+@pytest.mark.parametrize("tunnelled", [True, False])
+def test_a_dead_proxy_is_named_at_once_and_a_busy_one_is_waited_for(monkeypatch, tunnelled):
+    scheme = "https" if tunnelled else "http"
+    monkeypatch.setenv(f"{scheme}_proxy", "http://u:s3cret@127.0.0.1:9")
+    clock = Clock()
+    error = error_of(Client(DEMO, masks=MASKS, url=f"{scheme}://api.sailthru.test", sleep=clock.sleep), LOOK)
+    assert isinstance(error, AccountUnavailable)
+    assert f"the proxy 127.0.0.1:9 ({scheme}_proxy) cannot be reached" in str(error)
+    assert "s3cret" not in everything_told(error)
+    assert sum(clock.slept) < 2
+    client = Client(DEMO, masks=MASKS, url=f"{scheme}://api.sailthru.test", sleep=clock.sleep)
+    client._is_reached = True  # it was there before
+    error_of(client, LOOK)
+    assert client.counts == {("GET", "user"): 8}
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (
+            httpx.Response(302, headers={"Location": "https://login.example/in?u=s3cret"}),
+            "sends us on to login.example",
+        ),
+        (httpx.Response(302, headers={"Location": "/in"}), "sends us on to another place"),
+        (httpx.Response(408, text="<h1>Request timeout</h1>"), "no answer in time (HTTP 408)"),
+        (httpx.Response(408, json={"error": 99, "errormsg": "timeout"}), "timeout (error 99, HTTP 408)"),
+        (httpx.Response(400, json={"error": "9" * 5000, "errormsg": "no"}), "answer not understood"),
+    ],
+)
+def test_what_a_gateway_says_is_asked_for_again_and_then_told(caplog, answer, told):
+    client = a_client(Script(*[answer] * 8), Clock())
+    error = error_of(client, LOOK)
+    assert isinstance(error, AccountUnavailable)
+    assert told in str(error)
+    assert "s3cret" not in str(error)
+    assert client.counts == {("GET", "user"): 8}
+    assert caplog.messages == [
+        f"Sailthru gives no answer to GET /user so far ({next(iter(client.retries))}); trying on."
+    ]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Date": f"Thu, 01 Jan 2026 00:00:00 +{'9' * 20}"},
+        {"Date": "Thu, 01 Jan 9999 00:00:00 -9999"},
+        {"Date": "Fri, 31 Dec 9999 23:59:59 GMT"},
+        {"Date": "1"},
+        {f"X-Rate-Limit-{name}": "9" * 400 for name in ("Limit", "Remaining", "Reset")},
+        {f"X-Rate-Limit-{name}": "9" * 5000 for name in ("Limit", "Remaining", "Reset")},
+        {"X-Rate-Limit-Limit": "600", "X-Rate-Limit-Remaining": "-9", "X-Rate-Limit-Reset": "99999999999"},
+    ],
+    ids=str,
+)
+def test_odd_headers_do_no_harm(headers):
+    content = b'\xef\xbb\xbf{"keys":{"sid":"%s"},"ok":true}' % SID.encode()  # a BOM is no harm either
+    answers = [httpx.Response(200, content=content, headers=headers) for _ in range(3)]
+    clock = Clock()
+    client = a_client(Script(*answers), clock)
+    assert [answer.body["ok"] for answer in call(client, WRITE, WRITE, WRITE)] == [True] * 3
+    assert sum(clock.slept) <= 4 * 60
+
+
 def test_a_file_goes_as_its_own_part_and_is_not_signed(tmp_path):
     path = tmp_path / "rows.json"
     path.write_text('{"id":"a"}\n')

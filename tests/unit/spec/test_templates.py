@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from reconcile.errors import CredentialsRefused, SpecInvalid, TemplateFailed, Where
+from reconcile.errors import CredentialsRefused, EnvironmentUnfit, SpecInvalid, TemplateFailed, Where
 from reconcile.spec import grammar, templates
 
 
@@ -37,6 +37,15 @@ def test_env_names_are_found_in_plain_and_in_other_references() -> None:
 def test_a_reference_is_filled_in() -> None:
     assert templates.resolve("postgresql://{{ env('U') }}@db", {"U": "me"}) == "postgresql://me@db"
     assert templates.resolve("plain %s {x}", {}) == "plain %s {x}"
+
+
+@pytest.mark.parametrize("value", ["5eCr3t\n", " 5eCr3t", "5eC\tr3t", "5eCr3tü", "5eCr3t\udcfc", "5eCr3t\u202e"])
+def test_a_key_that_is_none_is_told_by_its_variable(value: str) -> None:
+    with pytest.raises(EnvironmentUnfit, match="The variable KEY ") as caught:
+        templates.resolve_credential("{{ env('KEY') }}", {"KEY": value})
+    assert "5eC" not in str(caught.value)
+    assert caught.value.exit_status == 64
+    assert templates.resolve_credential("{{ env('KEY') }}", {"KEY": "5eCr3t"}) == "5eCr3t"
 
 
 @pytest.mark.parametrize(("environ", "state"), [({}, "is not set"), ({"KEY": ""}, "is empty")])
