@@ -26,7 +26,7 @@ demo: install ## the main job, end to end, on a made-up shop and a simulated acc
 test: install ## all tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-soak: install ## thousands of seeds of faults, stops and damaged journals (SEEDS=2000 FIRST=100000); prints those to repeat
+soak: install ## thousands of seeds of faults, stops and damaged files (SEEDS=2000 FIRST=100000); prints those to repeat
 	PYTHONPATH=tests $(BIN)/python tests/stories/fault_matrix.py --seeds $(SEEDS) --first $(FIRST)
 
 storages: install ## the same rows in every kind of source give the same plan: a hundred tables of them

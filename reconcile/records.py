@@ -8,13 +8,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconcile import store
-from reconcile.apply import audit, history
+from reconcile.apply import audit, history, lease, runs
 from reconcile.apply.store import Store
+from reconcile.plan.model import Face
 from reconcile.spec import templates
 from reconcile.spec.model import Spec
 
 LOCAL = Path(".reconcile")
 """Where state is kept unless somebody says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The lease of an account, and where it is kept; `record` is None where nobody holds it."""
+
+    store: Store
+    account: str
+    record: lease.Record | None
+
+    def free(self) -> bool:
+        """Take it from whoever holds it; False when it changed since it was looked at.
+
+        Raises:
+            StoreUnavailable: the state cannot be reached.
+        """
+        return self.record is None or lease.free(self.store, runs.key(self.account, lease.NAME), self.record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +72,15 @@ class Records:
             StoreUnavailable: the state cannot be reached.
         """
         return audit.verify(self.store_of(spec.state), spec.account.name)
+
+    def lease(self, about: Spec | Face) -> Lease:
+        """Who holds the lease of the account of a spec, or of a plan's face.
+
+        Raises:
+            StoreUnavailable: the state cannot be reached.
+        """
+        kept = self.store_of(about.state)
+        return Lease(kept, about.account.name, lease.read(kept, runs.key(about.account.name, lease.NAME)))
 
     def kept(self, spec: Spec, run: str, folder: Path) -> Path:
         """The plan of a run of the spec's account, brought from the state to a folder, sealed as it is kept.

@@ -7,13 +7,11 @@ import functools
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
-
-import orjson
 
 from reconcile.apply import audit, history, journal, lease, ledgers, memory, reporting, runs
 from reconcile.apply.applier import Applier
@@ -24,6 +22,7 @@ from reconcile.apply.downtime import Breaker
 from reconcile.apply.endings import LeaseLost
 from reconcile.apply.journal import Journal, Past
 from reconcile.apply.model import Events, Report, Tally, Unheard
+from reconcile.apply.records import Damaged, dump_record
 from reconcile.apply.reporting import Recorder
 from reconcile.apply.store import Store
 from reconcile.errors import PlanUnusable, ReconcileError, StoreUnavailable
@@ -184,11 +183,12 @@ class Attempt:
     def _catch_up(self) -> None:
         """Tell the store of a run that is over, as it may have been away then: its files, and its end in the audit."""
         if self.run.report.exists():  # on this machine
-            report = orjson.loads(self.run.report.read_bytes())
-            if len(report["audit"]) < len(audit.Step):
-                self._audit(audit.Step.ENDED, status=report["status"], outcomes=report["outcomes"])
-                report["audit"] |= {str(number): digest for number, digest in self._audited.items()}
-                runs.replace(self.run.report, orjson.dumps(report, option=orjson.OPT_INDENT_2))
+            with suppress(Damaged):  # `reconcile runs` and `status` tell of it
+                report = reporting.load_report(self.run.report.read_bytes())
+                if {"audit", "status", "outcomes"} <= report.keys() and len(report["audit"]) < len(audit.Step):
+                    self._audit(audit.Step.ENDED, status=report["status"], outcomes=report["outcomes"])
+                    report["audit"] |= {str(number): digest for number, digest in self._audited.items()}
+                    runs.replace(self.run.report, dump_record(report))
         self._carrier.deliver(*self._files)
 
     def _audit(self, step: audit.Step, **more: Any) -> None:

@@ -11,6 +11,7 @@ end of a run. It is no signature: who may write to the store may make a new chai
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,7 +19,8 @@ from enum import StrEnum
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from reconcile.apply import runs
+from reconcile.apply import reporting, runs
+from reconcile.apply.records import LARGEST, Damaged
 from reconcile.apply.store import Store
 from reconcile.errors import StoreUnavailable
 
@@ -30,6 +32,7 @@ _CI = (
     (("BITBUCKET_GIT_HTTP_ORIGIN", "BITBUCKET_BUILD_NUMBER"), "{}/pipelines/results/{}"),
 )
 """Where a job of CI can be looked at: GitHub, GitLab, Jenkins, Bitbucket."""
+_NUMBER = re.compile(r"[0-9]{1,15}")
 _ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR")
 
 
@@ -150,8 +153,8 @@ def _cut(store: Store, account: str, digests: Mapping[int, str], last: int) -> I
         if not key.endswith("/report.json") or (kept := store.get(key)) is None:
             continue
         try:
-            told = orjson.loads(kept.content).get("audit", {})
-        except ValueError:
+            told = reporting.load_report(kept.content).get("audit", {})
+        except Damaged:  # `reconcile runs` and `status` tell of it
             continue
         for number, was in ((int(number), was) for number, was in told.items()):
             run = key.split("/")[-2]
@@ -172,9 +175,9 @@ def _last(store: Store, account: str) -> tuple[int, str]:
 
 def _read(store: Store, key: str) -> Entry | Finding:
     name = key.rpartition("/")[2].removesuffix(".json")
-    number, kept = int(name) if name.isdecimal() else 0, store.get(key)
+    number, kept = int(name) if _NUMBER.fullmatch(name) else 0, store.get(key)
     try:
-        entry = Entry.model_validate_json(kept.content if kept else b"")
+        entry = Entry.model_validate_json(kept.content if kept and len(kept.content) <= LARGEST else b"")
     except ValidationError:
         return Finding(number, "cannot be read")
     return entry if entry.number == number else Finding(number, f"is entry {entry.number}, put in its place")

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
+from pydantic import BaseModel, ValidationError
 
-from reconcile.apply import journal, runs
+from reconcile.apply import journal, reporting, runs
 from reconcile.apply.journal import Past
+from reconcile.apply.records import Damaged, dump_record, load_record
 from reconcile.apply.store import Store
 from reconcile.errors import PlanUnusable, RunUnknown
-from reconcile.plan.model import Face
+from reconcile.plan.model import Face, SpecChange
 
 _FACTS = ("plan_id", "created_at", "environment", "kind", "spec_digest", "mode", "counts", "causes", "spec_changes")
+
+
+class _KeptFacts(BaseModel):
+    """What `plan.json` holds; versions before wrote less."""
+
+    plan_id: str = ""
+    created_at: str = ""
+    environment: str | None = None
+    kind: str = ""
+    spec_digest: str = ""
+    mode: str = ""
+    counts: dict[str, int] = {}
+    causes: dict[str, int] = {}
+    spec_changes: list[SpecChange] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +42,20 @@ class Run:
         plan: what its plan said: id, kind, counts, causes; empty where it was not kept.
         report: what came of its last attempt; None while none has ended by itself.
         kept: the plan itself is in the state, sealed: the run can be taken back by its name.
+        damaged: its files that are not what was written, by their keys in the store; nothing of them is believed.
     """
 
     name: str
     plan: Mapping[str, Any]
     report: Mapping[str, Any] | None
     kept: bool = False
+    damaged: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> str:
         """In a word or two."""
         if self.report is None:
-            return "not ended"
+            return "not known" if any(key.endswith(runs.REPORT) for key in self.damaged) else "not ended"
         if self.report.get("converged"):
             return "converged"
         return "stopped" if self.report.get("stopped") else "in part"
@@ -46,7 +63,7 @@ class Run:
     def as_json(self) -> dict[str, Any]:
         """As plain data."""
         facts = {"run": self.name, "outcome": self.outcome, "plan": dict(self.plan), "plan_kept": self.kept}
-        return facts | {"report": self.report}
+        return facts | {"report": self.report, "damaged": list(self.damaged)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +84,7 @@ class Status:
 
 def facts(face: Mapping[str, Any]) -> bytes:
     """What is kept of a plan's face beside its run."""
-    return orjson.dumps({name: face[name] for name in _FACTS}, option=orjson.OPT_INDENT_2)
+    return dump_record({name: face[name] for name in _FACTS})
 
 
 def listed(store: Store, account: str, *, limit: int) -> Sequence[Run]:
@@ -170,14 +187,26 @@ def _there(store: Store, account: str) -> Mapping[str, Collection[str]]:
 
 
 def _run(store: Store, account: str, name: str, files: Collection[str]) -> Run:
-    plan, report = (_json(store, runs.key(account, "runs", name, file)) for file in ("plan.json", "report.json"))
-    return Run(name, plan or {}, report, kept=runs.SEALED in files)
+    plan, lost = _load(store, runs.key(account, "runs", name, runs.FACTS), _load_facts)
+    report, lost_too = _load(store, runs.key(account, "runs", name, runs.REPORT), reporting.load_report)
+    return Run(name, plan or {}, report, kept=runs.SEALED in files, damaged=(*lost, *lost_too))
 
 
-def _json(store: Store, key: str) -> Mapping[str, Any] | None:
+def _load(
+    store: Store, key: str, load: Callable[[bytes], Mapping[str, Any]]
+) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
+    """What a file says, if it is there; and its key, where it is not what was written."""
     kept = store.get(key)
     try:
-        found = orjson.loads(kept.content) if kept else None
-    except ValueError:  # a draft of another version, or a hand in it
-        return None
-    return found if isinstance(found, dict) else None
+        return (load(kept.content) if kept else None), ()
+    except Damaged:
+        return None, (key,)
+
+
+def _load_facts(content: bytes) -> Mapping[str, Any]:
+    said = load_record(content, _FACTS)
+    try:
+        _KeptFacts.model_validate(said)
+    except ValidationError:
+        raise Damaged("a value that no plan has") from None
+    return said

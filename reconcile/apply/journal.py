@@ -49,6 +49,9 @@ _CODES = {outcome: code for code, outcome in enumerate(Outcome, 3)}
 _LOOK = "by job"
 """The kind of an intent to look only: nothing is in doubt because of it."""
 
+_MOST = 1 << 28
+"""Actions of a plan: far more than any plan has, and few enough to keep a byte of memory for each."""
+
 _CRC = b',"crc":"'
 _CRC_SIZE = len(_CRC) + len('01234567"}\n')
 
@@ -149,6 +152,8 @@ class Past:
                 self._begin(record)
             case "attempt":
                 at = datetime.fromisoformat(record["at"])
+                if at.tzinfo is None:
+                    raise ValueError("a moment without its time zone")
                 self.cut |= self.attempts > 0 and not self.orderly
                 self.attempts += 1
                 self.begun_at = self.begun_at or at
@@ -167,6 +172,8 @@ class Past:
         plan, total = record["plan"], record["total"]
         if not isinstance(plan, str) or type(total) is not int or self.plan not in {"", plan}:
             raise ValueError("another plan")
+        if not 0 <= total <= _MOST:
+            raise ValueError("more actions than any plan has")
         self.plan, self.total, self._states = plan, total, bytearray(total)
 
     def _intend(self, record: Mapping[str, Any]) -> None:
@@ -322,7 +329,7 @@ def parsed(lines: Iterable[bytes]) -> tuple[Past, int]:
         try:
             content, fits = _unsealed(line)
             past.take(_record(content, fits=fits, checked=checked))
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError):
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, MemoryError):
             past.damaged, past.orderly = True, False
         else:
             checked |= fits

@@ -4,6 +4,11 @@ A holder that is killed cannot give its lease back, so a lease without a sign of
 and one whose process is gone from this machine is so at once. A holder that slept longer than that (a closed laptop)
 finds its lease taken at its next heartbeat, and ends; so does one whose store does not take its heartbeats any more,
 before anybody else may take the lease over.
+
+Where the date of a heartbeat says nothing (its clock is ahead of ours, or the record is damaged), only watching tells:
+a record that stayed the same for `DEAD` seconds, while we waited for it, is of a dead holder. A record of a later
+version is never taken over, as its rules are not known here. Whoever knows better frees a lease by hand:
+`reconcile lease --free`.
 """
 
 from __future__ import annotations
@@ -21,10 +26,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
 
+from reconcile.apply.records import Damaged, dump_record, load_record
 from reconcile.apply.store import Kept, Store
 from reconcile.errors import AccountBusy, StoreUnavailable
 
@@ -40,8 +48,14 @@ DEAD = 300.0
 _LOOK = 1.0
 """Seconds between two looks at a lease that is waited for."""
 
+_AHEAD = 60.0
+"""Seconds by which another machine's clock may be ahead of ours; beyond that its dates say nothing."""
 
-@dataclass(frozen=True, slots=True)
+_Moment = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
+_Name = Annotated[str, Field(max_length=1000)]
+
+
+@checked_dataclass(frozen=True, slots=True)
 class Holder:
     """Who holds a lease.
 
@@ -52,21 +66,66 @@ class Holder:
         token: tells two holders apart.
     """
 
-    by: str
-    pid: int
-    since: float
-    beat: float
-    token: str
-    place: str = ""
+    by: _Name
+    pid: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    since: _Moment
+    beat: _Moment
+    token: _Name
+    place: _Name = ""
 
     def is_dead(self, now: float) -> bool:
         """Whether the lease may be taken over."""
         return now - self.beat > DEAD or (self.place == place() and not _runs(self.pid))
 
+    def is_ahead(self, now: float) -> bool:
+        """Whether the holder's clock is so far ahead of ours that its dates say nothing."""
+        return self.beat - now > _AHEAD
+
     def told(self, now: float) -> str:
         """For people: who, and how long."""
+        if self.is_ahead(now):
+            return f"{self.by} (pid {self.pid}), whose clock is {_ago(self.beat - now)} ahead of this machine's"
         ages = (_ago(now - self.since), _ago(now - self.beat))
         return f"{self.by} (pid {self.pid}) since {ages[0]}, last heard of {ages[1]} ago"
+
+
+_HOLDER = TypeAdapter(Holder)
+_KEYS = frozenset(Holder.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is kept of a lease.
+
+    Args:
+        holder: who holds it; None where the record is damaged.
+        later: a later version of reconcile wrote it.
+        mark: of the record, see `Store.put`.
+    """
+
+    holder: Holder | None
+    later: bool
+    mark: str
+
+    def is_dead(self, now: float, watched: float) -> bool:
+        """Whether the lease may be taken over.
+
+        Args:
+            watched: seconds for which the record did not change, while we looked.
+        """
+        if self.later:
+            return False
+        if watched > DEAD:
+            return True
+        return self.holder is not None and self.holder.is_dead(now)
+
+    def told(self, now: float) -> str:
+        """For people: who, and how long, or why nobody can say."""
+        if self.later:
+            return "the lease is of a later version of reconcile" + (
+                f", held by {self.holder.told(now)}" if self.holder else ""
+            )
+        return self.holder.told(now) if self.holder else "the lease is damaged, so nobody can say whose"
 
 
 @dataclass(slots=True)
@@ -112,7 +171,7 @@ class Lease:
         with suppress(StoreUnavailable):
             if not self.store.delete(self.key, over=self.mark):  # a beat may have been under way
                 kept = self.store.get(self.key)
-                if kept is not None and (found := _holder(kept)) is not None and found.token == self.holder.token:
+                if kept is not None and _is_of(kept, self.holder):
                     self.store.delete(self.key, over=kept.mark)
 
 
@@ -138,12 +197,12 @@ async def held(
         StoreUnavailable: the store cannot be reached.
     """
     until = clock() + patience
-    while isinstance(other := _take(store, key, mine := _myself(clock())), Holder):
+    watched, since = "", clock()
+    while isinstance(other := _take(store, key, mine := _myself(clock()), (watched, clock() - since)), Record):
+        if other.mark != watched:
+            watched, since = other.mark, clock()
         if clock() >= until:
-            raise AccountBusy(
-                f"Another apply is at work on this account: {other.told(clock())}.",
-                hint="Wait for it, or let this one wait: --lock-timeout TIME.",
-            )
+            raise _busy(store, key, other, clock())
         await sleep(min(_LOOK, until - clock()))
     lease = Lease(store, key, mine, other, clock, lost)
     threading.Thread(target=lease.keep, name="lease", daemon=True).start()
@@ -153,10 +212,25 @@ async def held(
         lease.give_back()
 
 
-def read(store: Store, key: str) -> Holder | None:
-    """Who holds a lease; None when nobody does, or when it cannot be told: then the record is as good as none."""
+def read(store: Store, key: str) -> Record | None:
+    """What is kept of a lease; None when nobody holds it.
+
+    Raises:
+        StoreUnavailable: the store cannot be reached.
+    """
     kept = store.get(key)
-    return _holder(kept) if kept else None
+    return _record(kept) if kept else None
+
+
+def free(store: Store, key: str, record: Record) -> bool:
+    """Take a lease from whoever holds it; False when the record changed meanwhile.
+
+    A holder that is alive finds out at its next heartbeat, and ends.
+
+    Raises:
+        StoreUnavailable: the store cannot be reached.
+    """
+    return store.delete(key, over=record.mark)
 
 
 def myself() -> str:
@@ -180,13 +254,19 @@ def _myself(now: float) -> Holder:
     return Holder(myself(), os.getpid(), now, now, secrets.token_hex(8), place())
 
 
-def _take(store: Store, key: str, mine: Holder) -> Holder | str:
-    """Take the lease if it is free, and have its mark; whose it is when it is not."""
+def _take(store: Store, key: str, mine: Holder, watched: tuple[str, float]) -> Record | str:
+    """Take the lease if it is free, and have its mark; the record of who holds it when it is not.
+
+    Args:
+        watched: the mark of a record, and for how many seconds it was seen to stay.
+    """
     while True:
         kept = store.get(key)
-        found = _holder(kept) if kept else None
-        if found is not None and not found.is_dead(mine.since):
-            return found
+        found = _record(kept) if kept else None
+        if found is not None:
+            stayed = watched[1] if found.mark == watched[0] else 0.0
+            if not found.is_dead(mine.since, stayed):
+                return found
         mark = _written(store, key, mine, over=kept.mark if kept else None)
         if mark is not None:
             return mark
@@ -197,18 +277,51 @@ def _written(store: Store, key: str, holder: Holder, *, over: str | None) -> str
 
     An answer may be lost and the write repeated by the library: then what was first was our own.
     """
-    mark = store.put(key, orjson.dumps(asdict(holder), option=orjson.OPT_INDENT_2), over=over)
+    mark = store.put(key, dump_record(asdict(holder)), over=over)
     if mark is None and (kept := store.get(key)) is not None:
-        found = _holder(kept)
-        return kept.mark if found is not None and found.token == holder.token else None
+        return kept.mark if _is_of(kept, holder) else None
     return mark
 
 
-def _holder(kept: Kept) -> Holder | None:
+def _record(kept: Kept) -> Record:
     try:
-        return Holder(**orjson.loads(kept.content))
-    except (ValueError, TypeError):
-        return None
+        said = load_record(kept.content)
+        holder = _HOLDER.validate_json(orjson.dumps({name: said[name] for name in said.keys() & _KEYS}), strict=True)
+    except Damaged:
+        return Record(None, later=False, mark=kept.mark)
+    except ValidationError:
+        return Record(None, later=not said.keys() <= _KEYS, mark=kept.mark)
+    return Record(holder, later=not said.keys() <= _KEYS, mark=kept.mark)
+
+
+def _is_of(kept: Kept, holder: Holder) -> bool:
+    found = _record(kept).holder
+    return found is not None and found.token == holder.token
+
+
+def _busy(store: Store, key: str, found: Record, now: float) -> AccountBusy:
+    """Why the lease is not ours, and what to do."""
+    where, by_hand = f"{store.told} ({key})", "`reconcile lease SPEC --free` frees it on purpose"
+    told = found.told(now)
+    if found.later:
+        return AccountBusy(
+            f"{told[:1].upper()}{told[1:]}, in {where}. It is not taken over.",
+            hint=f"Use that version. Where no apply is at work, {by_hand}.",
+        )
+    minutes = f"{DEAD / 60 + 1:.0f}m"
+    if found.holder is None:
+        return AccountBusy(
+            f"{told[:1].upper()}{told[1:]}, in {where}; another apply may be at work on this account.",
+            hint=f"With --lock-timeout {minutes} it is taken over if nobody writes to it for {DEAD / 60:.0f} minutes."
+            f" Where no apply is at work, {by_hand}.",
+        )
+    hint = "Wait for it, or let this one wait: --lock-timeout TIME."
+    if found.holder.is_ahead(now):
+        hint = (
+            f"With --lock-timeout {minutes} it is taken over if it gives no sign of life for {DEAD / 60:.0f} minutes."
+            f" Where no apply is at work, {by_hand}."
+        )
+    return AccountBusy(f"Another apply is at work on this account: {told}.", hint=hint)
 
 
 def _runs(pid: int) -> bool:

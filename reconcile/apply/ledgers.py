@@ -16,15 +16,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
 import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from reconcile.apply import runs
 from reconcile.apply.journal import Past
+from reconcile.apply.records import Damaged, dump_record, load_record
 from reconcile.apply.store import Store
 from reconcile.errors import PlanUnusable
 from reconcile.plan import actions, archive, integrity
@@ -46,7 +48,7 @@ _OTHER = (
 _ANOTHER = "the last run was applied to another account, so causes begin anew"
 _UNIDENTIFIED = "The account did not say which one it is, and the plan is right without"
 _BY_ADDRESS = "What was applied last is found by the account's URL and key."
-_BROKEN = "what was remembered of the last run is damaged, or another version's"
+_BROKEN = "what was remembered of the last run ({}) is damaged, or another version's"
 
 
 class Bound(BaseModel):
@@ -104,6 +106,15 @@ class Key:
     unidentified: str = ""
 
 
+def _check_moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("no time zone")
+    return text
+
+
+_Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
+
+
 class Head(BaseModel):
     """What `ledger.json` says.
 
@@ -118,16 +129,16 @@ class Head(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int = FORMAT
-    salt: str
+    salt: _Digest
     wrapped: tuple[str, ...] = ()
     account: Bound | None = None
     spec_digest: str
     definitions: Mapping[str, str]
     types: Mapping[str, ValueType] = {}
-    file: str
-    profiles: int
+    file: Annotated[str, Field(pattern=r"^[^/]+/ledger\.[A-Za-z0-9._-]+\.parquet$")]
+    profiles: Annotated[int, Field(ge=0)]
     run: str
-    at: str
+    at: Annotated[str, AfterValidator(_check_moment)]
 
 
 def recall(store: Store, key: Key, shape: Shape, workspace: Workspace, *, among: Rows | None = None) -> Memory:
@@ -144,7 +155,7 @@ def recall(store: Store, key: Key, shape: Shape, workspace: Workspace, *, among:
         return whose
     rows = _rows(store, head, shape, workspace, None if among is None else _keys(among, salt, workspace))
     if rows is None:
-        return replace(whose, lacking=_BROKEN, rekeyed="")
+        return replace(whose, lacking=_BROKEN.format(head.file), rekeyed="")
     found = ledger.Ledger(rows, head.definitions, head.spec_digest, head.run, head.at, head.profiles, salt)
     return replace(whose, ledger=found)
 
@@ -233,7 +244,7 @@ def record(  # noqa: PLR0913 -- what was done, whose it is, and where it goes
         at=head.at if nothing and head else at,
     )
     _put_away(store, face, bound)
-    store.replace(_key(face.account.name, face.environment), later.model_dump_json(indent=2).encode())
+    store.replace(_key(face.account.name, face.environment), _dump(later))
     if head is not None and head.file != file:
         store.discard(head.file)
 
@@ -268,14 +279,16 @@ def _last(
     Args:
         put_away: that of this account, which another one of its name came after.
     """
-    kept = store.get(_key(account, environment, put_away))
+    key = _key(account, environment, put_away)
+    kept = store.get(key)
     if kept is None:
         return None, _FIRST
     try:
-        head = Head.model_validate_json(kept.content)
-    except ValidationError:
-        return None, _BROKEN
-    return (head, "") if head.format == FORMAT else (None, _BROKEN)
+        head = Head.model_validate(load_record(kept.content, Head.model_fields))
+    except (Damaged, ValidationError):
+        return None, _BROKEN.format(key)
+    ours = head.format == FORMAT and head.file.startswith(runs.key(account, "ledger."))
+    return (head, "") if ours else (None, _BROKEN.format(key))
 
 
 def _head(
@@ -332,7 +345,11 @@ def _put_away(store: Store, face: Face, bound: Bound) -> None:
     used = face.ledger is not None and last is not None and face.ledger.run == last.run
     if last is None or last.account is None or last.account.is_same(bound) or used:
         return
-    store.replace(_key(face.account.name, face.environment, last.account), last.model_dump_json(indent=2).encode())
+    store.replace(_key(face.account.name, face.environment, last.account), _dump(last))
+
+
+def _dump(head: Head) -> bytes:
+    return dump_record(head.model_dump(mode="json"))
 
 
 def _salt(head: Head, masks: Masks, *more: str) -> str | None:
@@ -356,7 +373,7 @@ def _rows(
     """The rows of a ledger, as far as the shape goes; None when they are gone or damaged."""
     path = workspace.folder / "ledger.parquet"
     if not store.fetch(head.file, path) or _name(head.file) != _digest(path):
-        return None
+        return None  # the digest is of the whole file, so a damaged one is never opened
     file = pq.ParquetFile(path, pre_buffer=False)  # else it keeps what it has read, to its end: 200 MiB of 4 million
     wanted = ["key", *(name for name in ledger.columns(shape) if name in file.schema_arrow.names)]
     schema = pa.schema([file.schema_arrow.field(name) for name in wanted])

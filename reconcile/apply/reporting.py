@@ -7,10 +7,78 @@ from datetime import datetime
 from typing import IO, Any
 
 import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reconcile.apply.model import BAD, Events, Receipt, Report
 from reconcile.apply.pace import Pace
+from reconcile.apply.records import Damaged, dump_record, load_record
 from reconcile.plan.model import Stage
+
+
+class _KeptReceipt(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    what: str
+    who: str
+    outcome: str
+    why: str
+
+
+class _KeptPace(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    stage: str
+    done: int
+    total: int
+    seconds: float
+
+
+class _KeptReport(BaseModel):
+    """What `report.json` holds, as far as anybody here reads it; versions before wrote less."""
+
+    model_config = ConfigDict(strict=True)
+
+    run: str = ""
+    plan_id: str = ""
+    by: str = ""
+    ended_at: str = ""
+    converged: bool = False
+    status: int = 0
+    stopped: str = ""
+    total: int = 0
+    earlier: int = 0
+    outcomes: dict[str, int] = {}
+    attempted: int = 0
+    written: int = 0
+    looked_at: int = 0
+    in_doubt: int = 0
+    unattempted: int = 0
+    examples: list[_KeptReceipt] = []
+    notes: list[str] = []
+    allowed: list[str] = []
+    stages: list[_KeptPace] = []
+    calls: dict[str, int] = {}
+    retries: dict[str, int] = {}
+    waited: dict[str, float] = {}
+    paused: float = 0.0
+    seconds: float = 0.0
+    audit: dict[str, str] = {}
+
+
+def load_report(content: bytes) -> dict[str, Any]:
+    """What `report.json` says.
+
+    Raises:
+        Damaged: it is not what was written.
+    """
+    said = load_record(content, _KeptReport.model_fields)
+    try:
+        _KeptReport.model_validate(said)
+    except ValidationError:
+        raise Damaged("a value that no report has") from None
+    if not all(number.isascii() and number.isdecimal() and len(number) < 16 for number in said.get("audit", {})):
+        raise Damaged("an entry without a number")
+    return said
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -51,7 +119,7 @@ def outcomes(report: Report) -> dict[str, int]:
 
 def as_bytes(report: Report) -> bytes:
     """A report as `report.json` has it."""
-    return orjson.dumps(as_json(report), option=orjson.OPT_INDENT_2)
+    return dump_record(as_json(report))
 
 
 def receipt_json(receipt: Receipt) -> dict[str, Any]:

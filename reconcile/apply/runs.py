@@ -28,6 +28,8 @@ from reconcile.state import disk
 
 SEALED = "plan.rplan"
 """What a sealed plan is called beside its run."""
+FACTS, REPORT = "plan.json", "report.json"
+"""What is kept of a plan's summary, and what came of the run."""
 _ODD = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -56,7 +58,7 @@ class Run:
     @property
     def plan(self) -> Path:
         """See `apply.history.facts`."""
-        return self.folder / "plan.json"
+        return self.folder / FACTS
 
     @property
     def sealed(self) -> Path:
@@ -71,7 +73,7 @@ class Run:
     @property
     def report(self) -> Path:
         """What came of the last attempt that ended by itself."""
-        return self.folder / "report.json"
+        return self.folder / REPORT
 
     def make(self) -> None:
         """Make the folders."""

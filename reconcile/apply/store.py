@@ -11,6 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from reconcile.errors import StoreUnavailable
+
+LARGEST = 1 << 30
+"""Bytes; what is kept under a key and brought whole is never so large (`Store.fetch` brings what may be)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -18,6 +23,19 @@ class Kept:
 
     content: bytes
     mark: str
+
+
+def raise_if_too_large(told: str, key: str, size: int) -> None:
+    """Make sure that a damaged or foreign file does not fill the memory.
+
+    Raises:
+        StoreUnavailable: it is larger than any file of ours.
+    """
+    if size > LARGEST:
+        raise StoreUnavailable(
+            f"{key} in {told} has {size:,} bytes, as no file of ours has: it is damaged, or not ours.",
+            hint="Put it elsewhere, and try again.",
+        )
 
 
 class Store(Protocol):

@@ -39,6 +39,7 @@ _COMMANDS = {
         "runs": Command("looking_back:runs", "List the last runs"),
         "status": Command("looking_back:status", "Show one run, and what did not converge"),
         "audit": Command("looking_back:audit", "Show who applied what, when, with which limits raised"),
+        "lease": Command("looking_back:lease", "Show who is at work on the account; free it on purpose"),
     },
     "Tools": {
         "fmt": Command("formatting:fmt", "Bring spec files into their canonical form"),

@@ -29,6 +29,7 @@ from reconcile.cli.options import (
     WorkFolder,
     allowances,
     duration,
+    is_spec,
     load,
     reconciler,
 )
@@ -112,7 +113,7 @@ def apply(
         )
         approval = _approval(within)
         with planning.scratch(workspace) as folder:
-            if what.is_dir() or what.suffix in {".yaml", ".yml"}:
+            if is_spec(what):
                 loaded, other = load(what, env, var), load(base, env, var) if base else None
                 watching.about(run, ours, loaded)
                 seal = planning.recipients(seal, loaded)

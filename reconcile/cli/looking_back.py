@@ -1,12 +1,13 @@
-"""`runs`, `status` and `audit`: what was applied, what came of it, and who did it. Nothing but the state is asked."""
+"""`runs`, `status`, `audit` and `lease`: what was applied, and who is at work. Nothing but the state is asked."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from reconcile.cli.options import SPECS, AsJson, Env, SpecPath, State, Var, load, records
+from reconcile.cli.options import SPECS, AsJson, Env, SpecPath, State, Var, face, is_spec, load, records
 
 
 def runs(
@@ -75,7 +76,47 @@ def audit(
             f"Entry {one.number} has no end: the run {one.run} is at work, was killed, or could not reach the state at"
             " its end. Apply its plan again from where it ran."
         )
+    if not verify:
+        for finding in findings:
+            telling.say(f"Not as it was written: {finding}.")
     if verify and findings:
         raise AuditBroken([str(one) for one in findings])
     if verify:
         telling.say(f"The chain is whole: {len(entries):,} {'entry' if len(entries) == 1 else 'entries'}.")
+
+
+def lease(
+    what: Annotated[
+        Path, typer.Argument(help="A spec, or a plan file: whose account it is.", metavar="SPEC|PLAN")
+    ] = SPECS,
+    env: Env = None,
+    var: Var = None,
+    free: Annotated[
+        bool, typer.Option("--free", help="Take the lease from its holder, after you made sure that no apply runs.")
+    ] = False,
+    as_json: AsJson = False,
+    state: State = None,
+) -> None:
+    """Show who holds the lease of an account, so that no other apply may run; free it on purpose."""
+    import time
+
+    from reconcile import screen
+    from reconcile.apply.lease import BEAT
+    from reconcile.cli import telling
+    from reconcile.errors import AccountBusy
+    from reconcile.screen import history
+
+    about = load(what, env, var) if is_spec(what) else face(what)
+    found, now = records(state).lease(about), time.time()
+    if as_json:
+        screen.event("lease", **history.lease_json(found.record, found.account, found.store.told, now), freed=free)
+    else:
+        screen.lines(history.lease(found.record, found.account, found.store.told, now))
+    if not free or found.record is None:
+        return
+    if not found.free():
+        raise AccountBusy(
+            "The lease changed while it was to be freed, so its holder is at work. Nothing was freed.",
+            hint="Stop that apply, or wait for it.",
+        )
+    telling.say(f"Freed. An apply that still runs ends at its next sign of life, within {BEAT:.0f} seconds.")

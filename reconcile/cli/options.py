@@ -13,7 +13,7 @@ from reconcile.cli.lazily import settling
 
 if TYPE_CHECKING:
     from reconcile import Reconciler
-    from reconcile.plan.model import Allowance
+    from reconcile.plan.model import Allowance, Face
     from reconcile.records import Records
     from reconcile.spec.model import Spec
 
@@ -140,6 +140,22 @@ def load(path: Path, env: str | None = None, var: list[str] | None = None) -> Sp
                 raise typer.BadParameter(f"{one!r} is no variable: --var NAME=VALUE.")
             given[name.strip()] = typed(text)
         return load(path, env=env, var=given)
+
+
+def is_spec(path: Path) -> bool:
+    """Whether this names a spec, and no plan file."""
+    return path.is_dir() or path.suffix.lower() in {".yaml", ".yml"}
+
+
+def face(path: Path) -> Face:
+    """What a plan file says without its actions.
+
+    Raises:
+        PlanUnusable: it is none, or damaged.
+    """
+    from reconcile.plan import archive
+
+    return archive.read(path).face
 
 
 PreviousSecret = Annotated[

@@ -27,6 +27,8 @@ from reconcile.state import disk
 
 FACE, BODY, SEALED = "face.json", "actions.ndjson.zst", "actions.ndjson.zst.age"
 """Members of a plan file; the body is one of the two, see `plan.sealing`."""
+LARGEST_FACE = 64 * 2**20
+"""Bytes; a face holds no people, so no plan's comes near it."""
 _WRITES = "`reconcile plan --out FILE` writes one."
 _ROOM = "Free some, or keep the plan elsewhere: --out FILE."
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -100,7 +102,7 @@ def read(path: Path) -> Plan:
     """
     try:
         file = OpenFile.open(path)
-        found = _check(file)
+        found = _check(file, path)
     except FileNotFoundError:
         raise _gone(path) from None
     except IsADirectoryError:
@@ -210,11 +212,20 @@ def _foreign(path: Path) -> PlanUnusable:
     )
 
 
-def _check(file: OpenFile) -> tuple[Face, str, CheckedFile]:
+def _too_large(path: Path) -> PlanUnusable:
+    return PlanUnusable(
+        f"{path} is damaged: its {FACE} has more than {LARGEST_FACE // 2**20:,} MiB, as no plan's has.", hint=_WRITES
+    )
+
+
+def _check(file: OpenFile, path: Path) -> tuple[Face, str, CheckedFile]:
     """The face, the digest of the body (of a sealed one what the face says), and what it takes to read that again."""
     stamp = file.stamp  # before all else: what is written from now on is seen
     with file.reader() as stream, zipfile.ZipFile(stream) as archive:
-        text = archive.read(FACE)
+        with archive.open(FACE) as part:
+            text = part.read(LARGEST_FACE + 1)  # a zip may say less than it holds
+        if len(text) > LARGEST_FACE:
+            raise _too_large(path)
         face = Face.model_validate_json(text)
         member = SEALED if SEALED in archive.namelist() else BODY
         with archive.open(member) as part:

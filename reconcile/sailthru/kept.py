@@ -25,6 +25,8 @@ FORMAT = 1
 """The format of observations that this version writes and reads."""
 
 MANIFEST = "observation.json"
+_LARGEST = 64 * 2**20
+"""Bytes; no manifest comes near it."""
 AGAIN = "Observe again: `reconcile observe --out {}`."
 
 
@@ -145,7 +147,8 @@ def read(folder: Path) -> Manifest:
         ObservationUnusable: there is none, it is not whole, was edited, or another version made it.
     """
     try:
-        found = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+        with (folder / MANIFEST).open("rb") as file:
+            found = Manifest.model_validate_json(file.read(_LARGEST))
     except (FileNotFoundError, NotADirectoryError):
         raise ObservationUnusable(f"There is no observation in {folder}.", hint=AGAIN.format(folder)) from None
     except OSError as error:
@@ -165,7 +168,7 @@ def check_file(folder: Path, kept: KeptExport) -> Path:
     """
     path = folder / kept.file
     try:
-        whole = path.stat().st_size == kept.bytes and _digest(path) == kept.digest
+        whole = path.parent == folder and path.stat().st_size == kept.bytes and _digest(path) == kept.digest
     except OSError:
         whole = False
     if not whole:

@@ -7,6 +7,8 @@ from typing import Any
 
 from reconcile.apply.audit import Entry
 from reconcile.apply.history import Run, Status
+from reconcile.apply.lease import Record
+from reconcile.apply.runs import REPORT
 from reconcile.plan.model import SpecChange
 from reconcile.screen.tally import span
 
@@ -19,6 +21,7 @@ def run(one: Run) -> str:
     by = f" by {report['by']}" if report.get("by") else ""
     kind = f"{plan['kind']} run" if plan.get("kind") else "run"
     kept = "; plan kept" if one.kept else ""
+    kept += f"; damaged: {', '.join(one.damaged)}" if one.damaged else ""
     return f"{one.name}{env}  {kind:<10}  {one.outcome:<9}  {_counts(plan)}; {when}{by}{kept}"
 
 
@@ -39,7 +42,11 @@ def status(one: Status) -> Iterator[str]:
         yield f"Its plan is kept, sealed: reconcile rollback {one.run.name} plans how to take it back."
     else:
         yield "Its plan is not kept, as it was not sealed: only its file can take it back."
+    for key in one.run.damaged:
+        yield f"{key} is damaged, so nothing of it is believed. The journal and the audit tell what was done."
     report = one.run.report
+    if report is None and any(key.endswith(REPORT) for key in one.run.damaged):
+        return
     if report is None:
         yield "No attempt has ended by itself. Apply the same plan again to go on."
         return
@@ -63,6 +70,30 @@ def audited(entry: Entry) -> str:
     ended = f", status {entry.status}" if entry.status is not None else ""
     kind = f" ({entry.kind} run)" if entry.kind else ""
     return f"{entry.number:>4}  {entry.at}  {entry.step:<5}  {entry.run}{kind}{ended}, by {who}{allowed}"
+
+
+def lease(record: Record | None, account: str, place: str, now: float) -> Iterator[str]:
+    """Who holds the lease of an account."""
+    if record is None:
+        yield f'No apply holds the lease of the account "{account}" in {place}.'
+        return
+    told = record.told(now)
+    yield f'The lease of the account "{account}" in {place}: {told}.'
+    if record.is_dead(now, watched=0.0):
+        yield "Its holder is dead: the next apply takes it over."
+
+
+def lease_json(record: Record | None, account: str, place: str, now: float) -> dict[str, Any]:
+    """The same as plain data; `holder` is null where nobody holds it, or nobody can say who."""
+    holder = record.holder if record else None
+    return {
+        "account": account,
+        "place": place,
+        "held": record is not None,
+        "dead": record is not None and record.is_dead(now, watched=0.0),
+        "holder": holder and {"by": holder.by, "pid": holder.pid, "since": holder.since, "beat": holder.beat},
+        "told": record.told(now) if record else "",
+    }
 
 
 def _stage(stage: Mapping[str, Any]) -> str:

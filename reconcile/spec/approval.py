@@ -21,6 +21,8 @@ HEAD = """\
 # How far a plan may go: at most so many, and nothing that is not named. Fewer changes always fit.
 # reconcile apply SPEC --within THIS_FILE
 """
+_LARGEST = 4 * 2**20
+"""Bytes; no approval comes near it."""
 _SHARE = r"^[0-9]{1,4}(\.[0-9]{1,3})? ?%$"
 
 Count: TypeAlias = Annotated[StrictInt, Field(ge=0)]
@@ -87,7 +89,11 @@ def read(path: Path) -> Approval:
         ApprovalUnreadable: there is no such file, or it is no approval; says which key and why.
     """
     try:
-        said = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise ApprovalUnreadable(f"The approval {path} has more than {_LARGEST:,} bytes, as no approval has.")
+        said = YAML(typ="safe", pure=True).load(content.decode())
         return Approval.model_validate(said)
     except OSError as error:
         raise ApprovalUnreadable(f"The approval {path} cannot be read: {error.strerror}.") from None
@@ -95,7 +101,7 @@ def read(path: Path) -> Approval:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise ApprovalUnreadable(f"{path} is no approval: {where}: {first['msg']}.") from None
-    except (YAMLError, UnicodeDecodeError, ValueError):
+    except (YAMLError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
         raise ApprovalUnreadable(f"The approval {path} is no YAML.") from None
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconcile.apply import runs
-from reconcile.apply.store import Kept
+from reconcile.apply.store import Kept, raise_if_too_large
 from reconcile.errors import StoreUnavailable
 from reconcile.state import disk
 
@@ -39,7 +39,9 @@ class Folder:
         """The file."""
         with self._told():
             try:
-                content = (self.root / key).read_bytes()
+                with (self.root / key).open("rb") as file:
+                    raise_if_too_large(self.told, key, os.fstat(file.fileno()).st_size)
+                    content = file.read()
             except (FileNotFoundError, NotADirectoryError):
                 return None
         return Kept(content, _mark(content))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from reconcile.apply.store import Kept
+from reconcile.apply.store import Kept, raise_if_too_large
 from reconcile.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class Objects:
                 found = obstore.get(self.store, key)
             except FileNotFoundError:
                 return None
+            raise_if_too_large(self.told, key, found.meta["size"])
             content = bytes(found.bytes())
             return Kept(content, _mark(found.meta)) if content else None
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from reconcile.apply import runs
+from reconcile.apply.records import Damaged, dump_record, load_record
 from reconcile.apply.store import Store
 
+_COMMANDS = ("apply", "drift", "plan")
 _TOLD = TypeAdapter(dict[str, str])
 
 
@@ -23,8 +24,8 @@ def recall(store: Store, account: str, environment: str | None) -> Mapping[str, 
     """By command; nothing where what is kept cannot be read."""
     found = store.get(_key(account, environment))
     try:
-        return _TOLD.validate_json(found.content) if found else {}
-    except ValidationError:
+        return _TOLD.validate_python(load_record(found.content, _COMMANDS), strict=True) if found else {}
+    except (Damaged, ValidationError):
         return {}
 
 
@@ -32,7 +33,7 @@ def remember(store: Store, account: str, environment: str | None, command: str, 
     """Keep what was told of a command's end; nothing when it is over."""
     kept = {name: was for name, was in recall(store, account, environment).items() if name != command}
     now = kept if told is None else {**kept, command: told}
-    store.replace(_key(account, environment), orjson.dumps(now, option=orjson.OPT_SORT_KEYS))
+    store.replace(_key(account, environment), dump_record(dict(sorted(now.items()))))
 
 
 def _key(account: str, environment: str | None) -> str:

@@ -1,7 +1,8 @@
 """What the fault matrix plays: a small account with strangers in it, and a plan and one apply of it under faults.
 
 `make soak` runs it as a script, for as many seeds as asked for, and prints the seeds that went wrong. Each seed also
-stops a run at random places (`stories.stopping`) and damages a journal (`stories.damaging`).
+stops a run at random places (`stories.stopping`), damages a journal (`stories.damaging`) and each other kind of file
+of ours (`stories.damaging_files`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stories import damaging, stopping
+from stories import damaging, damaging_files, stopping
 from world import REGISTRY, World, shop
 
 import reconcile as rc
@@ -309,8 +310,11 @@ def main() -> None:
             for on_leave in stopping.SCENES
             for route in stopping.ROUTES
         }
+        kept = damaging_files.keep_files(_folder(Path(ground) / "kept"))
         failed = [
-            seed for seed in range(words.first, words.first + words.seeds) if not _went_well(seed, scenes, stopped)
+            seed
+            for seed in range(words.first, words.first + words.seeds)
+            if not _went_well(seed, scenes, stopped, kept)
         ]
     print(f"{words.seeds:,} seeds from {words.first}: {len(failed)} went wrong.")  # noqa: T201 -- a script as well
     if failed:
@@ -318,7 +322,12 @@ def main() -> None:
     sys.exit(bool(failed))
 
 
-def _went_well(seed: int, scenes: Mapping[str, Scene], stopped: Mapping[tuple[str, Any], stopping.Scene]) -> bool:
+def _went_well(
+    seed: int,
+    scenes: Mapping[str, Scene],
+    stopped: Mapping[tuple[str, Any], stopping.Scene],
+    kept: Mapping[str, tuple[Path, damaging_files.Load]],
+) -> bool:
     name, names, scale = mixture(seed)
     on_leave, route, hows = stopping.draw(seed)
     with tempfile.TemporaryDirectory() as ground:
@@ -328,6 +337,7 @@ def _went_well(seed: int, scenes: Mapping[str, Scene], stopped: Mapping[tuple[st
             play_plan(scenes[name], planned, seed, faults_of(names, scale))
             stopping.play(stopped[on_leave, route], other, hows)
             damaging.play_damage(other, seed)
+            damaging_files.play_file_damage(kept, seed, 5)
         except Exception:  # noqa: BLE001 -- whatever it is, the next seed is played
             stops = ", ".join(f"{way} at {place}" for way, place in hows)
             told = f"{name}; {', '.join(names)}; {scale:.2f}; {on_leave} by {route}: {stops}"

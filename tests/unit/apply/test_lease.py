@@ -14,6 +14,7 @@ import orjson
 import pytest
 
 from reconcile.apply import lease
+from reconcile.apply.records import dump_record
 from reconcile.apply.store import Kept
 from reconcile.errors import AccountBusy, StoreUnavailable
 from reconcile.store.folder import Folder
@@ -54,6 +55,13 @@ def test_a_lease_is_given_back_when_the_run_fails(tmp_path: Path) -> None:
 HOUR = 3600.0
 
 
+def holder_in(store: Folder) -> lease.Holder:
+    found = lease.read(store, "lease.json")
+    assert found is not None
+    assert found.holder is not None
+    return found.holder
+
+
 def hold(store: Folder, **fields: Any) -> lease.Holder:
     """A lease of somebody on another machine, whose process cannot be asked about."""
     holder = lease.Holder(**{"by": "ci@far", "pid": 1, "token": "theirs", "place": "far", **fields})
@@ -79,7 +87,7 @@ def test_a_holder_is_dead_when_it_was_not_heard_of_for_long_and_not_when_it_bega
     else:
         with pytest.raises(AccountBusy, match=f"last heard of {silent:.0f} s ago|last heard of 4 min ago"):
             asyncio.run(take())
-        assert lease.read(store, "lease.json") == theirs
+        assert holder_in(store) == theirs
 
 
 def test_who_waits_takes_over_as_soon_as_the_holder_is_dead_and_not_before(tmp_path: Path) -> None:
@@ -148,8 +156,7 @@ def test_a_store_that_is_away_for_a_while_costs_no_lease(tmp_path: Path, began: 
     held = Beats(tmp_path, away=range(began, began + 7), until=began + 40)
     held.lease.keep()
     assert held.lost == []
-    kept = lease.read(held.there, "lease.json")
-    assert kept is not None
+    kept = holder_in(held.there)
     assert (kept.token, kept.beat) == (held.lease.holder.token, held.now - lease.BEAT)
     assert not kept.is_dead(held.now)
 
@@ -159,6 +166,83 @@ def test_who_took_the_lease_over_while_the_store_was_away_keeps_it(tmp_path: Pat
     theirs = hold(held.there, since=held.now, beat=held.now)
     held.lease.keep()
     assert held.lost == [4 * lease.BEAT]
-    assert lease.read(held.there, "lease.json") == theirs
+    assert holder_in(held.there) == theirs
     held.lease.give_back()
-    assert lease.read(held.there, "lease.json") == theirs
+    assert holder_in(held.there) == theirs
+
+
+NOW = 1_000_000_000.0
+
+
+def take(store: Folder, patience: float, *, beats: bool = False) -> tuple[str, float]:
+    """Who holds the lease after one waited for it, and how long that took; who held it may write to it every 30 s."""
+    time_ = [NOW]
+
+    async def sleep(seconds: float) -> None:
+        time_[0] += max(seconds, 0.5)
+        if beats and time_[0] % 30 < 1:
+            kept = store.get("lease.json")
+            assert kept is not None
+            store.replace("lease.json", kept.content + b" ")
+
+    async def hold_it() -> tuple[str, float]:
+        async with lease.held(store, "lease.json", patience=patience, clock=lambda: time_[0], sleep=sleep) as held:
+            return held.holder.by, time_[0] - NOW
+
+    return asyncio.run(hold_it())
+
+
+WHOLE = {"by": "ci@far", "pid": 1, "since": NOW - 9000, "beat": NOW - 9000, "token": "theirs", "place": "far"}
+UNREADABLE = [
+    WHOLE | {"beat": "x"},
+    WHOLE | {"beat": None},
+    WHOLE | {"pid": "x"},
+    WHOLE | {"pid": 2**70},
+    WHOLE | {"pid": -1},
+    WHOLE | {"by": ["x"]},
+    {"by": "ci@far"},
+    [],
+    None,
+    "",
+    WHOLE | {"crc": "00000000"},
+]
+AHEAD = WHOLE | {"since": NOW + 7 * HOUR, "beat": NOW + 7 * HOUR}
+
+
+@pytest.mark.parametrize("record", [*UNREADABLE, AHEAD])
+def test_a_lease_whose_dates_say_nothing_is_judged_by_whether_anybody_writes_to_it(tmp_path: Path, record: Any) -> None:
+    store = Folder(tmp_path)
+    content = b"not JSON" if record is None else json.dumps(record).encode()
+    store.replace("lease.json", content)
+    with pytest.raises(AccountBusy, match=r"lease.json|clock is 7.0 h ahead") as refused:
+        take(store, patience=0)
+    assert "--lock-timeout 6m" in str(refused.value.hint)
+    assert "lease SPEC --free" in str(refused.value.hint)
+    with pytest.raises(AccountBusy):
+        take(store, patience=HOUR, beats=True)
+    store.replace("lease.json", content)
+    by, waited = take(store, patience=HOUR)
+    assert by != "ci@far"
+    assert waited == pytest.approx(lease.DEAD, abs=3)
+
+
+@pytest.mark.parametrize("more", [{"lasts": 9000}, {"lasts": 9000, "beat": "by number"}])
+def test_a_lease_of_a_later_version_is_not_taken_over(tmp_path: Path, more: dict[str, Any]) -> None:
+    store = Folder(tmp_path)
+    store.replace("lease.json", dump_record(WHOLE | more))
+    with pytest.raises(AccountBusy, match="of a later version"):
+        take(store, patience=HOUR)
+    found = lease.read(store, "lease.json")
+    assert found is not None
+    assert lease.free(store, "lease.json", found)
+    assert take(store, patience=0)[1] == 0
+
+
+def test_a_lease_that_changed_since_it_was_looked_at_is_not_freed(tmp_path: Path) -> None:
+    store = Folder(tmp_path)
+    hold(store, since=NOW, beat=NOW)
+    found = lease.read(store, "lease.json")
+    assert found is not None
+    theirs = hold(store, since=NOW, beat=NOW + 30)
+    assert not lease.free(store, "lease.json", found)
+    assert holder_in(store) == theirs
