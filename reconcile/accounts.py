@@ -15,7 +15,7 @@ from reconcile.plan.model import NO_IDS, AccountFace, AccountIds, Face
 from reconcile.sailthru import observation, target
 from reconcile.sailthru.kept import Whose
 from reconcile.sailthru.model import Credentials
-from reconcile.spec import managed, templates
+from reconcile.spec import managed, templates, urls
 from reconcile.spec.model import Account, Policy, Spec
 from reconcile.state.masks import Masks
 from reconcile.state.model import Observable
@@ -48,7 +48,7 @@ class Accounts:
 
     def whose(self, account: Account, *, key_needed: bool = True) -> Whose:
         """Which account it is; with an empty fingerprint where its API key is not there, and need not be."""
-        url = templates.resolve(account.url, self.environ)
+        url = urls.raise_if_unfit(templates.resolve(account.url, self.environ), None)
         try:
             fingerprint = integrity.fingerprint(templates.resolve_credential(account.api_key, self.environ))
         except CredentialsRefused:
@@ -104,7 +104,7 @@ class Accounts:
             sleep: waits for the account; ours when None.
         """
         key, secret = (templates.resolve_credential(one, self.environ) for one in (account.api_key, account.api_secret))
-        url = templates.resolve(account.url, self.environ)
+        url = urls.raise_if_unfit(templates.resolve(account.url, self.environ), None)
         masks = Masks.keyed_by(secret)
         opened = target.connect(
             Credentials(key, secret),

@@ -15,7 +15,8 @@ import orjson
 LARGEST = 64 * 2**20
 """Bytes; no such file of ours comes near it."""
 
-_CRC = "crc"
+_CRC = "$crc"
+"""No name that people give begins so."""
 
 
 class Damaged(ValueError):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from reconcile.cli import telling
+from reconcile.spec.printable import escape_line
 
 _SHOWN = 12
 """How many choices are named."""
@@ -75,4 +76,4 @@ def _known(question: str, option: str, name: str, able: Sequence[str]) -> str:
 
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return (", ".join(names[:_SHOWN]) + more) or "none"
+    return (", ".join(map(escape_line, names[:_SHOWN])) + more) or "none"

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def say(told: str) -> None:
     """A line for the person at the terminal, not for a pipe."""
-    sys.stderr.write(f"{told}\n")
+    from reconcile.spec.printable import escape_lines
+
+    sys.stderr.write(f"{escape_lines(told)}\n")
     sys.stderr.flush()
 
 
@@ -60,9 +62,10 @@ def show(
             screen.lines(explain.text(view))
         case Format.MARKDOWN | Format.HTML:
             from reconcile.review import composing, html, markdown
+            from reconcile.spec.printable import escape_lines
 
             page = composing.asked(plan, view) if picked else composing.page(plan, reveal=reveal)
-            sys.stdout.write(html.text(page) if format is Format.HTML else markdown.text(page))
+            sys.stdout.write(html.text(page) if format is Format.HTML else escape_lines(markdown.text(page)))
         case Format.JSON if picked:
             screen.event("part", **explain.as_json(view))
         case Format.JSON:

@@ -30,6 +30,7 @@ from reconcile.sailthru.model import (
 )
 from reconcile.sailthru.network import Lane, Network
 from reconcile.sailthru.waits import Waits
+from reconcile.spec import urls
 from reconcile.state.masks import Masks
 from reconcile.state.model import Arrived
 
@@ -101,6 +102,7 @@ class Client:
         self.waits = Waits(clock)
         self._credentials = credentials
         self._url = url.rstrip("/")
+        self._at = urls.show(self._url)
         self._jitter = random.Random(seed).random  # noqa: S311 -- spreads retries; no secret
         self._budgets: dict[tuple[str, str], Budget] = {}
         self._skew = limits.Skew()
@@ -137,7 +139,7 @@ class Client:
             if result.cause is Cause.THROTTLED:
                 throttled_since = min(throttled_since, self.clock())
                 if self.clock() - throttled_since >= self.patience.throttled:
-                    raise words.unavailable(call.name, result, self.masks, call)
+                    raise words.unavailable(call.name, result, self.masks, self._at, call)
                 self.retries[result.cause] += 1  # the closed budget does the waiting
             else:
                 tries += 1
@@ -180,7 +182,7 @@ class Client:
             if trouble.group is Group.ABSENT:
                 raise NotFound(f"Nothing came of {what}: the file is gone.", code=None, status=trouble.status)
             if attempt == self.patience.tries or trouble.cause is Cause.ADDRESS:
-                raise words.unavailable(what, trouble, self.masks)
+                raise words.unavailable(what, trouble, self.masks, urls.show_host(url))
             await self.pause(attempt, trouble.cause)
 
     # -- one try
@@ -241,14 +243,14 @@ class Client:
             case Group.ABSENT | Group.FINAL:
                 return words.rejected(call, trouble, self.masks)
             case Group.CREDENTIALS:
-                return words.refused(trouble, self.masks)
+                return words.refused(trouble, self.masks, self._at)
             case Group.PASSING:
                 if trouble.unsure and not call.repeatable:
                     return words.unsure(call, trouble, self.masks)
                 if trouble.cause is Cause.PROXY and not self._is_reached:
                     most = min(most, _PROXY_TRIES)
                 if tries >= most or trouble.cause is Cause.ADDRESS:
-                    return words.unavailable(call.name, trouble, self.masks, call)
+                    return words.unavailable(call.name, trouble, self.masks, self._at, call)
                 return None
             case _:
                 assert_never(trouble.group)

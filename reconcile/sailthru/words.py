@@ -32,10 +32,11 @@ def rejected(call: Call, trouble: Trouble, masks: Masks) -> ApiRejected:
     return kind(message, code=trouble.code, status=trouble.status)
 
 
-def refused(trouble: Trouble, masks: Masks) -> CredentialsRefused:
-    """Credentials that are not taken."""
+def refused(trouble: Trouble, masks: Masks, at: str) -> CredentialsRefused:
+    """Credentials that are not taken at this address."""
     return CredentialsRefused(
-        f"Sailthru refused the credentials: {_reason(trouble, masks, None)}.", hint=_HINTS.get(trouble.code or 0)
+        f"Sailthru at {at} refused the credentials: {_reason(trouble, masks, None)}.",
+        hint=_HINTS.get(trouble.code or 0),
     )
 
 
@@ -45,13 +46,14 @@ def unsure(call: Call, trouble: Trouble, masks: Masks) -> Unsure:
     return Unsure(message, trouble.cause)
 
 
-def unavailable(what: str, trouble: Trouble, masks: Masks, call: Call | None = None) -> AccountUnavailable:
+def unavailable(what: str, trouble: Trouble, masks: Masks, at: str, call: Call | None = None) -> AccountUnavailable:
     """Passing trouble that did not pass.
 
     Args:
         what: was tried; the call itself where there is one.
+        at: the address that was asked.
     """
-    subject = what if call is None else _subject(call, masks)
+    subject = f"{what if call is None else _subject(call, masks)} at {at}"
     if trouble.cause is Cause.ADDRESS:
         return AccountUnavailable(
             f"{subject} was not tried: there is no such URL.", hint="Check account.url; it begins with https://."

@@ -7,6 +7,8 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from reconcile.spec.printable import escape_line
+
 LONGEST = 60
 """Characters of a value in a table."""
 
@@ -25,6 +27,7 @@ def table(title: str, rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """A titled table, its columns as wide as they need to be."""
     yield ""
     yield title
+    rows = [[escape_line(cell) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  " + "  ".join(padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()

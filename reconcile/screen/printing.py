@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from reconcile.errors import ApprovalExceeded, GuardBreached, ReconcileError, SpecInvalid
+from reconcile.spec.printable import escape_json, escape_line, escape_lines
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -23,7 +24,7 @@ _STYLES = {"+": "green", "~": "yellow", "-": "red", "!": "magenta"}
 
 def lines(told: Iterable[str]) -> None:
     """Print lines, coloured by their glyph where there is a terminal."""
-    for line in told:
+    for line in map(escape_line, told):
         out.print(Text(line, style=_STYLES.get(line.lstrip()[:1], "") if line.startswith("  ") else ""))
 
 
@@ -34,7 +35,7 @@ def event(kind: str, /, **facts: Any) -> None:
 
 def document(content: bytes) -> None:
     """Print a JSON document: as it is where the output takes UTF-8, else with every other letter as an escape."""
-    text = content.decode()
+    text = escape_json(content.decode())
     if codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8":
         text = _BEYOND_ASCII.sub(_escape, text)
     sys.stdout.write(f"{text}\n")
@@ -53,15 +54,15 @@ def error(error: ReconcileError, *, as_json: bool = False) -> None:
         event("error", message=error.message, hint=error.hint, problems=told, status=error.exit_status)
         return
     for one in told:
-        err.print(Text("Error: ", style="bold red") + Text(one))
+        err.print(Text("Error: ", style="bold red") + Text(escape_lines(one)))
     if isinstance(error, SpecInvalid):
         if len(told) > 1:
             err.print(Text(f"{len(told)} problems in the spec.", style="bold"))
         return
     if isinstance(error, GuardBreached | ApprovalExceeded):
-        err.print(Text(error.message, style="bold"))
+        err.print(Text(escape_lines(error.message), style="bold"))
     if error.hint:
-        err.print(Text(f"  {error.hint}"))
+        err.print(Text(f"  {escape_lines(error.hint)}"))
 
 
 def _told(error: ReconcileError) -> Iterator[str]:

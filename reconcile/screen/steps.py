@@ -16,6 +16,7 @@ from reconcile.screen import voices
 from reconcile.screen.printing import err, event
 from reconcile.screen.profile import Profile
 from reconcile.screen.tally import span
+from reconcile.spec.printable import escape_line
 from reconcile.state.model import Progress
 
 _STAGES = {
@@ -124,7 +125,10 @@ class Steps:
             event("paused", why=why, until=until)
         else:
             err.print(
-                Text(f"Sailthru is down: {why}\n  The run waits and looks now and then, until {until}.", "magenta")
+                Text(
+                    f"Sailthru is down: {escape_line(why)}\n  The run waits and looks now and then, until {until}.",
+                    "magenta",
+                )
             )
 
     def resumed(self, seconds: float) -> None:

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from typing import Literal, Protocol, TypeAlias
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from reconcile.screen.printing import err, event
 from reconcile.screen.tally import Tally, span
+from reconcile.spec.printable import escape_line
 
 SILENCE = 10.0
 """Seconds that a log may be without a word of a step that goes on: so long, and one wonders whether it hangs."""
@@ -51,7 +53,7 @@ class Bars:
     def start(self, step: str, total: int | None = None, unit: str = "rows") -> None:
         """A step has a bar of its own, that moves to and fro where there is no total."""
         tally = Tally(step, unit, total)
-        self._steps[step] = (self._bars.add_task(step, total=total or None, told=str(tally)), tally)
+        self._steps[step] = (self._bars.add_task(escape_line(step), total=total or None, told=str(tally)), tally)
 
     def advance(self, step: str, by: int = 1, *, size: int = 0) -> None:
         """The bar grows."""
@@ -151,8 +153,8 @@ class Lines:
 def chosen(*, as_json: bool) -> Iterator[Voice]:
     """The voice for whoever listens, while it is needed."""
     if not as_json and err.is_terminal:
-        told = TextColumn("{task.fields[told]}")
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), told, TimeElapsedColumn())
+        told, name = TextColumn("{task.fields[told]}", markup=False), TextColumn("{task.description}", markup=False)
+        columns = (SpinnerColumn(), name, BarColumn(), told, TimeElapsedColumn())
         with Progress(*columns, console=err) as bars:
             yield Bars(bars)
         return
@@ -168,7 +170,7 @@ def _event(tally: Tally, moment: Moment) -> None:
 
 def _line(tally: Tally, moment: Moment) -> None:
     if moment == "is cut off":
-        err.print(f"{tally.step}: not finished")
+        err.print(Text(escape_line(f"{tally.step}: not finished")))
     elif moment != "begins":
         took = f"{span(tally.seconds)}{' so far' if moment == 'goes on' else ''}"
-        err.print(f"{tally.step}: {', '.join(part for part in (str(tally), took) if part)}")
+        err.print(Text(escape_line(f"{tally.step}: {', '.join(part for part in (str(tally), took) if part)}")))

@@ -167,9 +167,24 @@ def wanted(origin: Origin, demand: Demand, available: Sequence[str]) -> tuple[st
     return demand.columns or tuple(available)
 
 
+_DATUM = re.compile(r"[^\w@]*[\d][\d\s.,:/+()TZ-]*|.*\S@\S.*|\s*", re.DOTALL)
+"""A number, a date, a phone number, an address, nothing: names of columns are none of these."""
+
+
+def looks_like_data(names: Sequence[str]) -> bool:
+    """Whether these are the values of a row and no names of columns."""
+    data = sum(_DATUM.fullmatch(name) is not None for name in names)
+    return any("@" in name for name in names) or 2 * data > len(names)
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Names of columns, for people; what looks like somebody's data is not shown."""
+    return ", ".join("…" if _DATUM.fullmatch(name) else name for name in names)
+
+
 def meant(name: str, available: Sequence[str]) -> str:
     """`did you mean …?` for a name that is not there, or the empty string."""
-    folded = {candidate.casefold(): candidate for candidate in reversed(available)}
+    folded = {one.casefold(): one for one in reversed(available) if not _DATUM.fullmatch(one)}
     close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
     return f"did you mean `{folded[close[0]]}`?" if close else ""
 
@@ -179,7 +194,7 @@ def _missing(origin: Origin, demand: Demand, name: str, available: Sequence[str]
     where = _place(origin, asker)
     by = f" (asked for by {asker})" if asker and (where is None or str(where) != asker) else ""
     guess = meant(name, available)
-    columns = f"Its columns: {', '.join(available)}."
+    columns = f"Its columns: {list_names(available)}."
     return Problem(
         f"Source `{origin.name}` has no column `{name}`{by}" + (f"; {guess}" if guess else "."),
         where or origin.place(f"sources.{origin.name}"),

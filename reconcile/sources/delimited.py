@@ -82,6 +82,9 @@ def _first_record(lines: TextIOWrapper) -> str:
 def _names(origin: Origin, demand: Demand, layouts: Mapping[str, Layout]) -> tuple[str, ...]:
     """The columns to read, which every file has, once."""
     first, *others = layouts
+    for path, layout in layouts.items():
+        if not {*demand.columns} <= {*layout.names} and columns.looks_like_data(layout.names):
+            raise headless(origin, path)
     names = _apart(origin, first, demand, columns.wanted(origin, demand, layouts[first].names))
     _check_once(origin, first, names, layouts[first])
     for path in others:
@@ -91,7 +94,7 @@ def _names(origin: Origin, demand: Demand, layouts: Mapping[str, Layout]) -> tup
                 guess = columns.meant(name, there)
                 told = f"{path} has no column `{name}`, which {Path(first).name} has" + (f"; {guess}" if guess else "")
                 raise origin.failed(
-                    told, hint=f"All files need the columns that are read. Its columns: {_list(there)}."
+                    told, hint=f"All files need the columns that are read. Its columns: {columns.list_names(there)}."
                 )
         if not demand.columns and (more := [name for name in there if name not in layouts[first].names]):
             told = f"{path} has a column `{more[0]}`, which {Path(first).name} has not"
@@ -100,7 +103,7 @@ def _names(origin: Origin, demand: Demand, layouts: Mapping[str, Layout]) -> tup
     for name in origin.spec.columns:
         if name not in layouts[first].names:
             told = f"`columns` names `{name}`, and {first} has no such column"
-            raise origin.failed(told, hint=f"Its columns: {_list(layouts[first].names)}.")
+            raise origin.failed(told, hint=f"Its columns: {columns.list_names(layouts[first].names)}.")
     return names
 
 
@@ -122,8 +125,12 @@ def _check_once(origin: Origin, path: str, names: Sequence[str], layout: Layout)
             raise origin.failed(told, hint="Give each column of the file a name of its own.")
 
 
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names)
+def headless(origin: Origin, path: str) -> SourceUnavailable:
+    """The error of a file whose first line holds values, which are not shown."""
+    return origin.failed(
+        f"{path} seems to have no header: its first line looks like data",
+        hint="The first line of a CSV holds the names of its columns.",
+    )
 
 
 # The records

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconcile.errors import SourceUnavailable
-from reconcile.sources import columns
-from reconcile.sources.columns import Decimal, Kind
+from reconcile.sources import columns, delimited
+from reconcile.sources.columns import Decimal, Kind, looks_like_data
 from reconcile.sources.opening import OpenSource
 from reconcile.sources.origin import Origin
 from reconcile.spec import naming
@@ -152,6 +152,8 @@ class Place:
             origin = replace(origin, query=_few(origin, table)) if origin.engine == "remote" else _of(origin, table)
         rows = _read(origin, most=ROWS)
         found = tuple(_columns(rows))
+        if origin.engine == "csv" and looks_like_data([one.name for one in found]):
+            raise delimited.headless(origin, origin.shown_file)
         if origin.engine == "csv":
             kinds = _said(origin)
             found = tuple(replace(one, kind=kinds[one.name]) for one in found)

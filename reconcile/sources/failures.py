@@ -6,6 +6,7 @@ import re
 
 from reconcile.errors import MemoryShort, SourceUnavailable
 from reconcile.sources.origin import Origin
+from reconcile.state.masks import hide_addresses
 
 _HINTS = (
     (r"password authentication failed|access denied for user|no password supplied|role .* does not exist",
@@ -28,13 +29,24 @@ _MORE = "Give it more (--memory-limit SIZE): a third of what is for tables is th
 _PREFIX = re.compile(r"^(?:[A-Z_]+: )?\[libpq\] (?:Failed to connect: |Execution error \[\w+\]: (?:ERROR|FATAL): +)?")
 """What ADBC puts before PostgreSQL's own words."""
 
+_RAISED = frozenset({"P0", "45"})
+"""Classes of SQLSTATE whose words are those of somebody's function or trigger: they may quote any row."""
+_MYSQL_RAISED = 1644
+"""MySQL's number for SIGNAL; a function may give others, from 10,000 on by custom."""
+_OWN_WORDS = "a function or trigger of the database raised an error; its words may hold people's data, so see its log"
+_QUOTING = re.compile(
+    r"incorrect .*value|invalid |out of range|truncated|could ?n.t (convert|parse)|could not (convert|parse|cast)"
+    r"|malformed|cannot (be )?cast|can.t cast|conversion|not recognized|bad \w+ value|unparseable|overflow",
+    re.IGNORECASE,
+)
+"""What sentences of any database say that quote a value."""
 _MYSQL_VALUES = frozenset({1264, 1292, 1366, 1406, 1411, 1690, 3141, 3156})
 """MySQL's numbers of errors that quote a value: out of range, cannot be read as."""
 
 
 def of(origin: Origin, error: Exception) -> SourceUnavailable | MemoryShort:
     """Our error for a foreign one."""
-    reason = _words(error)
+    reason = hide_addresses(_words(error, quotes=origin.engine == "remote"))
     if "Out of Memory Error" in reason and "max_temp_directory_size" not in reason:  # of our own DuckDB, no server's
         return MemoryShort(origin.failed(reason).message, hint=_MORE)
     if isinstance(error, FileNotFoundError):
@@ -43,12 +55,29 @@ def of(origin: Origin, error: Exception) -> SourceUnavailable | MemoryShort:
     return origin.failed(reason, hint=hint)
 
 
-def _words(error: Exception) -> str:
-    """The first sentence of the error. Engines put values of rows behind it, or in quotes after a colon."""
+def _words(error: Exception, *, quotes: bool) -> str:
+    """The first sentence of the error. Engines put values of rows behind it, or in quotes after a colon.
+
+    Args:
+        quotes: the database is one whose errors are not known, so that any sentence may quote a row.
+    """
+    if _is_raised(error):
+        return _OWN_WORDS
     said = _sentence(error)
-    if _about_values(error):
+    known = any(re.search(pattern, said, re.IGNORECASE) for pattern, _ in _HINTS)
+    if _about_values(error) or _QUOTING.search(said) or (quotes and not known):
         said = re.sub(r"(\"[^\"]*\"?|'[^']*'?|\bvalue\b.*|:.*)", "…", said)
     return " ".join(said.split()).rstrip(".") or type(error).__name__
+
+
+def _is_raised(error: Exception) -> bool:
+    """Whether the words are not the database's own: RAISE of PostgreSQL with any code, SIGNAL of MySQL."""
+    details = dict(getattr(error, "details", None) or ())
+    if details.get(b"PG_DIAG_SOURCE_FUNCTION", b"").startswith(b"exec_stmt_raise"):
+        return True
+    number = error.args[0] if len(error.args) == 2 and isinstance(error.args[0], int) else 0
+    state = getattr(error, "sqlstate", None) or ""
+    return state[:2] in _RAISED or number == _MYSQL_RAISED or number >= 10_000
 
 
 def _sentence(error: Exception) -> str:

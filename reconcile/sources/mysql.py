@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from reconcile.sources import columns, databases, loose, streams
 from reconcile.sources.columns import Kind
 from reconcile.sources.origin import Origin
+from reconcile.spec import urls
 from reconcile.state.model import Batches, Demand
 
 EXTRA = "Install it with: pip install 'sailthru-reconcile[mysql]'"
@@ -58,14 +59,18 @@ def _connect(origin: Origin) -> Any:
 
 
 def _settings(origin: Origin) -> dict[str, Any]:
-    url = urlsplit(origin.connect or "")
+    try:
+        url = urlsplit(origin.connect or "")
+        port = url.port or 3306
+    except ValueError:
+        raise origin.failed("the URL that `connect` refers to cannot be read", hint=urls.PASSWORD_HINT) from None
     given = dict(parse_qsl(url.query))
     unknown = sorted(given.keys() - _PARAMETERS.keys())
     if unknown:
         raise origin.failed(f'the URL has a parameter "{unknown[0]}"', hint=f"There are: {', '.join(_PARAMETERS)}.")
     return {
         "host": url.hostname or "localhost",
-        "port": url.port or 3306,
+        "port": port,
         "user": unquote(url.username or ""),
         "password": unquote(url.password or ""),
         "database": unquote(url.path.strip("/")) or None,

@@ -48,6 +48,7 @@ class OpenSource:
     def read(self, demand: Demand) -> AbstractContextManager[Batches]:
         """Open the rows as a stream of Arrow batches; errors as `state.model.Source.read` says."""
         origin = self.origin
+        origin.raise_if_odd()
         if origin.spec.dbt is not None:
             from reconcile.sources import dbt
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from reconcile.errors import SourceUnavailable, Where
+from reconcile.spec import urls
 from reconcile.spec.source import SourceSpec
 
 Engine: TypeAlias = Literal["sqlite", "duckdb", "postgres", "mysql", "remote", "csv", "parquet", "json"]
@@ -122,6 +122,15 @@ class Origin:
         place = f" ({where})" if where else ""
         return SourceUnavailable(f"Source `{self.name}`{place}: {self.without_secrets(reason)}", hint=hint)
 
+    def raise_if_odd(self) -> None:
+        """Make sure that a driver is given no URL that it may read otherwise, and quote a part of the password of.
+
+        Raises:
+            SourceUnavailable: it cannot be told where the password ends; nothing of it is shown.
+        """
+        if urls.is_odd(self.connect or ""):
+            raise self.failed("the URL that `connect` refers to cannot be read", hint=urls.PASSWORD_HINT)
+
     def without_secrets(self, text: str) -> str:
         """The text with the connection's URL and password taken out."""
         for secret in sorted(self._secrets(), key=len, reverse=True):
@@ -133,15 +142,8 @@ class Origin:
         found = {signature, self.connect or ""} if self.scheme else {signature}
         for url in (self.connect or "", self.file or ""):
             if "://" in url:
-                found |= {_password(url), *re.findall(r"[?&]password=([^&]+)", url)}
+                found |= urls.find_secrets(url)
         return {secret for raw in found for secret in (raw, unquote(raw)) if secret}
-
-
-def _password(url: str) -> str:
-    try:
-        return urlsplit(url).password or ""
-    except ValueError:  # not a URL anybody can read; the greedy reading hides the most
-        return url.partition("://")[2].rpartition("@")[0].partition(":")[2]
 
 
 def _by_ending(path: str, endings: dict[str, Engine]) -> Engine | None:

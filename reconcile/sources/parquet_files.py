@@ -66,13 +66,9 @@ def _checked(origin: Origin, demand: Demand, files: Files) -> tuple[str, ...]:
                 lacks, has = (path, first) if name not in there else (first, path)
                 told = f"{lacks} has no column `{name}`, which {Path(has).name} has"
                 raise origin.failed(
-                    told, hint=f"All files need the columns that are read. Its columns: {_list(there)}."
+                    told, hint=f"All files need the columns that are read. Its columns: {columns.list_names(there)}."
                 )
     return names
-
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names)
 
 
 def _names(origin: Origin, files: Files, path: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from reconcile.sources import columns, databases, queries, streams
 from reconcile.sources.origin import Origin
+from reconcile.spec import urls
 from reconcile.state.model import Batches, Demand
 
 
@@ -32,6 +33,8 @@ def _connected(origin: Origin) -> Any:
     scheme = origin.scheme
     try:
         return ibis.connect(origin.connect)
+    except ValueError:  # quotes what it takes for a port or a host
+        raise origin.failed("the URL that `connect` refers to cannot be read", hint=urls.PASSWORD_HINT) from None
     except ImportError:
         told = f"the driver for {scheme} is not installed"
         raise origin.failed(told, hint=f"Install it with: pip install 'sailthru-reconcile[{scheme}]'") from None

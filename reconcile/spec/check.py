@@ -8,7 +8,19 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from reconcile.errors import Problem, SpecInvalid, Where
-from reconcile.spec import cases, conditions, fitting, guards, kinds, links, origins, privacy, properties, templates
+from reconcile.spec import (
+    cases,
+    conditions,
+    fitting,
+    guards,
+    kinds,
+    links,
+    origins,
+    privacy,
+    properties,
+    templates,
+    urls,
+)
 from reconcile.spec.desk import STUB, Desk
 from reconcile.spec.group import Group
 from reconcile.spec.model import Path, Spec
@@ -19,7 +31,7 @@ SECRET = ("api_key", "api_secret")
 """Keys of an account that are there by reference only."""
 STORES = ("s3://", "gs://", "az://")
 """What a store that is not a folder begins with."""
-_PASSWORD = re.compile(r"://[^:/@]*:([^/@]+)@|(?:password|passwd|pwd|secret|token)=([^&\s]+)", re.IGNORECASE)
+_PASSWORD = re.compile(r"://[^:/@]*:(?!\d+/)([^@]+)@|(?:password|passwd|pwd|secret|token)=([^&\s]+)", re.IGNORECASE)
 
 
 def problems(spec: Spec, places: Places, declared: Mapping[str, Collection[str]]) -> list[Problem]:
@@ -94,8 +106,8 @@ def _secrets(desk: Desk) -> Iterator[Problem]:
             if not templates.is_reference(text):
                 hint = "Write \"{{ env('SALT') }}\", and set that variable."
                 yield Problem(f"{called(path)} must be a reference, never the salt itself", where, hint)
-        elif path[-1] == "url" and not text.startswith(("http://", "https://", "{{")):
-            yield Problem(f"{called(path)} is no web address", where, "It begins with https:// (or http:// here).")
+        elif path[-1] == "url":
+            yield from _account_url(path, text, where)
         elif path[-1] == "spark" and not text.startswith(("sc://", "local", "{{")):
             hint = "Write sc://host of a Spark Connect server, or local[*] to try it on this machine."
             yield Problem(f"{called(path)} is no Spark that we can reach", where, hint)
@@ -106,6 +118,24 @@ def _secrets(desk: Desk) -> Iterator[Problem]:
             yield Problem(f"{called(path)} holds a password", where, "Write {{ env('NAME') }} in its place.")
         else:
             yield from _unread(path, text, where)
+
+
+def _account_url(path: Path, text: str, where: Where | None) -> Iterator[Problem]:
+    """Where a part is a reference, what the rest holds is all that can be said."""
+    literal = templates.literal(text)
+    refers = literal != text
+    fault = urls.find_fault(text) if not refers else None
+    if refers and set("@?#") & set(literal):
+        fault = "holds a user, a password or a query"
+    elif refers and not text.startswith(("http://", "https://", "{{")):
+        fault = "is no web address"
+    if fault is not None:
+        hint = "It begins with https:// (or http:// here)."
+        if not fault.startswith("is "):
+            hint = "It is https://HOST or https://HOST/PATH and holds nothing else; the secret goes into api_secret."
+        yield Problem(f"{called(path)} {fault}", where, hint)
+    else:
+        yield from _unread(path, text, where)
 
 
 def secret(path: Path, text: str, where: Where | None) -> Iterator[Problem]:

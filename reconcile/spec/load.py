@@ -324,7 +324,8 @@ def _reader() -> Any:
 def _hide_secrets(root: MappingNode, page: Page) -> None:
     """Blot out whatever in the account is not known to be harmless: a secret may stand behind a misspelt key."""
     for key, value in (pair for account in _accounts(root) for pair in account.value):
-        if key.value not in ("name", "url", "registry") and not _refers(value):
+        harmless = key.value in ("name", "registry") or (key.value == "url" and not set("@?#") & set(str(value.value)))
+        if not harmless and not _refers(value):
             _hide(value, page)
     for _, prop in _entries(root, "properties"):
         for key, value in prop.value if isinstance(prop, MappingNode) else ():

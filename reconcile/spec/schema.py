@@ -100,8 +100,10 @@ that names both places, and a key that is not listed here is an error too. Edito
 ```
 
 Secrets are never written down: `api_key`, `api_secret` and `salt` are references, `"{{ env('NAME') }}"`, and `url`,
-`connect`, `spark` and `state` may use them in part. A text with braces stands in quotes, or YAML takes the braces for
-its own. What is not the same for all who use a spec, and accounts beside the first: [environments.md](environments.md).
+`connect`, `spark` and `state` may use them in part. The account's `url` holds no user, password or query, also where a
+variable brings it, as plans show it; in the password of a database's URL `@` is `%40` and `/` is `%2F`. A text with
+braces stands in quotes, or YAML takes the braces for its own. What is not the same for all who use a spec, and accounts
+beside the first: [environments.md](environments.md).
 
 Files are read as YAML 1.2: plain `yes`, `no`, `on` and `off` are texts, and so are dates. Anchors, aliases and merges
 (`<<: *name`, `<<: [*one, *two]`) mean what YAML says: a merge brings all keys of a mapping, those that it merges itself

@@ -19,6 +19,7 @@ import orjson
 
 from reconcile.apply.store import Kept, raise_if_too_large
 from reconcile.errors import StoreUnavailable
+from reconcile.spec import urls
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -41,7 +42,7 @@ def connect(url: str) -> Objects:
     try:
         from obstore import exceptions, store
     except ImportError:
-        raise StoreUnavailable(f"What opens {url} is not installed.", hint=EXTRA) from None
+        raise StoreUnavailable(f"What opens {urls.show(url)} is not installed.", hint=EXTRA) from None
     try:
         found: Any = store.from_url(url, retry_config=_TRIES)
     except (exceptions.BaseError, ValueError) as error:
@@ -58,8 +59,8 @@ class Objects:
 
     @property
     def told(self) -> str:
-        """The URL."""
-        return self.url
+        """The URL, without a key that somebody may have put there."""
+        return urls.show(self.url)
 
     @property
     def local(self) -> Path | None:
@@ -174,6 +175,6 @@ def _unavailable(url: str, error: Exception) -> StoreUnavailable:
     """Only the first line of the library's words: the rest is how its request was made."""
     said = str(error).strip().splitlines()[:1] or [type(error).__name__]
     return StoreUnavailable(
-        f"The state store {url} cannot be used: {said[0]}.",
+        f"The state store {urls.show(url)} cannot be used: {said[0].replace(url, urls.show(url))}.",
         hint="Look at its URL (`state:`), its credentials, and the way to it; --state DIR takes a folder instead.",
     )

@@ -18,6 +18,7 @@ import reconcile as rc
 from reconcile import store as stores
 from reconcile.apply import audit, carrying, lease, runs
 from reconcile.apply.model import Receipt, Unheard
+from reconcile.apply.records import load_record
 from reconcile.errors import AccountBusy, StoreUnavailable
 from reconcile.plan import sealing
 from reconcile.plan.model import Stage
@@ -73,7 +74,7 @@ def test_what_one_machine_applied_another_knows(world: World, s3: S3) -> None:
     assert journal.content == run.journal.read_bytes()
     sources = kept.get("shop/sources.json")
     assert sources is not None
-    assert json.loads(sources.content) == {"customers": 12}
+    assert load_record(sources.content) == {"customers": 12}
     world.check()
 
 

@@ -204,7 +204,7 @@ UNREADABLE = [
     [],
     None,
     "",
-    WHOLE | {"crc": "00000000"},
+    WHOLE | {"$crc": "00000000"},
 ]
 AHEAD = WHOLE | {"since": NOW + 7 * HOUR, "beat": NOW + 7 * HOUR}
 

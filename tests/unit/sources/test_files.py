@@ -222,3 +222,12 @@ def test_a_broken_file_is_said_without_its_rows(
     with pytest.raises(SourceUnavailable) as caught:
         rows(open_source(file=name))
     assert "planted" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("first", ["1,ada@example.com,Ada", "17,2026-01-31,0151 2345678"])
+def test_a_header_that_looks_like_data_is_told_as_that(tmp_path: Path, open_source: Any, rows: Any, first: str) -> None:
+    (tmp_path / "people.csv").write_text(f"{first}\n2,bob@example.com,Bob\n")
+    with pytest.raises(SourceUnavailable, match="no header: its first line looks like data") as refused:
+        rows(open_source(file="people.csv"), "id", "email")
+    said = f"{refused.value} {refused.value.hint}"
+    assert not [one for one in first.split(",") if one in said and len(one) > 2]
