@@ -35,7 +35,7 @@ def fmt(
         if diff:
             screen.lines(_diff(file, text, made))
         elif not check:
-            file.write_text(made, encoding="utf-8")
+            file.write_text(made, encoding="utf-8", newline="")
     verb = "Would rewrite" if check or diff else "Rewrote"
     telling.say("\n".join(f"{verb} {file}" for file, _, _ in changed) or "All files are in canonical form.")
     raise typer.Exit(UNFORMATTED if check and changed else 0)

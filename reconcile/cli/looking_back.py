@@ -30,7 +30,9 @@ def runs(
 
 
 def status(
-    run: Annotated[str, typer.Argument(help="A run, the id of its plan, the beginning of either; or last.")] = "last",
+    run: Annotated[
+        str, typer.Argument(help="A run, the id of its plan, the beginning of either; or last. May be left out.")
+    ] = "last",
     spec: SpecPath = SPECS,
     env: Env = None,
     var: Var = None,
@@ -41,6 +43,8 @@ def status(
     from reconcile import screen
     from reconcile.screen import history
 
+    if is_spec(Path(run)):  # `status SPEC`, as with all other commands
+        spec, run = Path(run), "last" if spec == SPECS else str(spec)
     found = records(state).status(load(spec, env, var), run)
     if as_json:
         screen.event("status", **found.as_json())

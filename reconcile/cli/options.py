@@ -144,7 +144,9 @@ def load(path: Path, env: str | None = None, var: list[str] | None = None) -> Sp
 
 def is_spec(path: Path) -> bool:
     """Whether this names a spec, and no plan file."""
-    return path.is_dir() or path.suffix.lower() in {".yaml", ".yml"}
+    from reconcile.spec.files import is_yaml
+
+    return path.is_dir() or is_yaml(path)
 
 
 def face(path: Path) -> Face:

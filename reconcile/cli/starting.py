@@ -97,8 +97,9 @@ def _vacant(out: Path) -> None:
         Unwritten: there is a spec, or a file.
     """
     from reconcile.errors import Unwritten
+    from reconcile.spec import files
 
-    if out.exists() and (not out.is_dir() or any(one.suffix in (".yaml", ".yml") for one in out.rglob("*"))):
+    if out.exists() and (not out.is_dir() or any(files.is_yaml(one) for one in out.rglob("*"))):
         raise Unwritten(f"There is something at {out} already, and it is not overwritten.", hint="Name another folder.")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -22,6 +21,7 @@ from reconcile.spec import (
     urls,
 )
 from reconcile.spec.desk import STUB, Desk
+from reconcile.spec.folding import fold_list
 from reconcile.spec.group import Group
 from reconcile.spec.model import Path, Spec
 from reconcile.spec.places import Places, called, meant
@@ -248,7 +248,7 @@ def _lists(desk: Desk) -> Iterator[Problem]:
         where = desk.places.value(*path)
         yield from (Problem(f"{called(path)} {wrong}", where) for wrong in misnamed(name))
         same = exact.setdefault(name, path)
-        like = near.setdefault(unicodedata.normalize("NFC", name).strip().casefold(), path)
+        like = near.setdefault(fold_list(name), path)
         if same != path:
             yield Problem(f"{called(path)} is the same as {called(same)}", where)
         elif like != path:

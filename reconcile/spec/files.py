@@ -13,15 +13,20 @@ VARIABLES = "vars.yaml"
 
 
 def of(root: Path) -> list[Path]:
-    """The files of a spec, sorted. Raises SpecInvalid where there are none."""
+    """The files of a spec, sorted, those of linked folders among them. Raises SpecInvalid where there are none."""
     if not root.exists():
         raise SpecInvalid([Problem(f"there is no file or folder {root}")])
     if not root.is_dir():
         return [root]
-    found = sorted(file for file in _below(root) if file.suffix in (".yaml", ".yml"))
+    found = sorted(file for file in _below(root) if is_yaml(file))
     if not found:
         raise SpecInvalid([Problem(f"there is no spec in {root}: no *.yaml or *.yml below it")])
     return found
+
+
+def is_yaml(file: Path) -> bool:
+    """Whether a file of a spec's folder is a part of the spec, by its ending."""
+    return file.suffix.lower() in (".yaml", ".yml")
 
 
 def variables(root: Path) -> Path:
@@ -36,6 +41,12 @@ def shown(file: Path) -> str:
 
 
 def _below(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if name[0] not in "._"]
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        folders[:] = [name for name in sorted(folders) if name[0] not in "._"]
+        real = os.path.realpath(folder)  # a link may lead to where we are, or to what was read already
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         yield from (Path(folder, name) for name in names if name[0] not in "._")

@@ -3,7 +3,7 @@
 Keys of a part stand in the order of the reference (docs/spec.md), but where a comment or an empty line stands between
 them; ids stay where their author put them. Two spaces a level, no quotes where none are needed and double ones where
 they are, no more than one empty line, exactly one before each section; lines are not wrapped. What is written in one
-line (`{property: city, nulls: skip}`) stays so.
+line (`{property: city, nulls: skip}`) stays so. Ends of line are those that most lines of the file have, LF or CRLF.
 """
 
 from __future__ import annotations
@@ -41,10 +41,12 @@ def canonical(text: str) -> str:
     Raises:
         ValueError: it would not say the same: a bug of ours, told rather than written to a file.
     """
-    made = _written(text)
+    ends = text.count("\r\n")
+    plain = text.replace("\r\n", "\n")  # to YAML both are one
+    made = _written(plain)
     if _said(made) != _said(text):
         raise ValueError("the canonical form says something else")
-    return made
+    return made.replace("\n", "\r\n") if ends > plain.count("\n") - ends else made
 
 
 def _said(text: str) -> Any:

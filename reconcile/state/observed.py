@@ -17,7 +17,7 @@ from typing import Protocol
 import ibis
 
 from reconcile.errors import AccountUnfit, AnswerGarbled, TwinLists
-from reconcile.spec.folding import fold_address
+from reconcile.spec.folding import fold_address, fold_list
 from reconcile.state import abreast, diff, exported, identity, sieve, sightings, steps, values
 from reconcile.state.desired import Desired
 from reconcile.state.masks import Masks
@@ -224,7 +224,8 @@ def check_lists(found: Sequence[RemoteList], managed: Sequence[Membership]) -> d
 
     Raises:
         TwinLists: a name is there more than once.
-        AccountUnfit: a name belongs to a smart list, which changes by itself and is never written (SAILTHRU.md §8.4).
+        AccountUnfit: a name belongs to a smart list, which changes by itself and is never written (SAILTHRU.md §8.4);
+            or a list that is not there yet would differ from one that is in case or outer space only.
     """
     names = {one.list for one in managed}
     times = Counter(one.name for one in found if one.name in names)
@@ -240,6 +241,14 @@ def check_lists(found: Sequence[RemoteList], managed: Sequence[Membership]) -> d
             raise AccountUnfit(
                 f'"{one.name}" is a smart list: it follows its own query and cannot be managed.',
                 hint="Give the group a natural list of another name.",
+            )
+    there = {one.name for one in found}
+    alike = {fold_list(name): name for name in sorted(names - there)}
+    for one in found:
+        if one.name not in names and (name := alike.get(fold_list(one.name))) is not None:
+            raise AccountUnfit(
+                f'The account has a list "{one.name}", which differs only in case or outer space from "{name}".',
+                hint=f'Call it "{one.name}" in the spec, or rename that list at Sailthru: nobody tells two such apart.',
             )
     return {one.name: one for one in found if one.name in names}
 

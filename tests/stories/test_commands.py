@@ -141,6 +141,7 @@ def test_json_is_one_event_a_line(desk: Desk) -> None:
         (lambda desk: desk.sql("delete from customers"), 69, "no rows"),
         (lambda desk: [desk.simulator.account.add_list("News", 1) for _ in "ab"], 1, '"News" (2 times)'),
         (lambda desk: desk.simulator.account.add_list("News", 1, kind="smart"), 1, "smart list"),
+        (lambda desk: desk.simulator.account.add_list("NEWS ", 1), 1, '"NEWS", which differs only in case'),
     ],
     ids=[
         "wrong secret",
@@ -155,6 +156,7 @@ def test_json_is_one_event_a_line(desk: Desk) -> None:
         "empty source",
         "twin lists",
         "smart list",
+        "list in capitals",
     ],
 )
 def test_what_cannot_be_planned_is_one_clear_error(desk: Desk, spoil: object, status: int, told: str) -> None:

@@ -209,6 +209,7 @@ def test_the_commands_say_the_same(
     assert [json.loads(line)["plan"]["kind"] for line in out.splitlines()] == ["config", "data"]
     status, out = run("status", "last", "spec.yaml", "--json")
     assert (status, json.loads(out)["outcome"]) == (0, "converged")
+    assert run("status", "spec.yaml", "--json") == run("status", "spec.yaml", "last", "--json") == (0, out)
     assert run("audit", "spec.yaml", "--verify")[0] == 0
     assert heard[-1] == "The chain is whole: 6 entries.\n"
     there = store(past)

@@ -164,3 +164,17 @@ properties:
     column: first_name
 """
     assert canonical(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("a: 1\r\nb: 2\r\n", "a: 1\r\n\r\nb: 2\r\n"),
+        ("a: 1\r\nb: 2", "a: 1\r\n\r\nb: 2\r\n"),
+        ("a: 1\r\nb: |\r\n  x\r\n  y\n", "a: 1\r\n\r\nb: |\r\n  x\r\n  y\r\n"),
+        ("a: 1\nb: 2\nc: 3\r\n", "a: 1\n\nb: 2\n\nc: 3\n"),
+    ],
+)
+def test_ends_of_line_are_those_of_most_lines(text: str, made: str) -> None:
+    assert canonical(text) == made
+    assert canonical(made) == made

@@ -42,6 +42,18 @@ def test_a_spec_is_a_file_or_a_folder_of_files(tmp_path: Path) -> None:
     assert load.load(str(tmp_path / "base.yaml")).properties == {}
 
 
+def test_linked_folders_and_endings_in_capitals_are_read_and_loops_end(tmp_path: Path) -> None:
+    write(tmp_path, base=BASE)
+    (tmp_path / "CAPS.YAML").write_text("version: 1\nproperties: {caps: {column: a}}\n")
+    elsewhere = tmp_path.with_name(f"{tmp_path.name} elsewhere")
+    elsewhere.mkdir()
+    (elsewhere / "more.Yml").write_text("version: 1\nproperties: {more: {column: b}}\n")
+    (tmp_path / "linked").symlink_to(elsewhere)
+    (tmp_path / "twice").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(tmp_path)
+    assert set(load.load(tmp_path).properties) == {"caps", "more"}
+
+
 def test_sections_are_merged_over_files_and_folders(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     write(tmp_path, base=BASE, a="version: 1\nproperties: {a: {column: a}}\n")
