@@ -13,7 +13,6 @@ version is never taken over, as its rules are not known here. Whoever knows bett
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import hashlib
 import os
@@ -183,19 +182,22 @@ async def held(
     patience: float = 0.0,
     lost: Callable[[], object] = lambda: None,
     clock: Callable[[], float] = time.time,
-    sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
+    sleep: Callable[[float], Awaitable[Any]] | None = None,
 ) -> AsyncIterator[Lease]:
     """Hold the lease of an account meanwhile.
 
     Args:
         key: of the lease.
         patience: seconds to wait for it.
+        sleep: waits; the loop's own when None.
         lost: called from another thread when somebody took it over.
 
     Raises:
         AccountBusy: somebody else holds it, and went on holding it.
         StoreUnavailable: the store cannot be reached.
     """
+    import asyncio  # to read who holds it takes no loop
+
     until = clock() + patience
     watched, since = "", clock()
     while isinstance(other := _take(store, key, mine := _myself(clock()), (watched, clock() - since)), Record):
@@ -203,7 +205,7 @@ async def held(
             watched, since = other.mark, clock()
         if clock() >= until:
             raise _busy(store, key, other, clock())
-        await sleep(min(_LOOK, until - clock()))
+        await (sleep or asyncio.sleep)(min(_LOOK, until - clock()))
     lease = Lease(store, key, mine, other, clock, lost)
     threading.Thread(target=lease.keep, name="lease", daemon=True).start()
     try:

@@ -6,7 +6,6 @@ import re
 
 from reconcile.errors import MemoryShort, SourceUnavailable
 from reconcile.sources.origin import Origin
-from reconcile.state.masks import hide_addresses
 
 _HINTS = (
     (r"password authentication failed|access denied for user|no password supplied|role .* does not exist",
@@ -46,6 +45,8 @@ _MYSQL_VALUES = frozenset({1264, 1292, 1366, 1406, 1411, 1690, 3141, 3156})
 
 def of(origin: Origin, error: Exception) -> SourceUnavailable | MemoryShort:
     """Our error for a foreign one."""
+    from reconcile.state.masks import hide_addresses  # only where something fails
+
     reason = hide_addresses(_words(error, quotes=origin.engine == "remote"))
     if "Out of Memory Error" in reason and "max_temp_directory_size" not in reason:  # of our own DuckDB, no server's
         return MemoryShort(origin.failed(reason).message, hint=_MORE)
