@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from reconcile.records import Records
 from reconcile.sailthru import inventory, limits, observation, target
 from reconcile.sailthru.inventory import Inventory
 from reconcile.sailthru.kept import Manifest, draft
+from reconcile.sailthru.probing import Finding
 from reconcile.spec import managed, templates
 from reconcile.spec.approval import Approval
 from reconcile.spec.model import Account, Mode, Policy, Spec
@@ -80,6 +81,21 @@ class Reconciler(Records):
         with self._workspace() as workspace:
             async with self._accounts.open(spec.account, spec.policy, workspace.folder) as (account, _):
                 return await account.check()
+
+    async def probe(self, account: Account, *, export: Sequence[str] | None = None) -> AsyncIterator[Finding]:
+        """What the account's key may do, as far as reads tell; nothing is written, and no job is started but an export.
+
+        Args:
+            export: lists, of which the first that is there is exported too; no export is made when None.
+
+        Raises:
+            CredentialsRefused: a variable is not set.
+        """
+        with self._workspace() as workspace:
+            url = self._accounts.whose(account).url
+            async with self._accounts.open(account, Policy(), workspace.folder) as (connected, _):
+                async for finding in connected.probe(url, export=export):
+                    yield finding
 
     async def inventory(self, account: Account) -> Inventory:
         """What an account has before anybody manages it: lists, vars and their types. Nothing is written.

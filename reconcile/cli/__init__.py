@@ -18,6 +18,7 @@ _COMMANDS = {
         "validate": Command("describing:validate", "Report every problem of the specs, offline"),
         "test": Command("testing:test", "Run the specs' own tests, offline"),
         "check": Command("describing:check", "Ask the account whether the credentials work"),
+        "doctor": Command("doctor:doctor", "Look what stands in the way of a plan"),
     },
     "Look and plan; nothing is written to the account": {
         "observe": Command("observing:observe", "Keep what a plan reads of the account in bulk"),

@@ -82,7 +82,7 @@ def import_(
     _vacant(out)
     people = _people(out, connect, table, email, key) if connect else drafting.EXAMPLE
     name = _named(account)
-    found = asyncio.run(Reconciler().inventory(_account(name)))
+    found = asyncio.run(Reconciler().inventory(make_account(name)))
     sent, unmatched = takeover.vars(found.vars, {one: people.columns[one] for one in _usable(people.columns)})
     lists = takeover.lists([(one.list.name, one.list.type, one.members) for one in found.lists])
     _write(out, drafting.Draft(name, _elsewhere(), people, sent, unmatched, lists))
@@ -139,7 +139,8 @@ def _file(out: Path, path: str) -> str:
     return os.path.relpath(Path(path).expanduser(), out)
 
 
-def _account(name: str) -> Account:
+def make_account(name: str) -> Account:
+    """The account that the usual variables lead to."""
     from reconcile.spec.model import Account
 
     key, secret = "{{ env('SAILTHRU_API_KEY') }}", "{{ env('SAILTHRU_API_SECRET') }}"

@@ -109,6 +109,12 @@ class Client:
         self._network = Network(at_once, transport)
         self._is_reached = self._is_known = False
 
+    @property
+    def clock_ahead(self) -> float | None:
+        """Seconds that the account's clock is ahead of ours, by the dates of its answers; None where none has one."""
+        least = self._skew.least
+        return least if math.isfinite(least) else None
+
     async def __aenter__(self) -> Self:
         return self
 

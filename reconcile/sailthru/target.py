@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconcile.apply.model import Write
-from reconcile.errors import AccountUnavailable, ApiRejected, CredentialsRefused
+from reconcile.errors import AccountUnavailable, ApiRejected, CredentialsRefused, ReconcileError
 from reconcile.plan.model import NO_IDS, AccountIds
-from reconcile.sailthru import jobs, limits, lines
+from reconcile.sailthru import jobs, limits, lines, probing
 from reconcile.sailthru.client import Client, Patience
 from reconcile.sailthru.model import URL, Call, Credentials, Endpoint, Export, Method, NotFound, Unsure
+from reconcile.sailthru.probing import Finding, State
 from reconcile.state.masks import Masks
 from reconcile.state.model import Arrived, Ref, RemoteList, Rows, Shape, Sighting
 
@@ -89,6 +90,36 @@ class Target:
         found, settings = await self.lists(), await self._settings()
         zone = settings.get("timezone")
         return Facts(len(found), zone if isinstance(zone, str) else None, _ids(settings))
+
+    async def probe(self, url: str, *, export: Sequence[str] | None) -> AsyncIterator[Finding]:
+        """What the key may do, as far as reads tell.
+
+        Args:
+            url: of the account, to be shown.
+            export: lists, of which the first that is there is exported too; no export is made when None.
+        """
+        answers = False
+        async for finding in probing.probe(self._client, url):
+            answers = answers or finding.name == "lists"
+            yield finding
+        if answers:
+            yield await self._probe_export(export)
+
+    async def _probe_export(self, names: Sequence[str] | None) -> Finding:
+        if names is None:
+            told = "Whether exports are permitted was not tried, as one takes a job."
+            return Finding("export", State.SKIPPED, told, "--export makes one, such as every plan makes.")
+        try:
+            there = {one.name for one in await self.lists()}
+            name = next((name for name in names if name in there), None)
+            if name is None:
+                return Finding(
+                    "export", State.SKIPPED, "None of the spec's lists is at the account, so none was exported."
+                )
+            await self.export(name, ())  # into the folder of this run, which goes with it
+        except ReconcileError as error:
+            return probing.find_problem("export", error)
+        return Finding("export", State.OK, f'The list "{name}" was exported; its file was not kept.')
 
     async def identify(self) -> AccountIds:
         """Which account the key is for, so that one that is refused is refused at once.
