@@ -109,9 +109,6 @@ class Jobs(_Part):
     stall: Rate = Field(default=0.0, description="The share of jobs that never end.")
     fail: Rate = Field(default=0.0, description="The share of jobs that end in error, with nothing done.")
     skip_lines: Rate = Field(default=0.0, description="The share of lines that a job leaves out in silence.")
-    forbidden: tuple[str, ...] = Field(
-        default=(), description="Kinds of job that no key may run, such as `update` (SAILTHRU.md §4.4)."
-    )
     export_lag: Seconds = Field(default=0.0, description="How far exports are behind the writes, in seconds.")
     truncate: Rate = Field(default=0.0, description="The share of downloads that break off.")
 

@@ -40,10 +40,6 @@ class Timetable:
         self._note = note
         self._busy_until: list[float] = [-math.inf] * (self._rules.parallel or 0)
 
-    def is_forbidden(self, kind: str) -> bool:
-        """Whether no key may run such a job."""
-        return kind in self._rules.forbidden
-
     def plan(self, kind: str, rows: int, now: float) -> Schedule:
         """The schedule of one more job of this kind and size."""
         nth = self._dice.nth("job", kind)

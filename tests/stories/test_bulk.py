@@ -92,7 +92,7 @@ def test_many_vars_take_no_more_memory_than_few(tmp_path: Path) -> None:
 
 
 def test_a_key_that_may_not_run_updates_is_told_before_anybody_is_written(tmp_path: Path) -> None:
-    made = world(tmp_path, faults=Faults.model_validate({"jobs": {"forbidden": ["update"]}}))
+    made = world(tmp_path, faults=Faults.model_validate({"guesses": {"not_permitted": {"*": ["update"]}}}))
     report = made.apply()
     assert (report.exit_status, report.in_doubt, made.simulator.account.profiles) == (77, 0, {})
     assert "may not run jobs of the kind update. Sailthru rejected POST /job: You are not permitted" in report.stopped
@@ -102,7 +102,7 @@ def test_a_key_that_may_not_run_updates_is_told_before_anybody_is_written(tmp_pa
 
 
 def test_a_key_that_may_not_export_is_told_so(tmp_path: Path) -> None:
-    made = world(tmp_path, 5, faults=Faults.model_validate({"jobs": {"forbidden": ["export_list_data"]}}))
+    made = world(tmp_path, 5, faults=Faults.model_validate({"guesses": {"not_permitted": {"*": ["export_list_data"]}}}))
     made.text = made.text.replace("route: jobs", "route: user")
     made.apply()
     with pytest.raises(JobForbidden, match="may not run jobs of the kind export_list_data"):

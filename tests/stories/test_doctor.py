@@ -14,7 +14,7 @@ from world import REGISTRY
 from reconcile.simulator import Faults, Simulator
 from reconcile.simulator.server import running
 
-EXPORT_FORBIDDEN = {"jobs": {"forbidden": ["export_list_data"]}}
+EXPORT_FORBIDDEN = {"guesses": {"not_permitted": {"*": ["export_list_data"]}}}
 CASES: dict[str, tuple[list[str], dict[str, str], dict[str, Any], dict[str, tuple[str, str]]]] = {
     # options, environment, what the account is like, name -> state and what is said
     "well": ([], {}, {}, {"export": ("skipped", "--export makes one")}),
