@@ -27,6 +27,7 @@
     ├── Unwritten                    74   something of ours cannot be written: a folder that is not there, or not ours
     │   └── DiskFull                 74   a disk has no room left: says which, and how much is free
     ├── StoreUnavailable             69   the state store cannot be reached, or refuses; nothing of the account is lost
+    │   └── StoreUnwritable          74   the folder of the state cannot be written: it is full, read-only, or not ours
     ├── AuditBroken                   5   the audit was edited or cut: says at which entry
     ├── RunUnknown                   64   a run that nobody has heard of, or a name that several have
     ├── AccountBusy                   6   another apply is at work on the account: wait for it
@@ -308,6 +309,12 @@ class StoreUnavailable(ReconcileError):
     """The state store cannot be reached, is not installed, or refuses."""
 
     exit_status = 69
+
+
+class StoreUnwritable(StoreUnavailable):
+    """The folder that is the state store cannot be written."""
+
+    exit_status = 74
 
 
 class AuditBroken(ReconcileError):

@@ -25,7 +25,7 @@ from reconcile.apply.model import Events, Report, Tally, Unheard
 from reconcile.apply.records import Damaged, dump_record
 from reconcile.apply.reporting import Recorder
 from reconcile.apply.store import Store
-from reconcile.errors import PlanUnusable, ReconcileError, StoreUnavailable
+from reconcile.errors import PlanUnusable, ReconcileError, StoreUnavailable, Unwritten
 from reconcile.plan import archive
 from reconcile.plan.model import NO_IDS, AccountIds, Plan
 from reconcile.state.engines.duckdb import DuckDB
@@ -132,7 +132,11 @@ class Attempt:
         past, _ = journal.read(self.run.journal)
         report = self._report(tally, past, account, stopped, paused=breaker.paused, seconds=self.clock() - began)
         report = self._remembered(report, past, masks, workspace)
-        self._journal.end(self._at(), by, converged=report.converged, status=report.exit_status)
+        try:
+            self._journal.end(self._at(), by, converged=report.converged, status=report.exit_status)
+        except Unwritten as error:
+            if not report.stopped:
+                report = replace(report, stopped=_told(error), stopped_status=error.exit_status)
         return self._kept(report)
 
     def _remembered(self, report: Report, past: Past, masks: Masks, workspace: DuckDB) -> Report:
@@ -156,20 +160,21 @@ class Attempt:
 
         A sealed plan is kept there, so that the run can be taken back by its name. An open one is not: it names people.
         """
-        runs.replace(self.run.plan, history.facts(self.plan.face.model_dump(mode="json")))
+        self.run.write(self.run.plan, history.facts(self.plan.face.model_dump(mode="json")))
         if self.plan.sealed is not None:
             with tempfile.TemporaryDirectory(dir=self.run.folder) as folder:
                 copy = archive.copy_of(self.plan.sealed, self.plan.face, Path(folder, runs.SEALED))
                 self.store.send(copy, self.run.key(self.run.sealed))
         self._carrier.deliver(self.run.plan)
-        self._audit(audit.Step.BEGUN)
+        account = self.plan.face.account.name
+        self._audit(audit.Step.BEGUN, after=history.end_cut_off(self.store, account, self.run.name, self._at()))
 
     def _kept(self, report: Report) -> Report:
         """The report as it is kept, here and in the store; says so where the store could not be told."""
         try:
             self._audit(audit.Step.ENDED, status=report.exit_status, outcomes=reporting.outcomes(report))
             report = replace(report, audit=self._audited)
-            runs.replace(self.run.report, reporting.as_bytes(report))
+            self.run.write(self.run.report, reporting.as_bytes(report))
             self._carrier.deliver(*self._files)
             face = self.plan.face  # rows that break their contract are no measure, and a rollback has read none
             if report.converged and not face.violations and not face.undoes:
@@ -177,7 +182,10 @@ class Attempt:
         except StoreUnavailable as error:
             told = f"{error.message} What was done is in {self.run.folder}; apply the same plan again from here to have"
             report = replace(report, audit=self._audited, notes=(*report.notes, f"{told} it kept there too."))
-            runs.replace(self.run.report, reporting.as_bytes(report))
+            with suppress(Unwritten):  # where the run was to be kept here too, the journal has it
+                self.run.write(self.run.report, reporting.as_bytes(report))
+        except Unwritten as error:
+            report = replace(report, notes=(*report.notes, f"The report is not kept: {error.message}"))
         return report
 
     def _catch_up(self) -> None:
@@ -188,10 +196,10 @@ class Attempt:
                 if {"audit", "status", "outcomes"} <= report.keys() and len(report["audit"]) < len(audit.Step):
                     self._audit(audit.Step.ENDED, status=report["status"], outcomes=report["outcomes"])
                     report["audit"] |= {str(number): digest for number, digest in self._audited.items()}
-                    runs.replace(self.run.report, dump_record(report))
+                    self.run.write(self.run.report, dump_record(report))
         self._carrier.deliver(*self._files)
 
-    def _audit(self, step: audit.Step, **more: Any) -> None:
+    def _audit(self, step: audit.Step, *, after: audit.Last | None = None, **more: Any) -> None:
         face = self.plan.face
         entry = audit.Entry(
             number=0,
@@ -208,7 +216,7 @@ class Attempt:
             **self.where,
             **more,
         )
-        made = audit.append(self.store, face.account.name, entry)
+        made = audit.append(self.store, face.account.name, entry, after=after)
         self._audited[made.number] = made.digest
 
     @property
@@ -236,7 +244,7 @@ class Attempt:
             calls=account.calls,
             retries=account.retries,
             seconds=round(seconds, 3),
-            stopped=" ".join(filter(None, (stopped.message, stopped.hint))) if stopped else "",
+            stopped=_told(stopped) if stopped else "",
             stopped_status=stopped.exit_status if stopped else 4,
             earlier=tally.earlier,
             waited=account.waited,
@@ -283,3 +291,7 @@ class Attempt:
                 hint="See what runs (`reconcile runs`); then plan again.",
             )
         )
+
+
+def _told(error: ReconcileError) -> str:
+    return " ".join(filter(None, (error.message, error.hint)))

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -79,6 +80,19 @@ class Finding:
         return f"entry {self.number} {self.what}"
 
 
+class Last(NamedTuple):
+    """The end of the chain. An entry that cannot be read has no digest: `verify` tells of it."""
+
+    number: int
+    digest: str
+    entry: Entry | None = None
+
+    @classmethod
+    def of(cls, entry: Entry) -> Last:
+        """The end that an entry is."""
+        return cls(entry.number, entry.digest, entry)
+
+
 def whereabouts(environ: Mapping[str, str]) -> dict[str, str]:
     """Who asked for it and where it can be looked at, as far as CI says."""
     actor = next((environ[name] for name in _ACTORS if environ.get(name)), "")
@@ -86,16 +100,19 @@ def whereabouts(environ: Mapping[str, str]) -> dict[str, str]:
     return {"actor": actor, "job": job}
 
 
-def append(store: Store, account: str, entry: Entry) -> Entry:
+def append(store: Store, account: str, entry: Entry, *, after: Last | None = None) -> Entry:
     """Add an entry at the end of the chain; it gets its number and digests here.
+
+    Args:
+        after: the last entry, where somebody has looked already.
 
     Raises:
         StoreUnavailable: it is not there.
     """
     for _ in range(100):  # others may add theirs meanwhile: a holder that lost its lease
-        last, before = _last(store, account)
-        number = last + 1
-        made = entry.model_copy(update={"number": number, "previous": before})
+        end, after = after or last(store, account), None
+        number = end.number + 1
+        made = entry.model_copy(update={"number": number, "previous": end.digest})
         made = made.model_copy(update={"digest": digest(made)})
         content = made.model_dump_json(indent=2).encode()
         if store.put(_key(account, number), content, over=None) is not None:
@@ -164,13 +181,13 @@ def _cut(store: Store, account: str, digests: Mapping[int, str], last: int) -> I
                 yield Finding(number, f"is not the one that run {run} wrote")
 
 
-def _last(store: Store, account: str) -> tuple[int, str]:
-    """The number and digest of the last entry. One that cannot be read has no digest: `verify` tells of it."""
+def last(store: Store, account: str) -> Last:
+    """The last entry of the chain."""
     keys = list(store.list(f"{runs.key(account, 'audit')}/"))
     if not keys:
-        return 0, _FIRST
+        return Last(0, _FIRST)
     found = _read(store, keys[-1])
-    return found.number, found.digest if isinstance(found, Entry) else ""
+    return Last.of(found) if isinstance(found, Entry) else Last(found.number, "")
 
 
 def _read(store: Store, key: str) -> Entry | Finding:

@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconcile.apply import runs
 from reconcile.apply.runs import Run
 from reconcile.apply.store import Store
 from reconcile.errors import StoreUnavailable
@@ -51,7 +50,7 @@ class Carrier:
         here = self.run.journal.read_bytes() if self.run.journal.exists() else b""
         if not here.startswith(kept.content):  # else this machine went on, and could not say so
             self.run.make()
-            runs.replace(self.run.journal, kept.content)
+            self.run.write(self.run.journal, kept.content)
 
     def carry(self) -> None:
         """Have the store know what this machine knows.

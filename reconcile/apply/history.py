@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from reconcile.apply import journal, reporting, runs
+from reconcile.apply import audit, journal, lease, reporting, runs
 from reconcile.apply.journal import Past
 from reconcile.apply.records import Damaged, dump_record, load_record
 from reconcile.apply.store import Store
@@ -152,6 +152,28 @@ def past(store: Store, face: Face) -> tuple[str, Past]:
     if not found.settled(0, found.total):
         raise PlanUnusable(f"Nothing of this plan is known to have been done, as far as the run {name} tells.")
     return name, found
+
+
+def end_cut_off(store: Store, account: str, run: str, at: str) -> audit.Last:
+    """The end of the audit; where its last entry is the beginning of another run, that run gets its end first.
+
+    Nobody else is at work (the lease is held), so that run was killed, or could not reach the state at its end.
+
+    Args:
+        run: that is about to begin: one that is gone on with tells its end itself.
+        at: the time that is noted.
+
+    Raises:
+        StoreUnavailable: the state cannot be reached, or written.
+    """
+    last = audit.last(store, account)
+    begun = last.entry
+    if begun is None or begun.step is not audit.Step.BEGUN or begun.run == run:
+        return last
+    past = _past(store, account, begun.run)
+    facts = {"step": audit.Step.ENDED, "at": at, "by": lease.myself(), "actor": "", "job": "", "digest": ""}
+    ended = begun.model_copy(update={**facts, "status": past.status, "outcomes": past.count_outcomes()})
+    return audit.Last.of(audit.append(store, account, ended, after=last))
 
 
 def _past(store: Store, account: str, name: str) -> Past:

@@ -29,7 +29,7 @@ import os
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -38,7 +38,8 @@ from typing import IO, Any
 import orjson
 
 from reconcile.apply.model import Outcome
-from reconcile.errors import PlanUnusable
+from reconcile.errors import PlanUnusable, Unwritten
+from reconcile.state import disk
 
 Ranges = list[list[int]]
 """Action numbers: `[[0, 499], [512, 512]]`, both ends included."""
@@ -52,6 +53,7 @@ _LOOK = "by job"
 _MOST = 1 << 28
 """Actions of a plan: far more than any plan has, and few enough to keep a byte of memory for each."""
 
+_GO_ON = "Make room there, and see who may write there; then apply the same plan again to go on from here."
 _CRC = b',"crc":"'
 _CRC_SIZE = len(_CRC) + len('01234567"}\n')
 
@@ -87,6 +89,7 @@ class Past:
         damaged: lines are damaged or missing: what they were about is not known.
         begun_at: when the first attempt was made; None when there was none.
         finished: when and by whom the plan was applied in full; None when it was not.
+        status: what the last attempt exited with; None when it did not end by itself.
         open: record number -> intent without a settlement.
     """
 
@@ -98,6 +101,7 @@ class Past:
     damaged: bool = False
     begun_at: datetime | None = None
     finished: str | None = None
+    status: int | None = None
     open: dict[int, Intent] = field(default_factory=dict)
     _records: int = 0
     _states: bytearray = field(default_factory=bytearray, repr=False)
@@ -119,6 +123,11 @@ class Past:
         """
         doubtful = self._states.count(_INTENDED) + self._states.count(_CLAIMED)
         return doubtful + (self._states.count(_UNTOUCHED) if self.damaged else 0)
+
+    def count_outcomes(self) -> dict[str, int]:
+        """Actions by the last that is known of them: an outcome, or `in_doubt`."""
+        found = {str(outcome): self._states.count(code) for outcome, code in _CODES.items()}
+        return {name: count for name, count in {**found, "in_doubt": self.count_in_doubt()}.items() if count}
 
     def settled(self, first: int, end: int) -> int:
         """How many actions from `first` up to but not including `end` are settled."""
@@ -156,6 +165,7 @@ class Past:
                     raise ValueError("a moment without its time zone")
                 self.cut |= self.attempts > 0 and not self.orderly
                 self.attempts += 1
+                self.status = None
                 self.begun_at = self.begun_at or at
             case "intend":
                 self._intend(record)
@@ -195,6 +205,7 @@ class Past:
 
     def _end(self, record: Mapping[str, Any]) -> None:
         self.finished = f"{record['at']} by {record['by']}" if record["converged"] else None
+        self.status = record["status"] if type(record["status"]) is int else None
         if self.finished and not self.damaged:
             self._states = self._states.replace(bytes([_CLAIMED]), bytes([_CODES[Outcome.VERIFIED]]))
 
@@ -207,13 +218,16 @@ class Journal:
     """Writes a journal; every record is on the disk when the call returns.
 
     Args:
-        file: opened to append; None for a run that nobody will go on with.
+        file: opened to append, without a buffer; None for a run that nobody will go on with.
         records: how many there are already.
+        path: of the file, for people.
     """
 
-    def __init__(self, file: IO[bytes] | None = None, records: int = 0) -> None:
+    def __init__(self, file: IO[bytes] | None = None, records: int = 0, path: Path = Path()) -> None:
         self._file = file
         self._records = records
+        self._path = path
+        self._failure: Unwritten | None = None
         self._intended: dict[int, Ranges] = {}
 
     def run(self, plan: str, total: int) -> None:
@@ -280,10 +294,27 @@ class Journal:
         return number
 
     def _write(self, line: bytes) -> None:
-        if self._file is not None:
-            self._file.write(line)
-            self._file.flush()
+        """Have a record on the disk.
+
+        Raises:
+            DiskFull, Unwritten: it is not, and no later one will be: what is not on record is not begun.
+        """
+        if self._file is None:
+            return
+        if self._failure is not None:
+            raise self._failure
+        whole = self._file.tell()
+        try:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[self._file.write(rest) :]
             os.fsync(self._file.fileno())
+        except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(whole)
+            refused = disk.refused("the journal of the run", self._path, error)
+            self._failure = type(refused)(refused.message, hint=_GO_ON)
+            raise self._failure from None
 
 
 @contextmanager
@@ -296,12 +327,16 @@ def opened(path: Path, plan: str, total: int) -> Iterator[tuple[Journal, Past]]:
 
     Raises:
         PlanUnusable: the journal is another plan's.
+        DiskFull, Unwritten: it cannot be written.
     """
     past, whole = read(path)
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-        file.truncate(whole)
-        file.seek(whole)
-        journal = Journal(file, past._records)
+    with disk.writing("the journal of the run", path, hint=_GO_ON):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "r+b", buffering=0) as file:
+        with disk.writing("the journal of the run", path, hint=_GO_ON):
+            file.truncate(whole)
+            file.seek(whole)
+        journal = Journal(file, past._records, path)
         if not past.plan:  # nothing is written yet, or whose it is was damaged: nothing of it is believed
             journal.run(plan, total)
             past.plan, past.total, past._states = plan, total, bytearray(total)

@@ -174,6 +174,10 @@ class Lease:
                     self.store.delete(self.key, over=kept.mark)
 
 
+_HELD: dict[int, Lease] = {}
+"""What this process holds now."""
+
+
 @asynccontextmanager
 async def held(
     store: Store,
@@ -208,9 +212,17 @@ async def held(
         await (sleep or asyncio.sleep)(min(_LOOK, until - clock()))
     lease = Lease(store, key, mine, other, clock, lost)
     threading.Thread(target=lease.keep, name="lease", daemon=True).start()
+    _HELD[id(lease)] = lease
     try:
         yield lease
     finally:
+        lease.give_back()
+        _HELD.pop(id(lease), None)
+
+
+def give_back_all() -> None:
+    """Give back what this process holds, as it is about to end without its `finally` blocks."""
+    for lease in [*_HELD.values()]:
         lease.give_back()
 
 

@@ -159,12 +159,18 @@ class Recorder:
         self._file = file
         self._then = then
         self._now = now
+        self._is_full = False
 
     def write(self, event: str, **facts: Any) -> None:
-        """Keep one event."""
+        """Keep one event; where there is no room for it, the run goes on without: its journal decides that."""
+        if self._is_full:
+            return
         at = self._now().isoformat(timespec="milliseconds")
-        self._file.write(orjson.dumps({"at": at, "event": event, **facts}, option=orjson.OPT_APPEND_NEWLINE))
-        self._file.flush()
+        try:
+            self._file.write(orjson.dumps({"at": at, "event": event, **facts}, option=orjson.OPT_APPEND_NEWLINE))
+            self._file.flush()
+        except OSError:
+            self._is_full = True
 
     def start(self, step: str, total: int | None = None, unit: str = "rows") -> None:
         """A step begins."""

@@ -30,6 +30,7 @@ SEALED = "plan.rplan"
 """What a sealed plan is called beside its run."""
 FACTS, REPORT = "plan.json", "report.json"
 """What is kept of a plan's summary, and what came of the run."""
+_WHAT, _HINT = "the state of the run", "Make room there, or name another place for it: --state."
 _ODD = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -76,8 +77,22 @@ class Run:
         return self.folder / REPORT
 
     def make(self) -> None:
-        """Make the folders."""
-        make(self.folder, self.account.parent)
+        """Make the folders.
+
+        Raises:
+            DiskFull, Unwritten: they cannot be made.
+        """
+        with disk.writing(_WHAT, self.folder, hint=_HINT):
+            make(self.folder, self.account.parent)
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Write one of its files, whole or not at all.
+
+        Raises:
+            DiskFull, Unwritten: it cannot be written.
+        """
+        with disk.writing(_WHAT, path, hint=_HINT):
+            replace(path, content)
 
     def key(self, path: Path) -> str:
         """What one of its files is called in a store."""
@@ -112,8 +127,14 @@ def of(state: Path, face: Face) -> Run:
 
 @contextmanager
 def appended(path: Path) -> Iterator[IO[bytes]]:
-    """A file of the owner's alone, to append to."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
+    """A file of the owner's alone, to append to.
+
+    Raises:
+        DiskFull, Unwritten: it cannot be written.
+    """
+    with disk.writing(_WHAT, path, hint=_HINT):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "ab", buffering=0) as file:
         yield file
 
 

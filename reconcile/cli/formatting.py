@@ -28,6 +28,7 @@ def fmt(
     from reconcile import screen
     from reconcile.spec import files
     from reconcile.spec.formatting import canonical
+    from reconcile.state import disk
 
     load(_whole(spec), env, var)  # what is wrong is told first: it is not for a formatter to guess what was meant
     changed = [(file, text, made) for file in files.of(spec) if (made := canonical(text := _text(file))) != text]
@@ -35,7 +36,8 @@ def fmt(
         if diff:
             screen.lines(_diff(file, text, made))
         elif not check:
-            file.write_text(made, encoding="utf-8", newline="")
+            with disk.writing("the spec", file, hint="Free some room, or look first: fmt --diff."):
+                file.write_text(made, encoding="utf-8", newline="")
     verb = "Would rewrite" if check or diff else "Rewrote"
     telling.say("\n".join(f"{verb} {file}" for file, _, _ in changed) or "All files are in canonical form.")
     raise typer.Exit(UNFORMATTED if check and changed else 0)

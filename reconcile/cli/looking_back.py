@@ -78,7 +78,8 @@ def audit(
     for one in unended(entries):
         telling.say(
             f"Entry {one.number} has no end: the run {one.run} is at work, was killed, or could not reach the state at"
-            " its end. Apply its plan again from where it ran."
+            " its end. Apply its plan again from where it ran; else the next apply gives it the end that its journal"
+            " tells."
         )
     if not verify:
         for finding in findings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
@@ -52,8 +53,10 @@ def simulator(
             shown = certificates.made(Path(folder)) if tls else None
             trust = f" Trust its CA: SSL_CERT_FILE={shown.ca}." if shown else ""
             serve(played, port=port, tls=shown, ready=lambda url: _ready(url, next(iter(keys)), faults, trust))
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise _told(f"The simulator cannot run: {error}") from None
+    except OSError as error:
+        raise _unwritten(f"The simulator cannot run: {error}", error) from None
 
 
 def seed(
@@ -67,8 +70,10 @@ def seed(
         kept = Simulator()
         with store.kept(kept, data):
             seeds.load(kept, people)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise _told(f"Nothing was loaded: {error}") from None
+    except OSError as error:
+        raise _unwritten(f"Nothing was loaded: {error}", error) from None
     telling.say(f"{data} holds {telling.counted(len(kept.account.profiles), 'profile')} now.")
 
 
@@ -76,6 +81,15 @@ def _told(words: str) -> Exception:
     from reconcile.errors import ReconcileError
 
     return ReconcileError(words)
+
+
+def _unwritten(words: str, error: OSError) -> Exception:
+    from reconcile.errors import Unwritten
+
+    cannot_write = error.errno in {errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM}
+    return (
+        Unwritten(words, hint="See who may write there, and whether there is room.") if cannot_write else _told(words)
+    )
 
 
 def _ready(url: str, key: str, faults: str, trust: str) -> None:

@@ -6,8 +6,10 @@ Every command runs as a process of its own, as a user would run it, and what it 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -26,10 +28,12 @@ from reconcile.sailthru import target
 from reconcile.sailthru.model import Credentials
 from reconcile.simulator import Faults, Simulator
 from reconcile.simulator.server import running
+from reconcile.state import disk
 from reconcile.state.masks import Masks
 from reconcile.state.model import Ref
 
 KEY, SECRET = "demo-key", "demo-secret"
+_ELSEWHERE = "Free some room, or name another folder: --folder."
 SEED = 20
 """What customers and faults are drawn from: the demo is the same everywhere."""
 
@@ -48,8 +52,9 @@ def tell(folder: Path | None = None, is_heard: Callable[[], bool] = lambda: True
         _title("A shop with its customers, and a Sailthru account (simulated) on a bad day")
         _told("Names do not resolve now and then, lists that are created in parallel become twins,")
         _told("and some deletions answer ok and do nothing: as a team met them in the field.")
-        shop.make(database, seed=SEED)
-        _lay_specs(place / "specs")
+        with disk.writing("the shop of the demo", place, hint=_ELSEWHERE):
+            _make_shop(database)
+            _lay_specs(place / "specs")
         with (
             _forgotten(place),
             running(Simulator(seed=SEED, faults=Faults.named("field-report"), keys={KEY: SECRET})) as url,
@@ -143,7 +148,8 @@ async def _meddle(url: str, database: Path) -> str:
 @contextmanager
 def _place(folder: Path | None) -> Iterator[Path]:
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+        with disk.writing("the shop of the demo", folder, hint=_ELSEWHERE):
+            folder.mkdir(parents=True, exist_ok=True)
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="reconcile-demo-") as made:
@@ -154,6 +160,20 @@ def _specs() -> Path:
     """The worked examples: inside the installed package, or beside it in a clone."""
     packed = Path(__file__).parent / "specs"
     return packed if packed.is_dir() else Path(__file__).parents[2] / "specs"
+
+
+def _make_shop(database: Path) -> None:
+    """The shop's database.
+
+    Raises:
+        OSError: it cannot be written; of SQLite's errors only this one can come here.
+    """
+    with database.open("ab"):  # says what SQLite does not: why it cannot be opened
+        pass
+    try:
+        shop.make(database, seed=SEED)
+    except sqlite3.OperationalError:
+        raise OSError(errno.ENOSPC, "No space left on device") from None
 
 
 def _lay_specs(folder: Path) -> None:

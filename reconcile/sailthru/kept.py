@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reconcile.errors import ObservationUnusable
 from reconcile.plan.model import NO_IDS, AccountIds
+from reconcile.state import disk
 from reconcile.state.model import RemoteList
 
 FORMAT = 1
@@ -86,7 +87,8 @@ def draft(path: Path) -> Iterator[Path]:
     """A folder of its owner's to put an observation into; it stands at `path` when all went well, else it is gone.
 
     Raises:
-        ObservationUnusable: something else is at `path`, or nothing can be put there.
+        ObservationUnusable: something else is at `path`.
+        DiskFull, Unwritten: nothing can be put there.
     """
     path = path.absolute()
     folder = path.with_name(f".{path.name}.{os.getpid()}")
@@ -96,10 +98,7 @@ def draft(path: Path) -> Iterator[Path]:
         yield folder
         _put(folder, path)
     except OSError as error:
-        raise ObservationUnusable(
-            f"The observation cannot be kept at {path}: {error.strerror or type(error).__name__}.",
-            hint="Name a place with room that you may write to.",
-        ) from None
+        raise disk.refused("the observation", path, error, hint="Name a place with room: --out.") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

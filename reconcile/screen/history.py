@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconcile.apply.audit import Entry
+from reconcile.apply.audit import Entry, Step
 from reconcile.apply.history import Run, Status
 from reconcile.apply.lease import Record
 from reconcile.apply.runs import REPORT
@@ -68,6 +68,8 @@ def audited(entry: Entry) -> str:
     who = entry.by + (f" for {entry.actor}" if entry.actor else "") + (f" at {entry.job}" if entry.job else "")
     allowed = f"; allowed: {', '.join(entry.overrides)}" if entry.overrides else ""
     ended = f", status {entry.status}" if entry.status is not None else ""
+    if entry.step is Step.ENDED and entry.status is None:
+        ended = ", cut off (by its journal)"
     kind = f" ({entry.kind} run)" if entry.kind else ""
     return f"{entry.number:>4}  {entry.at}  {entry.step:<5}  {entry.run}{kind}{ended}, by {who}{allowed}"
 

@@ -59,7 +59,7 @@ def refused(what: str, path: Path, error: OSError, *, hint: str = ELSEWHERE) -> 
     """The error for what the system says."""
     if error.errno in _FULL:
         return full(what, path, hint=hint, limited=error.errno == errno.EFBIG)
-    reason = error.strerror or type(error).__name__
+    reason = (error.strerror or type(error).__name__).rstrip(".")
     return Unwritten(f"Cannot write {what} to {path}: {reason}.", hint="Check the folder, and who may write to it.")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reconcile.apply import runs
 from reconcile.apply.store import Kept, raise_if_too_large
-from reconcile.errors import StoreUnavailable
+from reconcile.errors import StoreUnavailable, StoreUnwritable
 from reconcile.state import disk
 
 _LOCK = ".lock"
@@ -48,7 +48,7 @@ class Folder:
 
     def put(self, key: str, content: bytes, *, over: str | None) -> str | None:
         """Look and write as one, behind a lock that ends with the process."""
-        with self._told(), self._alone(key) as path:
+        with self._told(StoreUnwritable), self._alone(key) as path:
             found = self.get(key)
             if (found and found.mark) != over:
                 return None
@@ -57,12 +57,12 @@ class Folder:
 
     def replace(self, key: str, content: bytes) -> None:
         """Whatever was there."""
-        with self._told(), self._alone(key) as path:
+        with self._told(StoreUnwritable), self._alone(key) as path:
             runs.replace(path, content)
 
     def delete(self, key: str, *, over: str) -> bool:
         """Look and remove as one."""
-        with self._told(), self._alone(key) as path:
+        with self._told(StoreUnwritable), self._alone(key) as path:
             found = self.get(key)
             if found is None or found.mark != over:
                 return False
@@ -71,7 +71,7 @@ class Folder:
 
     def discard(self, key: str) -> None:
         """Whatever was there."""
-        with self._told():
+        with self._told(StoreUnwritable):
             (self.root / key).unlink(missing_ok=True)
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -93,7 +93,12 @@ class Folder:
 
     def send(self, path: Path, key: str) -> None:
         """A copy that takes the place of what was there at once."""
-        with self._told(), self._alone(key) as there, disk.replacing(there) as file, path.open("rb") as content:
+        with (
+            self._told(StoreUnwritable),
+            self._alone(key) as there,
+            disk.replacing(there) as file,
+            path.open("rb") as content,
+        ):
             shutil.copyfileobj(content, file)
 
     @contextmanager
@@ -109,12 +114,13 @@ class Folder:
             os.close(guard)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _told(self, kind: type[StoreUnavailable] = StoreUnavailable) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise StoreUnavailable(
-                f"The state store, {self.told}, cannot be used: {error.strerror or type(error).__name__}.",
+            verb = "written" if kind is StoreUnwritable else "used"
+            raise kind(
+                f"The state store, {self.told}, cannot be {verb}: {error.strerror or type(error).__name__}.",
                 hint="Name a place with room that you may write to: `state:` in the spec, or --state.",
             ) from None
 

@@ -15,7 +15,7 @@ import pytest
 from world import REGISTRY, Customer, World, shop
 
 import reconcile as rc
-from reconcile.errors import ObservationUnusable
+from reconcile.errors import ObservationUnusable, Unwritten
 from reconcile.plan import allowances, explain
 from reconcile.review import composing, markdown
 
@@ -245,8 +245,12 @@ def test_the_next_observation_takes_the_place_of_the_last_and_of_nothing_else(tm
     assert len(earlier) == 4
     (tmp_path / "papers").mkdir()
     (tmp_path / "papers" / "mine.csv").write_text("keep me")
-    for place in ("papers", "spec.yaml", "no/such/folder"):
-        with pytest.raises(ObservationUnusable):
+    for place, kind in (
+        ("papers", ObservationUnusable),
+        ("spec.yaml", ObservationUnusable),
+        ("no/such/one", Unwritten),
+    ):
+        with pytest.raises(kind):
             observe(world, place)
     world.account.add_list("News", 1)  # twins: no plan could be right
     with pytest.raises(rc.ReconcileError, match="same name"):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import resource
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,10 @@ import pyarrow as pa
 import pytest
 from world import World, shop
 
+from reconcile.apply import applier, audit
+from reconcile.apply.model import Unheard
 from reconcile.errors import DiskFull, MemoryShort, Unwritten
+from reconcile.plan.model import Stage
 from reconcile.state.capacity import LEAST, MIB, Capacity
 from reconcile.state.engines.duckdb import DuckDB
 
@@ -161,3 +166,78 @@ def test_memory_that_is_not_enough_is_told_with_the_way_out(tmp_path: Path) -> N
                 asked()
             assert "--memory-limit" in str(short.value.hint)
         assert workspace.count(rows) == 1_000_000, "and the tables that were there still are"
+
+
+class _AtUpserts(Unheard):
+    """Does something when the upserts begin."""
+
+    def __init__(self, do: Callable[[], object]) -> None:
+        self._do = do
+
+    def stage(self, stage: Stage, total: int) -> None:
+        if stage is Stage.UPSERTS:
+            self._do()
+
+
+def test_a_state_that_fills_up_ends_the_run_before_the_next_write(
+    world: World, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applier, "CHUNK", 1)
+    world.ours = replace(world.ours, state=disk, workspace=world.folder / "temporary")
+    plan = world.plan()
+    report = asyncio.run(world.ours.apply(plan, events=_AtUpserts(lambda: fill(disk, but=0))))
+    assert report.exit_status == 74
+    assert "No room left for the journal of the run in " in report.stopped
+    assert "then apply the same plan again to go on from here" in report.stopped
+    assert report.unattempted > 0
+    written = world.writes()
+    (disk / "ballast").unlink()
+    assert [one.step for one in world.ours.audit(world.spec())[0]] == [audit.Step.BEGUN], "its end had no room either"
+    # The next run is another one, and gives it the end that the journal tells.
+    world.change(1, city="Elsewhere")
+    world.settle()
+    assert world.writes() > written
+    entries, findings = world.ours.audit(world.spec())
+    assert [(str(one.step), one.status) for one in entries] == [
+        ("begun", None),
+        ("ended", None),
+        ("begun", None),
+        ("ended", 0),
+    ]
+    assert entries[1].outcomes["verified"] > 0
+    assert (audit.unended(entries), findings) == ([], [])
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EIO, errno.EDQUOT, errno.EACCES], ids=errno.errorcode.get)
+def test_a_journal_that_cannot_be_written_stops_every_write(
+    world: World, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    world.ours = replace(world.ours, workspace=world.folder / "temporary")
+    plan, before = world.plan(), []
+
+    def spoil() -> None:
+        before.append(world.writes())
+        monkeypatch.setattr(os, "fsync", fail)
+
+    report = asyncio.run(world.ours.apply(plan, events=_AtUpserts(spoil)))
+    assert (report.exit_status, world.writes()) == (74, before[0])
+    assert "journal.ndjson" in report.stopped
+    monkeypatch.undo()
+    monkeypatch.setattr(tempfile, "tempdir", str(world.folder / "temporary"))
+    assert world.apply(plan).converged, "it is gone on with"
+    world.check()
+
+
+def test_a_state_that_is_read_only_is_told_before_anything_is_written(world: World, disk: Path) -> None:
+    world.ours = replace(world.ours, state=disk / "state", workspace=world.folder / "temporary")
+    plan = world.plan()
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    with pytest.raises(Unwritten, match=rf"Cannot write the state of the run to {disk}/state/.*: Read-only") as refused:
+        world.apply(plan)
+    assert (refused.value.exit_status, world.writes()) == (74, 0)
+    subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+    world.apply(plan)
+    world.check()
