@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconcile.cli import planning, telling, watching
+from reconcile.cli import planning, signals, telling, watching
 from reconcile.cli.options import (
     SPECS,
     Allow,
@@ -191,16 +190,32 @@ def _approval(path: Path | None) -> Approval | None:
 
 
 async def _heeding(apply: Callable[..., Awaitable[Report]], **options: float | None) -> Report:
-    """Apply; the first Ctrl-C or SIGTERM lets what is in flight end, the second does not wait."""
+    """Apply; the first Ctrl-C, SIGTERM or SIGHUP lets what is in flight end, the second does not wait.
+
+    Raises:
+        CutOff: there was a second one.
+    """
     import asyncio
 
+    from reconcile.apply import lease
+
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    work = asyncio.ensure_future(apply(stop=stop, **options))
+    numbers: list[int] = []
 
-    def asked(number: signal.Signals) -> None:
+    def ask() -> None:
+        loop.call_soon_threadsafe(stop.set)
         telling.say("Stopping after what is in flight; once more to stop at once.")
-        loop.remove_signal_handler(number)
-        stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked, number)
-    return await apply(stop=stop, **options)
+    def cut_off(number: int) -> None:
+        numbers.append(number)
+        loop.call_soon_threadsafe(work.cancel)
+        signals.end_soon(number, lease.give_back_all)
+
+    with signals.heard(ask, cut_off):
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not numbers:
+                raise
+            raise signals.CutOff(numbers[0]) from None

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from reconcile.cli import streams, telling
+from reconcile.cli import signals, streams, telling
 
 USAGE = 64
 BUG = 1
@@ -41,16 +41,22 @@ def _run(command: Callable[..., Any]) -> int:
         telling.say("Nothing was done.")
         return 1
     except KeyboardInterrupt:
-        telling.say("Interrupted.")
-        return INTERRUPTED
+        status = INTERRUPTED
+    except signals.CutOff as cut:
+        telling.say_interrupted()
+        return cut.status
     except Exception as error:  # noqa: BLE001 -- the last line of defence: no person's value in a traceback
         return _failed(error)
+    if status == INTERRUPTED:  # Typer makes this of a KeyboardInterrupt, without a word
+        telling.say_interrupted()
     return status if isinstance(status, int) else 0
 
 
 def _failed(error: Exception) -> int:
     from reconcile.errors import ReconcileError  # not needed for as long as nothing fails
 
+    if isinstance(error, OSError):
+        error = _unwritten(error) or error
     if not isinstance(error, ReconcileError):
         _unexpected(error)
         return BUG
@@ -58,6 +64,18 @@ def _failed(error: Exception) -> int:
 
     screen.error(error, as_json="--json" in sys.argv)
     return error.exit_status
+
+
+def _unwritten(error: OSError) -> Exception | None:
+    """The error for a place that cannot be written, wherever that was seen; None for what else a system says."""
+    import errno
+    import tempfile
+
+    from reconcile.state import disk
+
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}:
+        return disk.refused("a file", Path(os.fsdecode(error.filename or tempfile.gettempdir())), error)
+    return None
 
 
 def _misused(usage: TyperException) -> None:

@@ -87,7 +87,11 @@ def guard() -> None:
             _open_if_closed(descriptor)
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 -- for as long as the process lasts
-    sys.stdout, sys.stderr = _guarded(sys.stdout, 1), _guarded(sys.stderr, 2)
+    # Where somebody has put another stream in the place of the process's own, it is theirs to guard.
+    if sys.stdout is sys.__stdout__:
+        sys.stdout = _guarded(sys.stdout, 1)
+    if sys.stderr is sys.__stderr__:
+        sys.stderr = _guarded(sys.stderr, 2)
 
 
 def settle() -> OSError | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -15,12 +16,22 @@ if TYPE_CHECKING:
     from reconcile.watch.model import Watched
 
 
+_INTERRUPTED = threading.Lock()
+"""Held from when it is said."""
+
+
 def say(told: str) -> None:
     """A line for the person at the terminal, not for a pipe."""
     from reconcile.spec.printable import escape_lines
 
     sys.stderr.write(f"{escape_lines(told)}\n")
     sys.stderr.flush()
+
+
+def say_interrupted() -> None:
+    """That the command was interrupted: once, whoever comes to say it."""
+    if _INTERRUPTED.acquire(blocking=False):
+        say("Interrupted.")
 
 
 def counted(count: int, name: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 from typer.exceptions import TyperException
 
-from reconcile.cli import telling
+from reconcile.cli import ending, signals, telling
 
 if TYPE_CHECKING:
     from reconcile import Reconciler
@@ -73,7 +73,9 @@ def _ended(error: BaseException) -> tuple[int, str]:
         case ReconcileError():
             return error.exit_status, error.message
         case KeyboardInterrupt():
-            return 130, "Interrupted."
+            return ending.INTERRUPTED, "Interrupted."
+        case signals.CutOff():
+            return error.status, "Interrupted."
         case _:
             return 1, f"Something unexpected went wrong ({type(error).__name__})."
 

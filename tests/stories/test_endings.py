@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,3 +99,86 @@ def test_json_is_json_in_every_encoding(encoding: str) -> None:
         check=True,
     )
     assert json.loads(done.stdout) == {"event": "x", "told": "Zürich 🙂 →"}
+
+
+def test_ctrl_c_twice_ends_at_once_and_the_next_run_mends_the_audit(tmp_path: Path) -> None:
+    faults = tmp_path / "slow.yaml"
+    faults.write_text("latency: {least: 0.1, most: 0.1}\n")
+    simulator = Simulator(seed=1, faults=Faults.load(faults))
+    with running(simulator) as url:
+        desk = Desk(tmp_path, url, simulator)
+        desk.fill(400)
+        assert desk.run("plan", "--out", "shop.rplan").returncode == 0
+        command = [sys.executable, "-m", "reconcile.cli", "apply", "shop.rplan"]
+        environ = {**os.environ, **desk.environ}
+        process = subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 60
+        while simulator.calls_total.get(("POST", "user"), 0) < 5 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        while "once more to stop at once" not in (line := process.stderr.readline()):
+            assert line
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert time.monotonic() - began < 2 + 3  # the machine may be busy
+        assert (process.returncode, err.strip()) == (130, "Interrupted.")
+        assert list(tmp_path.glob(".reconcile/*/lease.json")) == []
+
+        desk.sql("delete from customers where id > 40")
+        assert desk.run("apply", "specs", "--yes", "--allow", "deletions=400").returncode == 0
+        told = desk.run("audit", "--verify", "--json")
+        assert told.returncode == 0, told.stderr
+        entries = [json.loads(line)["entry"] for line in told.stdout.splitlines()]
+        assert [(one["step"], one["status"]) for one in entries] == [
+            ("begun", None),
+            ("ended", None),  # nobody was there to say with what
+            ("begun", None),
+            ("ended", 0),
+        ]
+        assert entries[0]["run"] == entries[1]["run"] != entries[2]["run"]
+        assert sum(entries[1]["outcomes"].values()) > 0
+        assert "has no end" not in told.stderr
+        assert "cut off (by its journal)" in desk.run("audit").stdout
+
+
+@pytest.fixture
+def still(tmp_path: Path) -> Iterator[Path]:
+    """A place that is mounted read-only: permissions alone do not keep root out."""
+    place = tmp_path / "still"
+    (place / ".reconcile").mkdir(parents=True)
+    (place / "shop.yaml").write_text((tmp_path / "specs" / "shop.yaml").read_text())
+    bound = subprocess.run(["mount", "--bind", str(place), str(place)], capture_output=True, check=False)
+    if bound.returncode:
+        pytest.skip("needs the right to mount")
+    subprocess.run(["mount", "-o", "remount,ro,bind", str(place)], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_a_place_that_cannot_be_written_is_told_and_nothing_is_done(desk: Desk, still: Path) -> None:
+    assert desk.run("plan", "--out", "shop.rplan").returncode == 0
+    for line, status in {
+        f"apply shop.rplan --state {still}/.reconcile": 74,
+        f"apply specs --yes --state {still}/.reconcile": 74,
+        f"apply shop.rplan --workspace {still}": 74,
+        f"plan --out {still}/shop.rplan": 74,
+        f"observe --out {still}/seen": 74,
+        f"approve shop.rplan --out {still}/approved.yaml": 74,
+        f"fmt {still}/shop.yaml": 74,
+        f"demo --folder {still}": 74,
+        f"demo --folder {still}/below": 74,
+        f"init {still}/spec --connect {desk.folder}/shop.db --table customers --email email --key id": 74,
+        f"seed shop.csv --data {still}/account": 74,
+        f"plan --metrics {still}/shop.prom": 0,
+    }.items():
+        (desk.folder / "shop.csv").write_text("email\nada@example.com\n")
+        done = desk.run(*line.split())
+        assert done.returncode == status, (line, done.stderr)
+        assert str(still) in done.stderr, line
+        assert "Read-only file system" in done.stderr, line
+        assert "bug" not in done.stderr, line
+    assert desk.writes() == 0
