@@ -32,6 +32,16 @@ Tree: TypeAlias = Any
 _DUCKDB = Dialect.get_or_raise("duckdb")
 
 
+_NEVER_FAILING = (
+    exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Connector, exp.Not, exp.Neg, exp.EQ,
+    exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Between, exp.In, exp.Is, exp.Like,
+    exp.ILike, exp.Coalesce, exp.Nullif, exp.Case, exp.If, exp.DPipe, exp.Concat, exp.Lower, exp.Upper, exp.Trim,
+    exp.Length, exp.TryCast, exp.DataType, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Interval, exp.Var, exp.CurrentDate,
+    exp.CurrentTimestamp, exp.Year, exp.Month, exp.Day, exp.StartsWith, exp.EndsWith, exp.Round, exp.Abs,
+)  # fmt: skip
+"""Nodes on which DuckDB does not fail, whatever the values are; an overflow is told where it happens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Formula:
     """One scalar expression over properties."""
@@ -47,6 +57,11 @@ class Formula:
     def may_overflow(self) -> bool:
         """Whether it or a part of it may come to what is no value: NaN, an infinity, a day beyond the year 9999."""
         return finiteness.is_endless(self.tree)
+
+    @property
+    def may_fail(self) -> bool:
+        """Whether an engine may stop on a value: unless it only chooses, compares, joins texts and reckons."""
+        return not all(isinstance(node, _NEVER_FAILING) for node in self.tree.walk())
 
     def sql(self, as_of: datetime) -> str:
         """Canonical DuckDB SQL: names in quotes, the clock as a literal in UTC.

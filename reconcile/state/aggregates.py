@@ -149,12 +149,18 @@ def _flagged(
         return rows
     formulas = {flag: one.sql(as_of) for flag, one in parsed.items()}
     formulas |= {_finite(flag): one.finite_sql(as_of) for flag, one in parsed.items() if one.may_overflow}
+    for flag in [flag for flag, one in parsed.items() if one.may_fail]:
+        if (guarded := workspace.guard(formulas[flag])) is not None:
+            formulas[flag], formulas[_failing(flag)] = guarded
+        if _finite(flag) in formulas and (guarded := workspace.guard(formulas[_finite(flag)])) is not None:
+            formulas[_finite(flag)] = guarded[0]
     if spec.sources[source].file is not None:  # a database compares as it does; text of a file is no number
         _check_filters(spec, source, rows, props)
     try:
         flagged = workspace.derive(rows, formulas)
     except FormulaRefused as refused:
-        raise _refused(spec, refused.name.removeprefix("f:").removeprefix("w:"), "where", refused.reason) from None
+        name = refused.name.removeprefix("f:").removeprefix("y:").removeprefix("w:")
+        raise _refused(spec, name, "where", refused.reason) from None
     for flag in parsed:
         if not (kind := flagged[flag].type()).is_boolean():
             raise _refused(spec, flag.removeprefix("w:"), "where", f"it is not a yes or no, but {kind}")
@@ -162,16 +168,24 @@ def _flagged(
 
 
 def _without_endless(rows: Rows, flags: Iterable[str]) -> Rows:
-    """The rows where a filter that goes by NaN or an infinity says no, and that is known."""
+    """The rows where a filter that goes by NaN or an infinity, or that fails, says no, and that is known."""
     made: dict[str, Rows] = {}
     for flag in flags:
         if _finite(flag) in rows.columns:
             made |= {flag: rows[_finite(flag)], _odd(flag): ~rows[flag].identical_to(rows[_finite(flag)])}
+        if _failing(flag) in rows.columns:
+            fails = rows[_failing(flag)]
+            made[_odd(flag)] = made[_odd(flag)] | fails if _odd(flag) in made else fails
     return rows.mutate(**made) if made else rows
 
 
 def _finite(flag: str) -> str:
     return f"f:{flag}"
+
+
+def _failing(flag: str) -> str:
+    """The column that says where a filter fails on a row."""
+    return f"y:{flag}"
 
 
 def _check_filters(spec: Spec, source: str, rows: Rows, props: Mapping[str, Property]) -> None:

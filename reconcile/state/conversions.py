@@ -52,6 +52,7 @@ class Misfit(IntEnum):
     ENDLESS = 4
     COLUMN = 5
     VALUE = 6
+    FORMULA = 7
 
 
 WORDS: Mapping[Misfit, str] = {
@@ -61,6 +62,7 @@ WORDS: Mapping[Misfit, str] = {
     Misfit.ENDLESS: "NaN or infinite",
     Misfit.COLUMN: "nothing that its column can hold",
     Misfit.VALUE: "no text, number, truth or date",
+    Misfit.FORMULA: "its SQL fails",
 }
 """What a plan says of them."""
 

@@ -84,8 +84,8 @@ def evaluate(
     if desk.checks:  # what has no misfits needs nobody's attention any more
         everybody = desk.worked_out(rows)
     decided = desk.decide(everybody)
-    if endless := _endless_rules(decided, desk):
-        unconverted += endless
+    if left_open := _rules_left_open(decided, desk):
+        unconverted += left_open
     elif desk.fine_groups:
         desk.undecided.clear()
         decided = desk.decide(everybody)
@@ -111,11 +111,13 @@ class _Formula:
 
     Args:
         finite: the same with null for what is no value, see `Formula.finite_sql`; None where that cannot differ.
+        may_fail: it may fail on a row, see `Formula.may_fail`.
     """
 
     sql: str
     path: tuple[str, ...]
     finite: str | None = None
+    may_fail: bool = False
 
 
 @dataclass(slots=True)
@@ -156,7 +158,7 @@ class _Desk:
         """The rows without what is only there to be counted or told."""
         extra = {name for columns in self.checks.values() for name in columns if not name.startswith("x:a:")}
         for name in self.spec.groups:
-            extra |= {_endless(name), _finite(rules.member(name))}
+            extra |= {_endless(name), _finite(rules.member(name)), _failing(rules.member(name))}
         return rows.drop(*sorted(extra & {*rows.columns}))
 
     def _given(self, rows: Rows, name: str, prop: Property) -> Rows:
@@ -172,7 +174,19 @@ class _Desk:
         prop = self.spec.properties[name]
         if prop.template is not None:
             return self._render(rows, name, prop.template)
-        return self._without_endless(self._derive(rows, {name: self._expression(name, prop.sql or "", rows)}), name)
+        made = self._derive(rows, {name: self._expression(name, prop.sql or "", rows)})
+        return self._without_failures(self._without_endless(made, name), name)
+
+    def _without_failures(self, rows: Rows, name: str) -> Rows:
+        """The rows where an expression that fails on a row comes to a misfit."""
+        if _failing(name) not in rows.columns:
+            return rows
+        before, fails = strictness.why_column(name), rows[_failing(name)]
+        why = conversions.code_where(fails, conversions.Misfit.FORMULA)
+        if before in rows.columns:
+            why = ibis.ifelse(fails, why, rows[before])
+        self.checks[name] = [before]
+        return rows.mutate(**{before: why}).drop(_failing(name))
 
     def _without_endless(self, rows: Rows, name: str) -> Rows:
         """The rows where an expression that goes by NaN or an infinity comes to a misfit."""
@@ -194,7 +208,7 @@ class _Desk:
         if misfits := list(expressions.misfits(path, formula, known, self.places)):
             raise SpecInvalid(misfits)
         finite = formula.finite_sql(self.as_of) if formula.may_overflow and name not in self.fine else None
-        return _Formula(formula.sql(self.as_of), path, finite)
+        return _Formula(formula.sql(self.as_of), path, finite, formula.may_fail and name not in self.fine)
 
     @property
     def places(self) -> Places:
@@ -237,6 +251,8 @@ class _Desk:
             asked += [rows[rules.member(one)].isnull() for one in sorted(named & self.undecided)]
         if _finite(rules.member(name)) in rows.columns:
             asked.append(rows[_endless(name)])
+        if _failing(rules.member(name)) in rows.columns:
+            asked.append(rows[_failing(rules.member(name))])
         if asked:
             fits = ibis.ifelse(functools.reduce(operator.or_, asked), ibis.null("boolean"), fits)
         if asked or {*(group.in_ or ()), *(group.not_in or ())} & self.undecided:
@@ -250,7 +266,8 @@ class _Desk:
         part = "where" if group.where is not None else "rules"
         formula = rules.of(group, known)
         finite = formula.finite_sql(self.as_of) if formula.may_overflow and name not in self.fine_groups else None
-        return _Formula(formula.sql(self.as_of), ("groups", name, part), finite)
+        may_fail = group.where is not None and formula.may_fail and name not in self.fine_groups
+        return _Formula(formula.sql(self.as_of), ("groups", name, part), finite, may_fail)
 
     def settle(self, name: str, rows: Rows) -> Rows:
         """See `Known.settle`."""
@@ -264,10 +281,15 @@ class _Desk:
         """The rows with a column for each formula, none of which needs another."""
         texts = {name: one.sql for name, one in formulas.items()}
         texts |= {_finite(name): one.finite for name, one in formulas.items() if one.finite is not None}
+        for name in [name for name, one in formulas.items() if one.may_fail]:
+            if (guarded := self.workspace.guard(texts[name])) is not None:
+                texts[name], texts[_failing(name)] = guarded
+            if _finite(name) in texts and (guarded := self.workspace.guard(texts[_finite(name)])) is not None:
+                texts[_finite(name)] = guarded[0]
         try:
             derived = self.workspace.derive(rows, texts)
         except FormulaRefused as refused:
-            path = formulas[refused.name.removeprefix(_finite(""))].path
+            path = formulas[refused.name.removeprefix(_finite("")).removeprefix(_failing(""))].path
             raise _refused(f'{path[0]} "{path[1]}": {refused.reason}', self._at(*path)) from None
         for name, one in formulas.items():
             self.formulas[" ".join(one.path[:2])] = (self._at(*one.path), functools.partial(derived.select, name))
@@ -511,6 +533,11 @@ def _finite(name: str) -> str:
     return f"f:{name}"
 
 
+def _failing(name: str) -> str:
+    """The column that says where an expression fails on a row."""
+    return f"y:{name}"
+
+
 def _endless(group: str) -> str:
     """The column that says whether a group's rule goes by NaN or an infinity."""
     return f"e:{group}"
@@ -538,18 +565,29 @@ def _unconverted(rows: Rows, desk: _Desk) -> tuple[Invalid, ...]:
     return strictness.told(desk.spec, wrong, _keep_misfits(rows, desk, {name for name, _ in wrong}), desk.workspace)
 
 
-def _endless_rules(rows: Rows, desk: _Desk) -> tuple[Invalid, ...]:
-    """Whose membership is left open because the rule of a group goes by NaN or an infinity."""
-    names = [name for name in desk.spec.groups if _endless(name) in rows.columns]
-    if not names:
+def _rules_left_open(rows: Rows, desk: _Desk) -> tuple[Invalid, ...]:
+    """Whose membership is left open: the rule of a group goes by NaN or an infinity, or its SQL fails."""
+    looked = {(name, True): rows[_endless(name)] for name in desk.spec.groups if _endless(name) in rows.columns}
+    for name in desk.spec.groups:
+        if (fails := _failing(rules.member(name))) in rows.columns:
+            looked[name, False] = rows[fails]
+    if not looked:
         return ()
-    counts = desk.settle(
-        "endless", rows.aggregate(**{str(at): rows[_endless(one)].sum() for at, one in enumerate(names)})
+    counts = desk.settle("left open", rows.aggregate(**{str(at): one.sum() for at, one in enumerate(looked.values())}))
+    found = dict(zip(looked, (int(one or 0) for one in desk.workspace.one(counts).values()), strict=True))
+    wrong = {key: count for key, count in found.items() if count}
+    desk.fine_groups |= {name for name, _ in found} - {name for name, _ in wrong}
+    return tuple(
+        Invalid(_why_open(desk, name, endless=endless), f"group {name}", count)
+        for (name, endless), count in sorted(wrong.items())
     )
-    found = {name: int(count or 0) for name, count in zip(names, desk.workspace.one(counts).values(), strict=True)}
-    desk.fine_groups |= {name for name, count in found.items() if not count}
-    told = "rule goes by NaN or an infinity (left as it is at Sailthru)"
-    return tuple(Invalid(told, f"group {name}", count, ()) for name, count in found.items() if count)
+
+
+def _why_open(desk: _Desk, name: str, *, endless: bool) -> str:
+    if endless:
+        return "rule goes by NaN or an infinity (left as it is at Sailthru)"
+    place = desk.spec.where("groups", name, "where")
+    return f"its SQL{f' ({place})' if place else ''} fails on the row (left as it is at Sailthru)"
 
 
 def _keep_misfits(rows: Rows, desk: _Desk, names: Collection[str]) -> Rows:

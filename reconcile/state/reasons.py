@@ -49,7 +49,7 @@ def of(name: str, spec: Spec, rows: Rows, workspace: Workspace, as_of: datetime)
     group = spec.groups[name]
     asking = groups.before_exclusion(rows.mutate(**{MEMBER: rows[rules.member(name)]}), spec)
     rule = clauses.of(group, _kinds(spec, rows), as_of)
-    asked = {f"t:{at}": clause.sql for at, clause in enumerate(rule.walk() if rule else ())}
+    asked = {f"t:{at}": _guarded(workspace, clause.sql) for at, clause in enumerate(rule.walk() if rule else ())}
     terms = [*_terms(group, asking), *_exclusion(name, spec, asking)]
     derived = asking.mutate(**{f"w:{at}": holds for at, (_, holds) in enumerate(terms)}) if terms else asking
     return Reasons(
@@ -58,6 +58,12 @@ def of(name: str, spec: Spec, rows: Rows, workspace: Workspace, as_of: datetime)
         clauses=tuple(asked),
         terms=tuple((told, f"w:{at}") for at, (told, _) in enumerate(terms)),
     )
+
+
+def _guarded(workspace: Workspace, sql: str) -> str:
+    """A clause that is null where it fails on a row, on engines that can say so."""
+    guarded = workspace.guard(sql)
+    return sql if guarded is None else guarded[0]
 
 
 def _kinds(spec: Spec, rows: Rows) -> kinds.Kinds:

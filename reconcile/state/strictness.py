@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from reconcile.errors import ValuesUnfit
-from reconcile.spec import privacy
+from reconcile.spec import privacy, rules
 from reconcile.spec.model import Spec
 from reconcile.spec.property import OnMisfit
 from reconcile.state import conversions, values
@@ -54,8 +54,15 @@ def _reason(spec: Spec, name: str, code: int, raw: Rows) -> str:
     prop = spec.properties[name]
     kept = "taken as null" if prop.on_misfit is not OnMisfit.KEEP else "left as it is at Sailthru"
     if code == conversions.Misfit.NONE:
+        if prop.where is not None and rules.parse(prop.where).may_fail:
+            place = spec.where("properties", name, "where")
+            fails = f"value does not fit its type, or its SQL{f' ({place})' if place else ''} fails on the row"
+            return f"{fails}: left out of {prop.aggregate} ({kept})"
         return f"value does not fit its type: left out of {prop.aggregate} ({kept})"
     kind = prop.type or values.kind_of(raw[name])
+    if code == conversions.Misfit.FORMULA:
+        place = spec.where("properties", name, "sql")
+        return f"its SQL{f' ({place})' if place else ''} fails on the row ({kept})"
     word = conversions.WORDS[conversions.Misfit(code)].format(type=kind)
     return f"value does not fit its type: {word} ({kept})"
 

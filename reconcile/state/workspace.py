@@ -117,6 +117,11 @@ class Workspace(ABC):
             FormulaRefused: the engine cannot make sense of one of them; holds the name and the engine's words.
         """
 
+    def guard(self, sql: str) -> tuple[str, str] | None:
+        """A formula that is null where it fails on a row, and one that says where; None where the engine cannot say."""
+        del sql
+        return None
+
     @abstractmethod
     def stream(self, rows: Rows, *, size: int = BATCH) -> Iterator[pa.RecordBatch]:
         """The rows as Arrow batches of at most `size`, in their order; other tables may be written meanwhile."""

@@ -141,7 +141,7 @@ def test_json_is_one_event_a_line(desk: Desk) -> None:
         (lambda desk: desk.sql("delete from customers"), 69, "no rows"),
         (lambda desk: [desk.simulator.account.add_list("News", 1) for _ in "ab"], 1, '"News" (2 times)'),
         (lambda desk: desk.simulator.account.add_list("News", 1, kind="smart"), 1, "smart list"),
-        (lambda desk: desk.simulator.account.add_list("NEWS ", 1), 1, '"NEWS", which differs only in case'),
+        (lambda desk: desk.simulator.account.add_list("NEWS", 1), 1, '"NEWS", which differs only in case'),
     ],
     ids=[
         "wrong secret",

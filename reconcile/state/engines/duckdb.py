@@ -168,17 +168,18 @@ class DuckDB(Workspace):
             with self._told():
                 self._engine.con.execute(statement)
         except duckdb.DataError as error:
-            # The engine's words name the value, which is a person's: only the kind of failure is told.
-            raise FormulaRefused(name, type(error).__name__.removesuffix("Exception").lower() + " error") from None
+            raise _refused(name, error) from None
         except duckdb.Error as error:
             read = records.read_by(statement, self._exports.values())
+            if not read and isinstance(error, duckdb.InvalidInputException):  # as some functions fail on a value
+                raise _refused(name, error) from None
             if not read:
                 raise
-            self._read_in_order(statement, read, str(error))
+            self._read_in_order(name, statement, read, str(error))
         self._scans.check()
         return self._table(name)
 
-    def _read_in_order(self, statement: str, read: Sequence[Export], said: str) -> None:
+    def _read_in_order(self, name: str, statement: str, read: Sequence[Export], said: str) -> None:
         """What came to grief over an export once more, from its first record to its last.
 
         Parts of a file are read side by side, and one that begins inside a value full of lines may be misread. Read in
@@ -192,7 +193,18 @@ class DuckDB(Workspace):
             with self._told():
                 self._engine.con.execute(statement)
         except duckdb.Error as error:
+            if isinstance(error, duckdb.InvalidInputException) and all(map(self._is_whole, read)):
+                raise _refused(name, error) from None
             raise records.broken(read, str(error)) from None
+
+    def _is_whole(self, export: Export) -> bool:
+        """Whether an export can be read by itself, so that what failed is something that was made of it."""
+        try:
+            view = quoted(records.name(export))
+            self._engine.con.execute(f"SELECT max(hash(rows)) FROM {view} AS rows").fetchall()  # noqa: S608 -- quoted
+        except duckdb.Error:
+            return False
+        return True
 
     def records(self, export: Export) -> Rows:
         """As a view: nothing is read before it is asked for."""
@@ -219,6 +231,11 @@ class DuckDB(Workspace):
                 except (duckdb.Error, ibis.common.exceptions.IbisError) as error:
                     raise FormulaRefused(name, _first_line(error)) from None
             raise
+
+    def guard(self, sql: str) -> tuple[str, str] | None:
+        """By TRY, around a row of one field: it is null only where the formula fails, not where that is null."""
+        tried = f"TRY({{'v': {sql}}})"
+        return f"{tried}.v", f"{tried} IS NULL"
 
     def _derived(self, rows: Rows, formulas: Mapping[str, str]) -> Rows:
         columns = ", ".join(f"({sql}) AS {quoted(name)}" for name, sql in formulas.items())
@@ -289,6 +306,12 @@ class _Carried:
 
 
 _type = cache(DuckDBType.from_string)
+
+
+def _refused(name: str, error: Exception) -> FormulaRefused:
+    """The engine's words name the value, which is a person's: only the kind of failure is told."""
+    kind = type(error).__name__.removesuffix("Exception")
+    return FormulaRefused(name, {"InvalidInput": "invalid input"}.get(kind, kind.lower()) + " error")
 
 
 def _first_line(error: Exception) -> str:

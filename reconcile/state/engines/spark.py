@@ -281,5 +281,11 @@ _DATA_ERRORS = {
     "ARITHMETIC_OVERFLOW": "out of range error",
     "NUMERIC_VALUE_OUT_OF_RANGE": "out of range error",
     "DATETIME_OVERFLOW": "out of range error",
+    "CANNOT_PARSE": "invalid input error",
+    "CANNOT_DECODE": "invalid input error",
+    "MALFORMED": "invalid input error",
+    "INVALID_PARAMETER_VALUE": "invalid input error",
+    "DIVIDE_BY_ZERO": "out of range error",
+    "INVALID_ARRAY_INDEX": "out of range error",
 }
 """Spark's names of errors, and what DuckDB calls them."""
