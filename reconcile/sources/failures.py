@@ -73,12 +73,11 @@ def _words(error: Exception, *, quotes: bool) -> str:
 
 def _is_raised(error: Exception) -> bool:
     """Whether the words are not the database's own: RAISE of PostgreSQL with any code, SIGNAL of MySQL."""
-    details = dict(getattr(error, "details", None) or ())
-    if details.get(b"PG_DIAG_SOURCE_FUNCTION", b"").startswith(b"exec_stmt_raise"):
+    if re.search(r"\bPL/\w+", str(error)):  # what PostgreSQL says of where it was: `PL/pgSQL function ... at RAISE`
         return True
     number = error.args[0] if len(error.args) == 2 and isinstance(error.args[0], int) else 0
     state = getattr(error, "sqlstate", None) or ""
-    return state[:2] in _RAISED or number == _MYSQL_RAISED or number >= 10_000
+    return state[:2] in _RAISED or number == _MYSQL_RAISED or not 0 <= number < 10_000
 
 
 def _sentence(error: Exception) -> str:

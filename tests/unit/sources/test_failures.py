@@ -18,10 +18,10 @@ def origin(connect: str) -> Origin:
 class Postgres(Exception):
     """An error as ADBC raises it."""
 
-    def __init__(self, told: str, sqlstate: str, function: str = "") -> None:
-        super().__init__(told)
+    def __init__(self, told: str, sqlstate: str, context: str = "") -> None:
+        super().__init__(f"ERROR: {told}\nCONTEXT:  {context}")
         self.sqlstate = sqlstate
-        self.details = [(b"PG_DIAG_MESSAGE_PRIMARY", told.encode()), (b"PG_DIAG_SOURCE_FUNCTION", function.encode())]
+        self.details = [(b"PG_DIAG_MESSAGE_PRIMARY", told.encode())]
 
 
 class ConversionException(Exception):
@@ -29,11 +29,20 @@ class ConversionException(Exception):
 
 
 POSTGRES, MYSQL, REMOTE = "postgresql://u:pw@h/d", "mysql://u:pw@h/d", "trino://u:pw@h/d"
+RAISE = "PL/pgSQL function broken(text) line 1 at RAISE"
 PERSON = ("ada", "Lovelace", "0151 2345678")
 CASES = [
-    (POSTGRES, Postgres("customer ada@example.com is broken", "P0001", "exec_stmt_raise"), "a function or trigger"),
+    (
+        POSTGRES,
+        Postgres("customer ada@example.com is broken", "P0001", RAISE),
+        "a function or trigger",
+    ),
     (POSTGRES, Postgres("Lovelace 0151 2345678", "P0001"), "a function or trigger"),
-    (POSTGRES, Postgres("Lovelace does not pay", "42P01", "exec_stmt_raise"), "a function or trigger"),
+    (
+        POSTGRES,
+        Postgres("Lovelace does not pay", "42P01", RAISE),
+        "a function or trigger",
+    ),
     (POSTGRES, Postgres('invalid input syntax for type integer: "ada"', "22P02"), "invalid input syntax"),
     (POSTGRES, Postgres("permission denied by ada@example.com", "42501"), "permission denied by …"),
     (POSTGRES, Postgres('relation "shop" does not exist', "42P01"), 'relation "shop" does not exist'),

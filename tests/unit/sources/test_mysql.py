@@ -145,6 +145,19 @@ def test_a_wrong_password_or_table_is_said_without_secrets(odd: str, open_source
     _refused(open_source(connect="mysql://u:hunter2@127.0.0.1:1/x", table="t"), "Can't connect", "hunter2")
 
 
+@pytest.mark.parametrize("number", ["", ", MYSQL_ERRNO = 30001"])
+def test_what_a_function_raises_is_told_in_our_own_words(odd: str, open_source: Any, number: str) -> None:
+    with session(odd) as cursor:
+        cursor.execute("DROP FUNCTION IF EXISTS broken")
+        cursor.execute(
+            "CREATE FUNCTION broken(e TEXT) RETURNS TEXT DETERMINISTIC BEGIN DECLARE told TEXT;"
+            " SET told = CONCAT('customer Lovelace ', e);"
+            f" SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = told{number}; RETURN e; END"
+        )
+    source = open_source(connect=odd, query="SELECT broken(e) AS e FROM odd WHERE e IS NOT NULL")
+    _refused(source, "a function or trigger of the database raised an error", "Lovelace")
+
+
 def test_a_missing_driver_says_what_to_install(open_source: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pymysql", None)
     error = _refused(open_source(connect="mariadb://h/d", table="t"), "pymysql) is not installed")

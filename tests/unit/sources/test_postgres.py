@@ -207,6 +207,17 @@ def test_no_password_is_in_any_message(url: str, open_source: Any) -> None:
     _refused(open_source(connect=url, table="t"), "Source `shop` (shop.yaml:3:3): ", "hunter2")
 
 
+@pytest.mark.parametrize("code", ["", "USING ERRCODE = '42P01'", "USING ERRCODE = '22012', DETAIL = 'Lovelace'"])
+def test_what_a_function_raises_is_told_in_our_own_words(odd: str, open_source: Any, code: str) -> None:
+    with psycopg.connect(odd) as connection:
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION broken(text) RETURNS text LANGUAGE plpgsql AS"
+            f" $$ BEGIN RAISE EXCEPTION 'customer Lovelace % is broken', $1 {code}; END $$"
+        )
+    source = open_source(connect=odd, query="SELECT broken(d) AS d FROM crm.odd")
+    _refused(source, "a function or trigger of the database raised an error", "Lovelace")
+
+
 def test_no_value_is_in_any_message(odd: str, open_source: Any) -> None:
     _refused(open_source(connect=odd, query="SELECT d::text::int AS id FROM crm.odd"), "invalid input syntax")
 
