@@ -16,6 +16,7 @@ def kept(shop: shops.Made) -> Path:
     from reconcile.plan import integrity
     from reconcile.sailthru import kept as observation
     from reconcile.spec import load, managed
+    from reconcile.state.keys import Keys
     from reconcile.state.model import RemoteList
 
     folder = shop.export(shops.REGISTRY).parent
@@ -31,7 +32,7 @@ def kept(shop: shops.Made) -> Path:
             exports=tuple(observation.file(folder, name, shop.export(name), count) for name, count in rows.items()),
             hash_check=observation.HashCheck.MATCHED,
         )
-        observation.write(folder, manifest)
+        observation.write(folder, manifest, Keys.of_secret(ENVIRON["SECRET"]))
     return folder
 
 

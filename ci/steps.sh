@@ -89,16 +89,16 @@ take_base() {
 tell() {
   local told=0
   outputs
-  if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then reconcile show "$plan" --format markdown >>"$GITHUB_STEP_SUMMARY"; fi
+  if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then reconcile show "$plan" --spec "$spec" --format markdown >>"$GITHUB_STEP_SUMMARY"; fi
   if [ "${RECONCILE_COMMENT:-true}" = false ]; then return; fi
-  reconcile comment "$plan" || told=$?
+  reconcile comment "$plan" --spec "$spec" || told=$?
   if [ "$status" = 0 ]; then status=$told; fi
 }
 
 outputs() {
   local to=${GITHUB_OUTPUT:-${RECONCILE_OUTPUTS:-}}
   if [ -z "$to" ]; then return; fi
-  reconcile show "$plan" --format json | python3 -c '
+  reconcile show "$plan" --spec "$spec" --format json | python3 -c '
 import json, sys
 face = json.load(sys.stdin)
 counts = face["counts"]

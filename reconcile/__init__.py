@@ -23,6 +23,7 @@ _HOMES = {
     "CredentialsRefused": "errors",
     "EngineUnavailable": "errors",
     "GuardBreached": "errors",
+    "Keys": "state.keys",
     "Outcome": "apply.model",
     "Plan": "plan.model",
     "PlanUnusable": "errors",
@@ -42,6 +43,7 @@ __all__ = [
     "CredentialsRefused",
     "EngineUnavailable",
     "GuardBreached",
+    "Keys",
     "Outcome",
     "Plan",
     "PlanUnusable",
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
     from reconcile.reconciler import Reconciler
     from reconcile.spec.load import load
     from reconcile.spec.model import Spec
+    from reconcile.state.keys import Keys
 
 
 def __getattr__(name: str) -> object:

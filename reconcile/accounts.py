@@ -17,6 +17,7 @@ from reconcile.sailthru.kept import Whose
 from reconcile.sailthru.model import Credentials
 from reconcile.spec import managed, templates, urls
 from reconcile.spec.model import Account, Policy, Spec
+from reconcile.state.keys import Keys
 from reconcile.state.masks import Masks
 from reconcile.state.model import Observable
 
@@ -31,6 +32,7 @@ class Look:
 
     account: Observable
     masks: Masks
+    keys: Keys
     whose: Whose
     taken_at: datetime | None = None
     ids: AccountIds = NO_IDS
@@ -57,31 +59,36 @@ class Accounts:
             fingerprint = ""
         return Whose(name=account.name, url=url, fingerprint=fingerprint)
 
+    def keys(self, account: Account | AccountFace) -> Keys:
+        """The keys of an account, from its API secret."""
+        return Keys.of_secret(templates.resolve_credential(account.api_secret, self.environ))
+
     @asynccontextmanager
     async def fresh(self, spec: Spec, folder: Path) -> AsyncIterator[Look]:
         """The account itself, to be looked at."""
         async with self.open(spec.account, spec.policy, folder) as (account, masks):
             # First: a key that is refused need not wait for a million rows.
-            yield await self.identify(Look(account, masks, self.whose(spec.account)))
+            yield await self.identify(Look(account, masks, self.keys(spec.account), self.whose(spec.account)))
 
     @asynccontextmanager
     async def kept(self, spec: Spec, folder: Path, kept: Path, *, looks: bool) -> AsyncIterator[Look]:
         """An observation of the account; single people are looked at live, unless there are to be no looks at all."""
-        whose = self.whose(spec.account, key_needed=looks)
-        found = observation.opened(kept, whose, lists=managed.lists(spec), vars=managed.vars(spec))
+        whose, keys = self.whose(spec.account, key_needed=looks), self.keys(spec.account)
+        found = observation.opened(kept, whose, keys, lists=managed.lists(spec), vars=managed.vars(spec))
         if not looks:
-            masks = Masks.keyed_by(templates.resolve_credential(spec.account.api_secret, self.environ))
-            yield Look(observation.Kept(kept, found, None), masks, found.account, found.taken_at, found.ids)
+            yield Look(
+                observation.Kept(kept, found, None), Masks(keys.masks), keys, found.account, found.taken_at, found.ids
+            )
             return
         async with self.open(spec.account, spec.policy, folder) as (live, masks):
-            yield Look(observation.Kept(kept, found, live), masks, found.account, found.taken_at, found.ids)
+            yield Look(observation.Kept(kept, found, live), masks, keys, found.account, found.taken_at, found.ids)
 
     @asynccontextmanager
     async def near(self, spec: Spec, folder: Path, kept: Path | None) -> AsyncIterator[Look]:
         """The account, or a kept observation of it, to look at one person; its ids are not asked for."""
         if kept is None:
             async with self.open(spec.account, spec.policy, folder) as (account, masks):
-                yield Look(account, masks, self.whose(spec.account))
+                yield Look(account, masks, self.keys(spec.account), self.whose(spec.account))
             return
         async with self.kept(spec, folder, kept, looks=True) as look:
             yield look

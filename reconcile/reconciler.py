@@ -36,6 +36,7 @@ from reconcile.state import audience, capacity, circle, desired, engines, previe
 from reconcile.state import observed as reading
 from reconcile.state.engines.duckdb import DuckDB
 from reconcile.state.gathering import Gathering
+from reconcile.state.keys import Keys
 from reconcile.state.masks import Masks
 from reconcile.state.model import Progress, Ref, Silent
 from reconcile.state.workspace import Workspace
@@ -125,6 +126,7 @@ class Reconciler(Records):
                     lists=managed.lists(spec),
                     vars=managed.vars(spec),
                     whose=self._accounts.whose(spec.account),
+                    keys=self._accounts.keys(spec.account),
                     taken_at=self.now(),
                     progress=progress or Silent(),
                 )
@@ -212,9 +214,10 @@ class Reconciler(Records):
             out: where to keep the inverse; without it, it can only be looked at.
 
         Raises:
-            PlanUnusable: it was not applied, for all that the state tells, or is for another account.
+            PlanUnusable: it is not verified, was not applied, for all that the state tells, or is for another account.
             AccountUnavailable, CredentialsRefused, AccountUnfit, StoreUnavailable: see `errors`.
         """
+        integrity.verified_keys(applied)
         run, past = history.past(self.store_of(applied.face.state), applied.face)
         progress = progress or Silent()
         with self._workspace() as workspace:
@@ -247,6 +250,7 @@ class Reconciler(Records):
         self,
         plan: Plan,
         *,
+        spec: Spec | None = None,
         env: str | None = None,
         allowed: Sequence[Allowance] = (),
         within: Approval | None = None,
@@ -258,6 +262,7 @@ class Reconciler(Records):
         """Do what a plan says and look that it is so; or go on with it, where an earlier attempt did not finish.
 
         Args:
+            spec: what the plan must be made from; its account and state are used then, in place of those in the plan.
             env: the environment that the plan must be for; whichever it is for when None.
             allowed: limits of guards that are raised for this run.
             within: what was approved, which the plan must not exceed.
@@ -268,15 +273,20 @@ class Reconciler(Records):
         Raises:
             AccountBusy: another apply is at work on the account.
             GuardBreached, ApprovalExceeded, AllowanceUnfit: the plan does more than it may; nothing was written.
-            PlanUnusable: the plan only observes, has expired, was applied already, is for another account or
-                environment, or was not kept in a file.
+            PlanUnusable: the plan is not verified, only observes, has expired, was applied already, is for another
+                account, environment or spec, or was not kept in a file.
             CredentialsRefused, AccountUnavailable: before anything was written.
             Ended: the run was to end before it had begun.
         """
-        kept = self.store_of(plan.face.state)
+        keys = integrity.verified_keys(plan)  # before all else: nothing of another plan is believed
+        if spec is not None:
+            integrity.same_spec(plan.face, spec, keys)
+            integrity.same_url(plan.face, templates.resolve(spec.account.url, self.environ))
+        whose = plan.face.account if spec is None else spec.account
+        kept = self.store_of(plan.face.state if spec is None else spec.state)
         run = runs.of(kept.local or self.local, plan.face)
         Carrier(kept, run).bring()
-        api_key = templates.resolve_credential(plan.face.account.api_key, self.environ)
+        api_key = templates.resolve_credential(whose.api_key, self.environ)
 
         def check() -> None:
             past, _ = journal.read(run.journal)
@@ -305,7 +315,7 @@ class Reconciler(Records):
         )
         async with attempt.begun(lock_timeout=lock_timeout, check=check):
             with self._workspace(most=APPLYING) as workspace:
-                opened = self._accounts.open(plan.face.account, plan.face, workspace.folder, brake.rest)
+                opened = self._accounts.open(whose, plan.face, workspace.folder, brake.rest)
                 async with opened as (account, masks):
                     facts = await account.check()
                     integrity.raise_if_other_account(plan.face, facts.ids)
@@ -449,9 +459,9 @@ class Reconciler(Records):
         return ledgers.Key(
             spec.account.name,
             spec.environment,
-            look.masks,
+            look.keys,
             ledgers.Bound(url=whose.url, fingerprint=whose.fingerprint, **look.ids._asdict()),
-            previous=None if before is None else Masks.keyed_by(before),
+            previous=None if before is None else Keys.of_secret(before),
             confirmed=self.same_account,
             unidentified=look.unidentified,
         )
@@ -466,5 +476,13 @@ def _setting(spec: Spec, workspace: Workspace, look: Look, **more: Any) -> Setti
     """What a plan is made in, for the account that was looked at."""
     whose, quota = look.whose, limits.quota(spec.policy.share)
     return Setting(
-        spec, workspace, look.masks, url=whose.url, quota=quota, fingerprint=whose.fingerprint, ids=look.ids, **more
+        spec,
+        workspace,
+        look.masks,
+        look.keys,
+        url=whose.url,
+        quota=quota,
+        fingerprint=whose.fingerprint,
+        ids=look.ids,
+        **more,
     )

@@ -21,6 +21,7 @@ class Desk:
     def __init__(self, folder: Path, url: str, simulator: Simulator) -> None:
         self.folder, self.url, self.simulator = folder, url, simulator
         self.environ = {"KEY": "demo-key", "SECRET": "demo-secret", "SHOP": "sqlite:///shop.db", "SAILTHRU_URL": url}
+        self.environ["SAILTHRU_API_SECRET"] = "demo-secret"  # verifies plans where no spec says which it is
         self.said = ""
         self.spec(SPEC)
         self.fill(30)

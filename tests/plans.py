@@ -17,12 +17,14 @@ from reconcile.sailthru import limits
 from reconcile.spec.model import Mode
 from reconcile.state import desired, observed
 from reconcile.state.engines.duckdb import DuckDB
+from reconcile.state.keys import Keys
 from reconcile.state.masks import Masks
 from reconcile.state.model import Source
 from reconcile.state.workspace import Workspace
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MASKS = Masks(b"cases")
+KEYS = Keys.of_secret("cases")
 REGISTRY = "reconcile: managed"
 SPEC = """\
 version: 1
@@ -58,7 +60,7 @@ def planned(
         wanted = desired.build(spec, opened, workspace, as_of=NOW, masks=MASKS)
         lookups = None if spec.policy.mode is Mode.ENRICH else spec.policy.lookups
         wanted, there = asyncio.run(observed.build(account, wanted, workspace, lookups=lookups, at_once=1, masks=MASKS))
-        setting = Setting(spec, workspace, MASKS, NOW, "http://sailthru.test", limits.quota())
+        setting = Setting(spec, workspace, MASKS, KEYS, NOW, "http://sailthru.test", limits.quota())
         return planner.build(wanted, there, setting, out)
 
 

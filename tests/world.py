@@ -13,6 +13,7 @@ from typing import Any
 
 import reconcile as rc
 from reconcile.simulator import Faults, Simulator, store
+from reconcile.state.keys import Keys
 
 EPOCH = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 REGISTRY = "reconcile: managed"
@@ -49,6 +50,10 @@ groups:
   news: {list: News, rules: {all: [{property: news, op: eq, value: true}]}}
 policy: {mode: MODE, on_leave: ON_LEAVE, guards: GUARDS}
 """.replace("GUARDS", WIDE)
+
+
+KEYS = Keys.of_secret("demo-secret")
+"""Those that authenticate plans of these worlds."""
 
 
 @dataclass(frozen=True)

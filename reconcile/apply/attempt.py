@@ -131,7 +131,7 @@ class Attempt:
                 stopped = error
         past, _ = journal.read(self.run.journal)
         report = self._report(tally, past, account, stopped, paused=breaker.paused, seconds=self.clock() - began)
-        report = self._remembered(report, past, masks, workspace)
+        report = self._remembered(report, past, workspace)
         try:
             self._journal.end(self._at(), by, converged=report.converged, status=report.exit_status)
         except Unwritten as error:
@@ -139,7 +139,7 @@ class Attempt:
                 report = replace(report, stopped=_told(error), stopped_status=error.exit_status)
         return self._kept(report)
 
-    def _remembered(self, report: Report, past: Past, masks: Masks, workspace: DuckDB) -> Report:
+    def _remembered(self, report: Report, past: Past, workspace: DuckDB) -> Report:
         """The report once the ledger has what was done; says so where it has not.
 
         Before the last record of the journal, so that whoever goes on writes what a sudden end kept from it.
@@ -147,7 +147,7 @@ class Attempt:
         if isinstance(self.brake.reason, LeaseLost):
             return report  # it is somebody else's by now
         try:
-            ledgers.record(self.store, self.plan, past, self.run.name, self._at(), masks, workspace, ids=self.ids)
+            ledgers.record(self.store, self.plan, past, self.run.name, self._at(), workspace, ids=self.ids)
         except ReconcileError as error:
             told = (
                 f"{error.message} So what was done is not remembered, and the next plan may take it for drift or data."
@@ -163,7 +163,7 @@ class Attempt:
         self.run.write(self.run.plan, history.facts(self.plan.face.model_dump(mode="json")))
         if self.plan.sealed is not None:
             with tempfile.TemporaryDirectory(dir=self.run.folder) as folder:
-                copy = archive.copy_of(self.plan.sealed, self.plan.face, Path(folder, runs.SEALED))
+                copy = archive.copy_sealed(self.plan, Path(folder, runs.SEALED))
                 self.store.send(copy, self.run.key(self.run.sealed))
         self._carrier.deliver(self.run.plan)
         account = self.plan.face.account.name

@@ -17,10 +17,10 @@ holds nobody. A record is one of
 is in doubt, and is looked at. It cannot be written either.
 
 Every line ends with a checksum of the rest of it (`crc`). A line that does not fit its own is not believed, and since
-nobody knows what it was about, all that is not settled is looked at. So is it when a record is missing. Journals of
-before have no checksums, and are read as they are; looks at jobs name no actions there, so what they settled is looked
-at again when such a run is gone on with. The last line is dropped when it has no end, since whatever it
-announced has not begun, and whatever it confirmed can be looked at again. Only the journal of another plan is refused.
+nobody knows what it was about, all that is not settled is looked at. So is it when a record is missing. The last line
+is dropped when it has no end, since whatever it announced has not begun, and whatever it confirmed can be looked at
+again. Only the journal of another plan or of another format is refused, by whoever would go on with it. Journals of
+before (format 1) can be looked at: the first of them have no checksums, and their looks at jobs name no actions.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ import orjson
 from reconcile.apply.model import Outcome
 from reconcile.errors import PlanUnusable, Unwritten
 from reconcile.state import disk
+
+FORMAT = 2
+"""The format of journals that this version goes on with; those of before can be looked at."""
 
 Ranges = list[list[int]]
 """Action numbers: `[[0, 499], [512, 512]]`, both ends included."""
@@ -83,6 +86,7 @@ class Past:
 
     Attributes:
         plan: the id of the plan that it is about; empty when the journal does not tell.
+        format: of the journal.
         attempts: how many there were.
         orderly: the last one ended by itself, so what has no intent was not begun.
         cut: an attempt before the last did not: the journal may lack its last words.
@@ -95,6 +99,7 @@ class Past:
 
     plan: str = ""
     total: int = 0
+    format: int = FORMAT
     attempts: int = 0
     orderly: bool = False
     cut: bool = False
@@ -185,6 +190,7 @@ class Past:
         if not 0 <= total <= _MOST:
             raise ValueError("more actions than any plan has")
         self.plan, self.total, self._states = plan, total, bytearray(total)
+        self.format = record.get("format", 1)
 
     def _intend(self, record: Mapping[str, Any]) -> None:
         numbers = _checked(record["numbers"], self.total)
@@ -232,7 +238,7 @@ class Journal:
 
     def run(self, plan: str, total: int) -> None:
         """The first record: which plan this is about, and how many actions it has."""
-        self._append("run", plan=plan, total=total)
+        self._append("run", plan=plan, total=total, format=FORMAT)
 
     def attempt(self, at: str, by: str) -> None:
         """Somebody begins, or goes on."""
@@ -326,10 +332,17 @@ def opened(path: Path, plan: str, total: int) -> Iterator[tuple[Journal, Past]]:
         total: the plan's actions.
 
     Raises:
-        PlanUnusable: the journal is another plan's.
+        PlanUnusable: the journal is another plan's, or of another version.
         DiskFull, Unwritten: it cannot be written.
     """
     past, whole = read(path)
+    if past.plan and past.format != FORMAT:
+        which = "an earlier" if past.format < FORMAT else "a later"
+        raise PlanUnusable(
+            f"The journal {path} was begun by {which} version of reconcile"
+            f" (format {past.format}; this one goes on with format {FORMAT}).",
+            hint="Plan again: the new plan is made against what the account holds now, and has a journal of its own.",
+        )
     with disk.writing("the journal of the run", path, hint=_GO_ON):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "r+b", buffering=0) as file:

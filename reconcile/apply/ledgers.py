@@ -35,11 +35,12 @@ from reconcile.plan.model import NO_IDS, AccountIds, Face, Plan, Stage
 from reconcile.spec.property import ValueType
 from reconcile.state import ledger
 from reconcile.state.engines.duckdb import DuckDB
-from reconcile.state.masks import Masks
+from reconcile.state.keys import Keys
 from reconcile.state.model import Rows, Shape
 from reconcile.state.workspace import BATCH, Workspace
 
-FORMAT = 1
+FORMAT = 2
+"""Since format 2 definitions and the digest of the spec are keyed; ledgers of format 1 are read as they are."""
 _FIRST = "nothing was applied from this state yet, or it was lost"
 _OTHER = (
     "the account's secret is another than when the last run was remembered, so causes begin anew"
@@ -90,7 +91,7 @@ class Key:
 
     Args:
         account, environment: the name in the spec, and the environment that has it.
-        masks: from the secret of today.
+        keys: from the secret of today.
         bound: the account itself.
         previous: from the secret of before, where it was given.
         confirmed: somebody said that it is the same account as last time.
@@ -99,9 +100,9 @@ class Key:
 
     account: str
     environment: str | None
-    masks: Masks
+    keys: Keys
     bound: Bound
-    previous: Masks | None = None
+    previous: Keys | None = None
     confirmed: bool = False
     unidentified: str = ""
 
@@ -155,8 +156,12 @@ def recall(store: Store, key: Key, shape: Shape, workspace: Workspace, *, among:
         return whose
     rows = _rows(store, head, shape, workspace, None if among is None else _keys(among, salt, workspace))
     if rows is None:
-        return replace(whose, lacking=_BROKEN.format(head.file), rekeyed="")
-    found = ledger.Ledger(rows, head.definitions, head.spec_digest, head.run, head.at, head.profiles, salt)
+        return replace(
+            whose, lacking=_BROKEN.format(head.file), rekeyed="", salt="" if whose.rekeyed else whose.salt
+        )
+    found = ledger.Ledger(
+        rows, head.definitions, head.spec_digest, head.run, head.at, head.profiles, salt, head.format > 1
+    )
     return replace(whose, ledger=found)
 
 
@@ -175,24 +180,23 @@ def _found(store: Store, key: Key) -> tuple[Memory, Head | None, str]:
     if key.unidentified and lacking != _FIRST:
         another = f"{_UNIDENTIFIED}: {key.unidentified} {another or _BY_ADDRESS}"
     if head is None:
-        return Memory(lacking=lacking, another=another), None, ""
-    known = Memory(another=another, types=head.types)
-    salt = _salt(head, key.masks)
+        return Memory(lacking=lacking, another=another, previous=key.previous), None, ""
+    known = Memory(another=another, types=head.types, previous=key.previous)
+    salt = _salt(head, key.keys)
     if salt is not None:
-        return known, head, salt
+        return replace(known, salt=salt), head, salt
     salt = None if key.previous is None else _salt(head, key.previous)
     if salt is None:
         return replace(known, lacking=_OTHER), None, ""
-    return replace(known, rekeyed=ledger.wrap(salt, key.masks)), head, salt
+    return replace(known, rekeyed=ledger.wrap(salt, key.keys), salt=salt), head, salt
 
 
-def record(  # noqa: PLR0913 -- what was done, whose it is, and where it goes
+def record(
     store: Store,
     plan: Plan,
     past: Past,
     run: str,
     at: str,
-    masks: Masks,
     workspace: DuckDB,
     *,
     ids: AccountIds = NO_IDS,
@@ -206,16 +210,16 @@ def record(  # noqa: PLR0913 -- what was done, whose it is, and where it goes
     Raises:
         StoreUnavailable, DiskFull, MemoryShort: the ledger is as it was.
     """
-    face = plan.face
+    face, keys = plan.face, integrity.verified_keys(plan)
     bound = _bound(face, ids)
     head = _of_plan(store, face, bound)
     if head is not None and head.account is not None and head.account.is_same(bound):
         bound = bound.with_ids(head.account.ids)  # those that it did not say this time
-    salt = None if head is None else _salt(head, masks, face.rekeyed)
+    salt = None if head is None else _salt(head, keys, face.rekeyed)
     if salt is None:
-        head, salt = None, ledger.salt(masks)
+        head, salt = None, ledger.salt(keys)
     wrapped = head.wrapped if head else ()
-    if head is not None and _salt(head, masks) is None:
+    if head is not None and _salt(head, keys) is None:
         wrapped = (*wrapped, face.rekeyed)
     types = {var.name: var.type for var in face.shape.vars}
     known = head is not None and (head.account, head.wrapped, head.types) == (bound, wrapped, types)
@@ -232,6 +236,7 @@ def record(  # noqa: PLR0913 -- what was done, whose it is, and where it goes
     full = whole and not face.violations and not face.undoes
     nothing = head is not None and face.empty and head.spec_digest == face.spec_digest
     later = Head(
+        format=FORMAT if full or head is None else head.format,
         salt=ledger.fingerprint(salt),
         wrapped=wrapped,
         account=bound,
@@ -287,7 +292,7 @@ def _last(
         head = Head.model_validate(load_record(kept.content, Head.model_fields))
     except (Damaged, ValidationError):
         return None, _BROKEN.format(key)
-    ours = head.format == FORMAT and head.file.startswith(runs.key(account, "ledger."))
+    ours = 1 <= head.format <= FORMAT and head.file.startswith(runs.key(account, "ledger."))
     return (head, "") if ours else (None, _BROKEN.format(key))
 
 
@@ -352,12 +357,12 @@ def _dump(head: Head) -> bytes:
     return dump_record(head.model_dump(mode="json"))
 
 
-def _salt(head: Head, masks: Masks, *more: str) -> str | None:
+def _salt(head: Head, keys: Keys, *more: str) -> str | None:
     """The salt of a ledger's digests; None where it was made with another secret."""
-    own = ledger.salt(masks)
-    if ledger.fingerprint(own) == head.salt:
-        return own
-    found = (ledger.unwrap(one, head.salt, masks) for one in (*head.wrapped, *more))
+    for own in (ledger.salt(keys), ledger.salt_of_before(keys)):
+        if ledger.fingerprint(own) == head.salt:
+            return own
+    found = (ledger.unwrap(one, head.salt, keys) for one in (*head.wrapped, *more))
     return next((one for one in found if one is not None), None)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconcile.cli import planning, signals, telling, watching
+from reconcile.cli import opening, planning, signals, telling, watching
 from reconcile.cli.options import (
     SPECS,
     Allow,
@@ -35,8 +35,8 @@ from reconcile.cli.options import (
 
 if TYPE_CHECKING:
     from reconcile.apply.model import Report
-    from reconcile.plan.model import Face
     from reconcile.spec.approval import Approval
+    from reconcile.spec.model import Spec
 
 
 def apply(
@@ -74,8 +74,13 @@ def apply(
     base: Base = None,
     spec: Annotated[
         Path | None,
-        typer.Option("--spec", help="Refuse a plan that was not made from what this spec says.", metavar="SPEC"),
+        typer.Option(
+            "--spec",
+            help="Take secret, account and state from this spec; refuse a plan that was not made from what it says.",
+            metavar="SPEC",
+        ),
     ] = None,
+    secret_env: opening.SecretEnv = None,
     identity: Identity = None,
     as_json: AsJson = False,
     previous_secret_env: PreviousSecret = None,
@@ -104,6 +109,7 @@ def apply(
     from reconcile.plan import guards, sealing
     from reconcile.screen import reports
     from reconcile.spec.model import Mode
+    from reconcile.spec.load import load as spec_load
 
     with watching.watched("apply", env, metrics) as run:
         allowed, ours = (
@@ -112,8 +118,10 @@ def apply(
         )
         approval = _approval(within)
         with planning.scratch(workspace) as folder:
+            loaded: Spec | None = None
             if is_spec(what):
-                loaded, other = load(what, env, var), load(base, env, var) if base else None
+                loaded = load(what, env, var)
+                other = load(base, env, var) if base else None
                 watching.about(run, ours, loaded)
                 seal = planning.recipients(seal, loaded)
                 path = planning.draft(folder, out, seal)
@@ -127,13 +135,19 @@ def apply(
                 if not (made.face.empty or made.face.mode is Mode.OBSERVE or yes or approval):
                     _ask()
             else:
-                _only_with_a_spec(var, base, out, seal, previous_secret_env, same_account=same_account)
-                made = sealing.read(what, folder / "plan.rplan", identity)
+                _only_with_a_spec(var and spec is None, base, out, seal, previous_secret_env, same_account=same_account)
+                made = sealing.read(
+                    what, folder / "plan.rplan", identity, *opening.need_keys(spec, env, var, secret_env)
+                )
                 watching.about(run, ours, made.face)
-                if spec is not None:
-                    _of_spec(made.face, spec)
+                if spec is not None:  # by now that the plan is verified, in the environment that it was made for
+                    loaded = spec_load(spec, env=made.face.environment, var=made.face.variables)
+                    watching.about(run, ours, loaded)
+                    run.face = made.face
             with telling.steps(as_json=as_json, profile=profile, run=run) as steps:
-                doing = functools.partial(ours.apply, made, env=env, allowed=allowed, within=approval, events=steps)
+                doing = functools.partial(
+                    ours.apply, made, spec=loaded, env=env, allowed=allowed, within=approval, events=steps
+                )
                 run.report = report = asyncio.run(
                     _heeding(doing, lock_timeout=lock_timeout or 0.0, max_duration=max_duration)
                 )
@@ -156,7 +170,7 @@ def _ask() -> None:
 
 
 def _only_with_a_spec(
-    var: list[str] | None,
+    var: bool | list[str] | None,
     base: Path | None,
     out: Path | None,
     seal: list[str] | None,
@@ -174,13 +188,6 @@ def _only_with_a_spec(
     ):
         if given:
             raise typer.BadParameter(told)
-
-
-def _of_spec(face: Face, path: Path) -> None:
-    from reconcile.plan import integrity
-    from reconcile.spec.load import load
-
-    integrity.same_spec(face, load(path, env=face.environment, var=face.variables))
 
 
 def _approval(path: Path | None) -> Approval | None:

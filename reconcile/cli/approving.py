@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from reconcile.cli import telling
-from reconcile.cli.options import duration
+from reconcile.cli import opening, telling
+from reconcile.cli.options import Env, duration
 from reconcile.cli.showing import PlanPath
 
 _DAY, _WEEK = 86_400, 7 * 86_400.0
@@ -32,15 +32,21 @@ def approve(
     standing: Annotated[
         bool, typer.Option("--standing", help="For good and for any spec of the account: for scheduled runs.")
     ] = False,
+    spec: opening.SecretSpec = None,
+    env: Env = None,
+    secret_env: opening.SecretEnv = None,
+    verified: opening.Verified = False,
 ) -> None:
     """Write an approval from a plan: `apply --within` it goes on with any plan that does no more."""
     from pydantic import ValidationError
 
-    from reconcile.plan import approvals, archive
+    from reconcile.plan import approvals, archive, explain
     from reconcile.spec import approval
     from reconcile.state import disk
 
-    made = archive.read(plan)
+    made = archive.read(plan, *opening.find_keys(spec, env, secret_env=secret_env))
+    if not opening.insist(made, verified=verified).verified:
+        telling.say(explain.UNVERIFIED)
     span = None if standing else timedelta(seconds=_WEEK if lasts is None else lasts)
     try:
         found = approvals.of(made.face, tolerance=tolerance, lasts=span, now=datetime.now(UTC), any_spec=standing)

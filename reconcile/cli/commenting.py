@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from reconcile.cli import telling
+from reconcile.cli import opening, telling
+from reconcile.cli.options import Env
 from reconcile.cli.showing import PlanPath
 
 
@@ -28,6 +29,10 @@ def comment(
     pull_request: Annotated[
         int | None, typer.Option("--pull-request", help="Its number; the job's own if none.", metavar="N")
     ] = None,
+    spec: opening.SecretSpec = None,
+    env: Env = None,
+    secret_env: opening.SecretEnv = None,
+    verified: opening.Verified = False,
 ) -> None:
     """Keep one comment a pull request and environment up to date with a plan, people masked."""
     import os
@@ -36,7 +41,8 @@ def comment(
     from reconcile.review import commenting, hosts
     from reconcile.review.network import Network
 
-    found = archive.read(plan)
+    found = archive.read(plan, *opening.find_keys(spec, env, secret_env=secret_env))
+    opening.insist(found, verified=verified)
     host = hosts.of(provider.value if provider else None, os.environ, pull_request)
     done = commenting.keep(found, host, Network().call)
     telling.say(f"The comment on plan {found.id} is {done}.")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconcile.cli import planning, telling
-from reconcile.cli.options import Format, Identity, Reveal
+from reconcile.cli import opening, planning, telling
+from reconcile.cli.options import Env, Format, Identity, Reveal
 
 if TYPE_CHECKING:
     from reconcile.plan.model import Plan
@@ -48,16 +48,21 @@ def show(
     ] = None,
     format: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TEXT,  # noqa: A002 -- the option's name
     identity: Identity = None,
+    spec: opening.SecretSpec = None,
+    env: Env = None,
+    secret_env: opening.SecretEnv = None,
+    verified: opening.Verified = False,
     reveal: Reveal = False,
 ) -> None:
     """Show a plan file again, or the part of it that is asked for."""
     from reconcile.plan import archive, sealing
 
-    wanted = _wanted(list, field, cause, op, key)
+    wanted, keys = _wanted(list, field, cause, op, key), opening.find_keys(spec, env, secret_env=secret_env)
     with planning.scratch(None) as folder:
         # The face of a sealed plan is for everybody.
         open_it = wanted or reveal or identity
-        found = sealing.read(plan, folder / "plan.rplan", identity) if open_it else archive.read(plan)
+        found = sealing.read(plan, folder / "plan.rplan", identity, *keys) if open_it else archive.read(plan, *keys)
+        opening.insist(found, verified=verified)
         telling.show(found, format, reveal=reveal, picked=picked(found, wanted) if wanted else None)
 
 
@@ -66,15 +71,22 @@ def diff(
     second: Annotated[Path, typer.Argument(help="The plan that is asked about.")],
     format: Annotated[DiffFormat, typer.Option("--format", help="How to show it.")] = DiffFormat.TEXT,  # noqa: A002 -- the option's name
     identity: Identity = None,
+    spec: opening.SecretSpec = None,
+    env: Env = None,
+    secret_env: opening.SecretEnv = None,
+    verified: opening.Verified = False,
 ) -> None:
     """Show what the second plan adds to the first, and what it drops, in counts."""
     from reconcile import screen
     from reconcile.plan import answers, comparing, explain, sealing
     from reconcile.state.engines.duckdb import DuckDB
 
+    keys = opening.find_keys(spec, env, secret_env=secret_env)
     with DuckDB() as workspace:
-        one = sealing.read(first, workspace.folder / "first.rplan", identity)
-        other = sealing.read(second, workspace.folder / "second.rplan", identity)
+        one, other = (
+            opening.insist(sealing.read(plan, workspace.folder / name, identity, *keys), verified=verified)
+            for plan, name in ((first, "first.rplan"), (second, "second.rplan"))
+        )
         view = answers.difference(comparing.between(one, other, workspace))
     if format is DiffFormat.JSON:
         screen.event("diff", **explain.as_json(view))
@@ -103,20 +115,18 @@ def _wanted(
 
 
 def picked(plan: Plan, wanted: Wanted) -> Picked:
-    """The part of a plan that is asked for, people masked as in the plan where the account's secret is set."""
+    """The part of a plan that is asked for, people masked as in the plan where it is verified."""
     import os
 
-    from reconcile.errors import CredentialsRefused
     from reconcile.plan import picking
-    from reconcile.spec import templates
     from reconcile.state.engines.duckdb import DuckDB
     from reconcile.state.masks import Masks
 
     if wrong := picking.unknown(wanted, plan.face):
         raise typer.BadParameter(wrong)
-    try:
-        masks = Masks.keyed_by(templates.resolve_credential(plan.face.account.api_secret, os.environ))
-    except CredentialsRefused:
+    if plan.file is not None and plan.file.keys is not None:
+        masks = Masks(plan.file.keys.masks)
+    else:
         telling.say(_UNKEYED)
         masks = Masks(os.urandom(32))  # a key that others know would let them try addresses
     with DuckDB() as workspace:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from reconcile.cli import planning, telling
+from reconcile.cli import opening, planning, telling
 from reconcile.cli.options import (
     SPECS,
     AsJson,
@@ -53,6 +53,7 @@ def rollback(
     import asyncio
 
     from reconcile.plan import sealing
+    from reconcile.state.keys import Keys
 
     planning.seal_with_out(seal, out)
     ours, loaded = (
@@ -62,7 +63,10 @@ def rollback(
     seal = planning.recipients(seal, loaded) if out else None
     with planning.scratch(workspace) as folder, telling.steps(as_json=as_json, profile=False) as steps:
         file = Path(plan) if _is_file(plan) else ours.kept(loaded, plan, folder)
-        applied, path = sealing.read(file, folder / "applied.rplan", identity), planning.draft(folder, out, seal)
+        keys = opening.need_keys(spec, env, var)
+        if ours.previous_secret is not None:
+            keys = (*keys, Keys.of_secret(ours.previous_secret))
+        applied, path = sealing.read(file, folder / "applied.rplan", identity, *keys), planning.draft(folder, out, seal)
         made = asyncio.run(ours.rollback(loaded, applied, out=path, progress=steps))
         planning.offer(made, out, seal, Format.JSON if as_json else format, state=state)
 

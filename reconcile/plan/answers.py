@@ -47,6 +47,7 @@ def asked(plan: Plan, picked: Picked, *, reveal: bool = False) -> View:
             "vars": dict(picked.fields),
             "actions": [asdict(row) for row in rows],
         },
+        verified=plan.verified,
     )
 
 
@@ -83,6 +84,7 @@ def difference(found: Difference) -> View:
             "breached": [one.model_dump(mode="json") for one in found.breached],
             "mended": [one.model_dump(mode="json") for one in found.mended],
         },
+        verified=found.verified,
     )
 
 

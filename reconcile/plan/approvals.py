@@ -71,7 +71,7 @@ def _foreign(face: Face, approval: Approval, now: datetime) -> Iterator[str]:
         there, here = (_environment(one) for one in (approval.environment, face.environment))
         yield f"the approval is for {there}, and the plan for {here}"
     if approval.spec is not None and approval.spec != face.spec_digest:
-        yield "the spec has changed since it was approved"
+        yield "the spec, or the account's secret, has changed since it was approved"
     if approval.expires is not None and now > approval.expires:
         yield f"the approval expired at {approval.expires.isoformat(timespec='seconds')}"
 

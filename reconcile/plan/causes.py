@@ -25,8 +25,8 @@ from reconcile.spec.definitions import Changed
 from reconcile.spec.model import Path, Spec
 from reconcile.spec.property import ValueType
 from reconcile.state import ledger as ledgers
+from reconcile.state.keys import Keys
 from reconcile.state.ledger import Ledger
-from reconcile.state.masks import Masks
 from reconcile.state.model import Rows, Shape
 from reconcile.state.workspace import Workspace
 
@@ -48,6 +48,8 @@ class Memory:
         another: that the account is another one than last time, or may be, as a sentence for people.
         rekeyed: what opens the ledger with the secret of today, where it was made with an earlier one.
         types: of the vars that were last applied in full; empty where that is not known.
+        salt: of the digests of the account's ledger; empty where there is none that can be opened.
+        previous: the keys of the secret of before, where it was given.
     """
 
     ledger: Ledger | None = None
@@ -55,6 +57,8 @@ class Memory:
     another: str = ""
     rekeyed: str = ""
     types: Mapping[str, ValueType] = field(default_factory=dict)
+    salt: str = ""
+    previous: Keys | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class Lines:
     @classmethod
     def of(cls, spec: Spec, ledger: Ledger) -> Lines:
         """By the definitions that were last applied."""
-        made_of, changed = definitions.MadeOf.of(spec), definitions.changed(spec, ledger.definitions)
+        made_of, changed = definitions.MadeOf.of(spec), _changed(spec, ledger)
 
         def first(fields: Mapping[str, tuple[Path, ...]]) -> dict[str, Changed | None]:
             return {name: definitions.first(parts, changed) for name, parts in fields.items()}
@@ -93,32 +97,31 @@ class Why:
     lines: Lines
     shape: Shape
     workspace: Workspace
-    masks: Masks
 
     @classmethod
-    def of(cls, memory: Memory, spec: Spec, shape: Shape, workspace: Workspace, masks: Masks) -> Why:
+    def of(cls, memory: Memory, spec: Spec, shape: Shape, workspace: Workspace) -> Why:
         """By what was last applied."""
         lines = Lines.of(spec, memory.ledger) if memory.ledger else Lines({}, {}, None)
-        return cls(memory.ledger, lines, shape, workspace, masks)
+        return cls(memory.ledger, lines, shape, workspace)
 
     def traced(self, decided: Rows) -> Rows:
         """The changes with their causes."""
         if self.ledger is None:
             return decided
-        return traced(decided, self.ledger, self.lines, self.shape, self.workspace, self.masks)
+        return traced(decided, self.ledger, self.lines, self.shape, self.workspace)
 
     def told(self, decided: Rows) -> Told | None:
         """What traced changes come to."""
         return told(decided, self.lines, self.shape, self.workspace) if self.ledger is not None else None
 
 
-def traced(decided: Rows, ledger: Ledger, lines: Lines, shape: Shape, workspace: Workspace, masks: Masks) -> Rows:
+def traced(decided: Rows, ledger: Ledger, lines: Lines, shape: Shape, workspace: Workspace) -> Rows:
     """The changes with `why:var:x` and `why:list:L`, and from these their own `cause`.
 
     Args:
         decided: see `planner.decide`.
     """
-    rows = ledgers.salted(decided, workspace, ledger.salt or ledgers.salt(masks))
+    rows = ledgers.salted(decided, workspace, ledger.salt)
     before = ledgers.fitted(ledger.rows, shape)
     rows = _with_past(rows, before, shape, moving=_any_moved(decided, shape, workspace))
     ours = rows[f"leave:{shape.registry.list}"] | ~rows[f"join:{shape.registry.list}"]
@@ -302,10 +305,20 @@ def _lines(decided: Rows, lines: Lines, workspace: Workspace) -> Iterator[SpecCh
     yield from sorted((one for one in made if one.changes), key=lambda one: (-one.changes, one.place, one.what))
 
 
-def kind_of(spec: Spec, memory: Memory) -> RunKind:
+def kind_of(spec: Spec, memory: Memory, keys: Keys) -> RunKind:
     """Whether the spec has changed since it was last applied in full, or only the data may have."""
+    # Versions before did not key the digest, and a secret of before keyed it in another way.
+    same = {spec.digest, *(one.spec_digest(spec.digest) for one in (keys, memory.previous) if one is not None)}
     ledger = memory.ledger
-    return RunKind.DATA if ledger is not None and ledger.spec_digest == spec.digest else RunKind.CONFIG
+    return RunKind.DATA if ledger is not None and ledger.spec_digest in same else RunKind.CONFIG
+
+
+def _changed(spec: Spec, ledger: Ledger) -> dict[Path, Changed]:
+    """The parts of the spec that are not as they were last applied."""
+    now: Mapping[str, str] = definitions.of(spec)
+    return definitions.changed(
+        spec, ledger.definitions, ledgers.key_definitions(now, ledger.salt) if ledger.keyed else now
+    )
 
 
 def face_of(ledger: Ledger | None) -> LedgerFace | None:

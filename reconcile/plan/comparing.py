@@ -38,6 +38,7 @@ class Difference:
         lists: list and way (`join`, `leave`) -> people.
         fields: var -> people it is set for, or set to another value.
         breached, mended: guards that only the second breaches, and only the first.
+        verified: both plans are.
     """
 
     first: Face
@@ -48,6 +49,7 @@ class Difference:
     fields: Mapping[str, Change]
     breached: tuple[Breach, ...]
     mended: tuple[Breach, ...]
+    verified: bool = True
 
     @property
     def none(self) -> bool:
@@ -79,6 +81,7 @@ def between(first: Plan, second: Plan, workspace: DuckDB) -> Difference:
         fields={name: change for (kind, name), change in kept.items() if kind == "field"},
         breached=tuple(one for key, one in after.items() if key not in before),
         mended=tuple(one for key, one in before.items() if key not in after),
+        verified=first.verified and second.verified,
     )
 
 

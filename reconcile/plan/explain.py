@@ -27,6 +27,12 @@ REPEATED = 3
 """Breaches that stand at the end too: so many fit into 24 lines of 80 characters."""
 
 
+UNVERIFIED = (
+    "NOT VERIFIED: there is no API secret here to verify this plan with, so anybody may have written it or changed it."
+)
+"""What is said before all else of a plan whose code was not checked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """A headed block of rows."""
@@ -45,6 +51,7 @@ class View:
     sections: tuple[Section, ...]
     summary: str
     details: Mapping[str, Any]
+    verified: bool = True
 
 
 def view(plan: Plan, *, reveal: bool = False) -> View:
@@ -73,6 +80,7 @@ def view(plan: Plan, *, reveal: bool = False) -> View:
         sections=tuple(section for section in sections if section.rows),
         summary=summary(face),
         details=face.model_dump(mode="json"),
+        verified=plan.verified,
     )
 
 
@@ -108,6 +116,9 @@ def summary(face: Face) -> str:
 
 def text(view: View) -> Iterator[str]:
     """The view as lines for a terminal."""
+    if not view.verified:
+        yield UNVERIFIED
+        yield ""
     yield from _first(view.blocked, head="", item="  ! ")
     yield view.heading
     for note in view.notes:
@@ -126,7 +137,13 @@ def text(view: View) -> Iterator[str]:
 def as_json(view: View) -> dict[str, Any]:
     """The view as one JSON object: what blocks the plan, then its face, with what is told of it."""
     told = asdict(view)
-    return {"blocked": told["blocked"], **told.pop("details"), "summary": told["summary"], "notes": told["notes"]}
+    return {
+        "verified": view.verified,
+        "blocked": told["blocked"],
+        **told.pop("details"),
+        "summary": told["summary"],
+        "notes": told["notes"],
+    }
 
 
 def _profiles(count: int) -> str:

@@ -25,7 +25,7 @@ from reconcile.plan.setting import Setting
 from reconcile.spec import definitions
 from reconcile.spec.model import Policy, Routing, Spec
 from reconcile.spec.property import ValueType
-from reconcile.state import diff, values
+from reconcile.state import diff, ledger, values
 from reconcile.state.desired import Desired
 from reconcile.state.masks import Masks
 from reconcile.state.model import Rows, Shape
@@ -60,7 +60,7 @@ def of(desired: Desired, observed: Observed, settled: addresses.Settled, decided
         state=spec.state,
         environment=spec.environment,
         variables=spec.variables,
-        spec_digest=spec.digest,
+        spec_digest=setting.keys.spec_digest(spec.digest),
         mode=setting.policy.mode,
         on_leave=spec.policy.on_leave,
         at_once=spec.policy.at_once,
@@ -74,12 +74,12 @@ def of(desired: Desired, observed: Observed, settled: addresses.Settled, decided
         counts=counts,
         causes={"new": counts.create, "drift": sums["n:drift"] or 0},
         strangers=int(sums["n:drift"] or 0),
-        kind=causes.kind_of(spec, setting.memory),
+        kind=causes.kind_of(spec, setting.memory, setting.keys),
         ledger=causes.face_of(setting.memory.ledger),
         no_ledger=setting.memory.lacking,
         another_account=setting.memory.another,
         rekeyed=setting.memory.rekeyed,
-        definitions=definitions.of(spec),
+        definitions=ledger.key_definitions(definitions.of(spec), setting.memory.salt or ledger.salt(setting.keys)),
         joining=sums["n:joining"] or 0,
         lists=lists,
         vars=tuple(

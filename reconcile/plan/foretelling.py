@@ -81,7 +81,7 @@ def foretell(circle: Circle, bounds: addresses.Setting, spec: Spec, memory: Memo
     """
     workspace, policy, desired = bounds.workspace, bounds.policy, circle.desired
     changes = planner.compare(desired, circle.observed.rows, workspace)
-    why = causes.Why.of(memory, spec, bounds.shape, workspace, bounds.masks)
+    why = causes.Why.of(memory, spec, bounds.shape, workspace)
     decision = planner.settle(changes, desired, circle.observed, bounds, why)
     theirs = _about(circle, decision.settled.changes, bounds.shape)
     done = workspace.keep("decided about", _about(circle, decision.decided, bounds.shape))

@@ -6,8 +6,9 @@ import hashlib
 from datetime import datetime, timedelta
 
 from reconcile.errors import PlanUnusable
-from reconcile.plan.model import AccountIds, Face
+from reconcile.plan.model import AccountIds, Face, Plan
 from reconcile.spec.model import Mode, Spec
+from reconcile.state.keys import Keys
 
 _AGAIN = "Plan again, and apply that."
 
@@ -58,6 +59,35 @@ def check(face: Face, *, api_key: str, now: datetime, begun_at: datetime | None 
         )
 
 
+def verified_keys(plan: Plan) -> Keys:
+    """The keys that authenticate a plan, which must be there before anything is done by it.
+
+    Raises:
+        PlanUnusable: it was not kept in a file, or was read without the account's secret.
+    """
+    if plan.file is None:
+        raise PlanUnusable("This plan was not kept in a file, so its actions are gone.")
+    if plan.file.keys is None:
+        raise PlanUnusable(
+            f"{plan.path} is not verified: nobody knows who made it, so nothing of it is done.",
+            hint="Read it with the keys of the account's API secret.",
+        )
+    return plan.file.keys
+
+
+def same_url(face: Face, url: str) -> None:
+    """Make sure that a plan was made for the place that its spec leads to.
+
+    Raises:
+        PlanUnusable: it was made for another.
+    """
+    if face.account.url != url:
+        raise PlanUnusable(
+            f"This plan was made for the account at {face.account.url}, and the spec leads to {url}.",
+            hint=_AGAIN,
+        )
+
+
 def same_account(face: Face, spec: Spec, key: str) -> None:
     """Make sure that a plan was made for the account and environment of a spec.
 
@@ -104,13 +134,16 @@ def is_other(ours: AccountIds, theirs: AccountIds) -> bool:
     return any(one and other and one != other for one, other in zip(ours, theirs, strict=True))
 
 
-def same_spec(face: Face, spec: Spec) -> None:
+def same_spec(face: Face, spec: Spec, keys: Keys) -> None:
     """Make sure that a plan was made from what a spec says, wherever it is written.
+
+    Args:
+        keys: those that authenticate the plan.
 
     Raises:
         PlanUnusable: the spec says something else.
     """
-    if face.spec_digest != spec.digest:
+    if face.spec_digest != keys.spec_digest(spec.digest):
         raise PlanUnusable(
             "The spec says something else than the one that this plan was made from, so nothing was written.",
             hint=_AGAIN,

@@ -13,14 +13,13 @@ from typing import NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from reconcile.plan.openfile import OpenFile
+from reconcile.plan.mac import FORMAT
+from reconcile.plan.openfile import Content
 from reconcile.spec.guards import Guard
 from reconcile.spec.model import Mode, OnLeave
 from reconcile.spec.property import ValueType
+from reconcile.state.keys import Keys
 from reconcile.state.model import Invalid, Membership, Shape, SourceFacts, Var, Violation
-
-FORMAT = 1
-"""The format of plan files that this version writes and reads."""
 
 
 class Stage(IntEnum):
@@ -395,7 +394,6 @@ class Face(_Face):
     format: int = FORMAT
     plan_id: str = ""
     body_digest: str = ""
-    seal: str = ""
     tool: str
     created_at: str
     expires_at: str
@@ -491,20 +489,19 @@ class Face(_Face):
 
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
-    """A plan file that was found to be whole, and what it takes to read exactly that again.
+    """A plan file that was checked, and what it takes to read exactly that again.
 
     Args:
+        content: what was in it.
         member: the part of it that holds the body, see `plan.archive`.
-        digests: of that part as it lies there, piece by piece, see `openfile.Digests`.
-        face: the part that holds the face, as it lies there.
-        stamp: of the file when it was checked.
+        face: the part that holds the face.
+        keys: those that authenticate it; None where it was not verified.
     """
 
-    file: OpenFile
+    content: Content
     member: str
-    digests: tuple[bytes, ...]
     face: bytes
-    stamp: tuple[int, int, int]
+    keys: Keys | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -523,8 +520,13 @@ class Plan:
 
     @property
     def id(self) -> str:
-        """A digest of the content: equal inputs give an equal id."""
+        """A keyed digest of the content: equal inputs give an equal id."""
         return self.face.plan_id
+
+    @property
+    def verified(self) -> bool:
+        """Whether its file is known to be made by somebody who has the account's secret; True where it has none."""
+        return self.file is None or self.file.keys is not None
 
     def face_only(self) -> Plan:
         """The plan without its file: what is left when the file was only made to be weighed."""

@@ -1,7 +1,7 @@
 """A file that is opened once and stays open: what was checked is what is read.
 
-Its name may lead to another file by now. The file itself may be written to, so what is read again is held against the
-digests of what was checked, piece by piece, before anybody has it.
+Its name may lead to another file by now. The file itself may be written to, so each piece that is read is compared with
+the digest that was taken of it when the file was checked, before anybody has it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import io
 import os
 import stat
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +23,10 @@ PIECE = 1 << 20
 
 class Changed(Exception):
     """What is read is not what was checked."""
+
+
+class NoFile(OSError):
+    """It is neither a file nor a folder: a pipe, a socket or a device."""
 
 
 class OpenFile:
@@ -37,11 +42,14 @@ class OpenFile:
         """Open a file to be read.
 
         Raises:
-            OSError: it cannot be, or is a folder.
+            OSError: it cannot be, or is no regular file.
         """
-        found = cls(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-        if stat.S_ISDIR(os.fstat(found.descriptor).st_mode):
+        found = cls(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))  # a pipe without a writer does not block
+        mode = os.fstat(found.descriptor).st_mode
+        if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise NoFile(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
         return found
 
     @classmethod
@@ -49,20 +57,93 @@ class OpenFile:
         """The same file as one that is open already, whatever becomes of that."""
         return cls(os.dup(file.fileno()))
 
-    def reader(self) -> IO[bytes]:
-        """A reader with a place of its own."""
-        return io.BufferedReader(_Reader(self), PIECE)
-
     @property
     def stamp(self) -> tuple[int, int, int]:
         """Another one after the file was written to: its size, and when content and inode were last changed."""
         found = os.fstat(self.descriptor)
         return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
+    @property
+    def size(self) -> int:
+        """How many bytes it has now."""
+        return os.fstat(self.descriptor).st_size
+
+    def read_at(self, place: int, count: int) -> bytes:
+        """So many bytes from a place; fewer where the file ends."""
+        found = b""
+        while len(found) < count and (more := os.pread(self.descriptor, count - len(found), place + len(found))):
+            found += more
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file held when it was checked: its bytes can be read again, or an error says that they are others now.
+
+    Args:
+        size: how many bytes.
+        digests: of its pieces, in order.
+        stamp: of the file before the first of them was read.
+    """
+
+    file: OpenFile
+    size: int
+    digests: tuple[bytes, ...]
+    stamp: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, file: OpenFile, take: Callable[[bytes], None] | None = None) -> Content:
+        """Read a file once from its beginning to its end.
+
+        Args:
+            take: is given each piece of it.
+        """
+        stamp = file.stamp  # before all else: what is written from now on is seen
+        size, digests = stamp[0], []
+        for place in range(0, size, PIECE):
+            piece = file.read_at(place, min(PIECE, size - place))
+            digests.append(_digest(piece))
+            if take is not None:
+                take(piece)
+        return cls(file, size, tuple(digests), stamp)
+
+    def taken_again(self, place: int) -> Content:
+        """The same after its file was written to by us, in the bytes from a place on."""
+        first, stamp = place // PIECE, self.file.stamp
+        last = range(first * PIECE, self.size, PIECE)
+        digests = (_digest(self.file.read_at(one, min(PIECE, self.size - one))) for one in last)
+        return Content(self.file, self.size, (*self.digests[:first], *digests), stamp)
+
+    def reader(self) -> IO[bytes]:
+        """A reader with a place of its own; it raises `Changed` where the file is not what was checked."""
+        return io.BufferedReader(_Reader(self), PIECE)
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of it.
+
+        Raises:
+            Changed: it is not what was checked.
+        """
+        for number in range(len(self.digests)):
+            yield self.piece(number)
+
+    def piece(self, number: int) -> bytes:
+        """One piece of it.
+
+        Raises:
+            Changed: it is not what was checked, or the file has another size.
+        """
+        place = number * PIECE
+        found = self.file.read_at(place, min(PIECE, self.size - place))
+        if self.file.size != self.size or _digest(found) != self.digests[number]:
+            raise Changed
+        return found
+
 
 class _Reader(io.RawIOBase):
-    def __init__(self, file: OpenFile) -> None:
-        self._file, self._place = file, 0
+    def __init__(self, content: Content) -> None:
+        self._content, self._place = content, 0
+        self._piece: tuple[int, bytes] = (-1, b"")
 
     def readable(self) -> bool:
         return True
@@ -71,7 +152,7 @@ class _Reader(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._file.stamp[0]}[whence]
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._content.size}[whence]
         if start + offset < 0:
             raise OSError("before the beginning of the file")
         self._place = start + offset
@@ -81,72 +162,19 @@ class _Reader(io.RawIOBase):
         return self._place
 
     def readinto(self, buffer: Any) -> int:
-        count = os.preadv(self._file.descriptor, [buffer], self._place)
-        self._place += count
-        return count
+        if self._place >= self._content.size:
+            return 0
+        number, begin = divmod(self._place, PIECE)
+        if self._piece[0] != number:
+            self._piece = number, self._content.piece(number)
+        found = memoryview(self._piece[1])[begin : begin + len(buffer)]
+        buffer[: len(found)] = found
+        self._place += len(found)
+        return len(found)
 
 
-class Digests:
-    """Digests of a content from its beginning to the end of each piece, taken while it passes through.
-
-    It stands in for the stream that is read or written, so that nothing is read twice for it.
-    """
-
-    closed = False
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        """Take digests of what is read from a stream, or written to it."""
-        self._stream, self._hash, self._size = stream, hashlib.sha256(), 0
-        self._prefixes: list[bytes] = []
-
-    def read(self, size: int = -1) -> bytes:
-        """Read on."""
-        content = self._stream.read(size)
-        self._add(memoryview(content))
-        return content
-
-    def write(self, content: Any) -> int:
-        """Write on."""
-        view = memoryview(content).cast("B")
-        self._add(view)
-        return self._stream.write(view)
-
-    def flush(self) -> None:
-        """Nothing is held back here."""
-
-    def close(self) -> None:
-        """The stream is for its owner to close."""
-
-    def finish(self) -> tuple[bytes, ...]:
-        """The digests, that of the whole content last; what was not read yet is read for them."""
-        if self._stream.readable():
-            while self.read(PIECE):
-                pass
-        return (*self._prefixes, self._hash.digest())
-
-    def _add(self, view: memoryview) -> None:
-        while view:
-            part = view[: PIECE - self._size % PIECE]
-            self._hash.update(part)
-            self._size += len(part)
-            if self._size % PIECE == 0:
-                self._prefixes.append(self._hash.digest())
-            view = view[len(part) :]
-
-
-def checked(stream: IO[bytes], digests: tuple[bytes, ...]) -> Iterator[bytes]:
-    """A content in pieces, each handed on when it and all before it are what was checked.
-
-    Raises:
-        Changed: a piece is not, or there are fewer or more.
-    """
-    taken = hashlib.sha256()
-    for last, digest in zip((*[False] * (len(digests) - 1), True), digests, strict=True):
-        piece = stream.read(PIECE)
-        taken.update(piece)
-        if taken.digest() != digest or (last and stream.read(1)):
-            raise Changed
-        yield piece
+def _digest(piece: bytes) -> bytes:
+    return hashlib.blake2b(piece, digest_size=32).digest()
 
 
 class Stream:

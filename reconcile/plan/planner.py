@@ -35,7 +35,7 @@ def build(desired: Desired, observed: Observed, setting: Setting, path: Path | N
         changes = compare(desired, observed.rows, workspace)
         step.advance(workspace.count(changes))
     with steps.step(setting.progress, "weighing the plan"):
-        why = causes.Why.of(setting.memory, setting.spec, desired.shape, workspace, setting.masks)
+        why = causes.Why.of(setting.memory, setting.spec, desired.shape, workspace)
         within = bounds(desired, observed, setting.spec, setting.policy, workspace, setting.masks)
         decision = settle(changes, desired, observed, within, why)
         face = _weighed(desired, observed, decision, why, setting)
@@ -44,7 +44,7 @@ def build(desired: Desired, observed: Observed, setting: Setting, path: Path | N
             [actions.list_lines(face.new_lists)],
             _body(decision.decided, decision.settled.room, desired.shape, workspace),
         )
-        written = archive.write(face, _counted(lines, step), path or workspace.folder / "plan")
+        written = archive.write(face, _counted(lines, step), path or workspace.folder / "plan", setting.keys)
         step.advance(face.counts.total)
     return written if path is not None else written.face_only()
 

@@ -7,43 +7,42 @@ an identity opens it again, and it is the same plan, with the same id.
 from __future__ import annotations
 
 import os
-import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from reconcile.errors import PlanUnusable
 from reconcile.plan import archive
-from reconcile.plan.archive import BODY, EPOCH, FACE, SEALED
+from reconcile.plan.archive import BODY, SEALED
 from reconcile.plan.model import Plan
-from reconcile.state import disk
+from reconcile.state.keys import Keys
 
 IDENTITY = "RECONCILE_AGE_IDENTITY"
 """The variable that holds an identity, `AGE-SECRET-KEY-1…`, where no file is named."""
 _INSTALL = "It takes `pip install 'sailthru-reconcile[seal]'`."
 
 
-def seal(plan: Path | Plan, to: Path, recipients: Sequence[str]) -> None:
-    """Write a plan anew with its body encrypted, all or nothing.
+def seal(plan: Plan, to: Path, recipients: Sequence[str]) -> None:
+    """Write a plan anew with its body encrypted, all or nothing; the copy is as authentic as the plan.
 
     Args:
-        plan: a plan that is not sealed, or its file.
+        plan: a plan that is verified and not sealed.
         to: where to; may be where it is.
         recipients: public keys of age, `age1…`.
 
     Raises:
-        PlanUnusable: see `public_keys` and `archive.read`.
+        PlanUnusable: it is not verified; see `public_keys`.
     """
     age, keys = _age(), public_keys(recipients)
-    found = plan if isinstance(plan, Plan) else archive.read(plan)
-    with _anew(found, to, SEALED) as sealed:
-        plain = archive.stream(found)
+    if not plan.verified:
+        raise PlanUnusable(f"{plan.path} is not verified, so it is not sealed.", hint="Give the account's API secret.")
+    with archive.anew(plan, to, SEALED) as sealed:
+        plain = archive.stream(plan)
         try:
             age.encrypt_io(plain, sealed, keys)
         except age.EncryptError:
-            raise plain.error or PlanUnusable(f"{found.path} could not be sealed.") from None
+            raise plain.error or PlanUnusable(f"{plan.path} could not be sealed.") from None
 
 
 def public_keys(recipients: Sequence[str]) -> list[Any]:
@@ -59,35 +58,27 @@ def public_keys(recipients: Sequence[str]) -> list[Any]:
         raise PlanUnusable("A recipient is no public key of age.", hint="It begins with age1: --seal age1…") from None
 
 
-def read(plan: Path, to: Path, identities: Path | None) -> Plan:
-    """A plan with its body, sealed or not, see `opened`; where it is sealed, a copy of it is beside `to`.
-
-    Raises:
-        PlanUnusable: see `opened` and `archive.read`.
-    """
-    found = archive.read(plan)
-    if not archive.is_sealed(found):
-        return found
-    sealed = archive.copy(found, to.with_name(f"{to.name}.sealed"))
-    return replace(archive.read(_open(found, to, identities)), sealed=sealed)
-
-
-def opened(plan: Path, to: Path, identities: Path | None) -> Path:
-    """The plan with its body readable: the file itself where it was not sealed, else a copy at `to`.
+def read(plan: Path, to: Path, identities: Path | None, *keys: Keys) -> Plan:
+    """A plan with its body, sealed or not; where it is sealed, copies of it are at `to` and beside it.
 
     Args:
         identities: a file of age identities; the variable `RECONCILE_AGE_IDENTITY` when None.
+        keys: see `archive.read`.
 
     Raises:
-        PlanUnusable: there is no identity, or none that it was sealed to.
+        PlanUnusable: there is no identity, or none that it was sealed to; see `archive.read`.
     """
-    found = archive.read(plan)
-    return _open(found, to, identities) if archive.is_sealed(found) else plan
+    found = archive.read(plan, *keys)
+    if not archive.is_sealed(found):
+        return found
+    sealed = archive.copy(found, to.with_name(f"{to.name}.sealed"))
+    opened = archive.read(_open(found, to, identities), *keys)
+    return replace(opened, sealed=sealed if found.verified else None)
 
 
 def _open(plan: Plan, to: Path, identities: Path | None) -> Path:
     age, keys = _age(), _identities(identities)
-    with _anew(plan, to, BODY) as plain:
+    with archive.anew(plan, to, BODY) as plain:
         sealed = archive.stream(plan)
         try:
             age.decrypt_io(sealed, plain, keys)
@@ -97,21 +88,6 @@ def _open(plan: Plan, to: Path, identities: Path | None) -> Path:
                 hint="Use an identity of one of its recipients, or plan again.",
             ) from None
     return to
-
-
-@contextmanager
-def _anew(plan: Plan, to: Path, member: str) -> Iterator[IO[bytes]]:
-    """A plan with the same face and another body, all or nothing: the body to write."""
-    if plan.file is None:
-        raise PlanUnusable("This plan was not kept in a file, so its actions are gone.")
-    with (
-        disk.writing("the plan", to),
-        disk.replacing(to) as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as made,
-    ):
-        with made.open(zipfile.ZipInfo(member, EPOCH), "w", force_zip64=True) as body:
-            yield body
-        made.writestr(zipfile.ZipInfo(FACE, EPOCH), plan.file.face)
 
 
 def _identities(file: Path | None) -> list[Any]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from reconcile.plan import causes
 from reconcile.plan.model import NO_IDS, AccountIds, Allowance, UndoFace
 from reconcile.spec.model import Mode, Policy, Spec
+from reconcile.state.keys import Keys
 from reconcile.state.masks import Masks
 from reconcile.state.model import Progress, Silent
 from reconcile.state.workspace import Workspace
@@ -19,6 +20,7 @@ class Setting:
     """What a plan is made in: things that are the same for every row.
 
     Args:
+        keys: of the account.
         as_of: the clock of relative dates.
         url: where the account answers, references resolved.
         quota: calls a minute we may make, by method and endpoint (`POST /user`), for the estimate.
@@ -37,6 +39,7 @@ class Setting:
     spec: Spec
     workspace: Workspace
     masks: Masks
+    keys: Keys
     as_of: datetime
     url: str
     quota: Mapping[str, float]

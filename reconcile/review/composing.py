@@ -50,6 +50,7 @@ def page(plan: Plan, *, reveal: bool = False) -> Page:
         notes=tuple(_short(note, 600) for note in (*explain.notes(face), *_effects(face))),
         parts=tuple(part for part in parts if part.rows),
         foot=_foot(face),
+        warning="" if plan.verified else explain.UNVERIFIED,
     )
 
 
@@ -69,6 +70,7 @@ def asked(plan: Plan, view: View) -> Page:
             for one in view.sections
         ),
         foot=_foot(face),
+        warning="" if plan.verified else explain.UNVERIFIED,
     )
 
 

@@ -90,6 +90,7 @@ class Page:
         notes: what to look at before the tables.
         foot: which plan this is.
         dropped: what was left out to fit, in words.
+        warning: what is said before all else.
     """
 
     tone: Tone
@@ -102,3 +103,4 @@ class Page:
     parts: tuple[Part, ...]
     foot: tuple[str, ...]
     dropped: tuple[str, ...] = ()
+    warning: str = ""

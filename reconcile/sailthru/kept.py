@@ -1,12 +1,13 @@
 """What a kept observation is made of: a folder with the export files as they came, and a manifest that tells of them.
 
-It holds people (sids, hashes, vars), so it is readable by its owner alone. Its seal and the digests of its files tell
-a whole one from one that was cut, edited or half copied.
+It holds people (sids, hashes, vars), so it is readable by its owner alone. Its code, made with a key from the account's
+API secret, and the digests of its files tell a whole one of ours from one that was cut, edited or forged.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -15,14 +16,16 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reconcile.errors import ObservationUnusable
 from reconcile.plan.model import NO_IDS, AccountIds
 from reconcile.state import disk
+from reconcile.state.keys import Keys
 from reconcile.state.model import RemoteList
 
-FORMAT = 1
+FORMAT = 2
 """The format of observations that this version writes and reads."""
 
 MANIFEST = "observation.json"
@@ -79,7 +82,7 @@ class Manifest(_Kept):
     exports: tuple[KeptExport, ...]
     hash_check: HashCheck
     ids: AccountIds = NO_IDS
-    seal: str = ""
+    code: str = ""
 
 
 @contextmanager
@@ -131,32 +134,47 @@ def file(folder: Path, list_name: str, path: Path, rows: int) -> KeptExport:
     )
 
 
-def write(folder: Path, manifest: Manifest) -> Manifest:
-    """Seal a manifest and put it into the folder."""
-    sealed = manifest.model_copy(update={"seal": _seal(manifest)})
+def write(folder: Path, manifest: Manifest, keys: Keys) -> Manifest:
+    """Authenticate a manifest and put it into the folder."""
+    sealed = manifest.model_copy(update={"code": _code(manifest, keys)})
     with os.fdopen(os.open(folder / MANIFEST, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
         out.write(sealed.model_dump_json(indent=2) + "\n")
     return sealed
 
 
-def read(folder: Path) -> Manifest:
+def read(folder: Path, keys: Keys) -> Manifest:
     """The manifest of an observation.
 
     Raises:
-        ObservationUnusable: there is none, it is not whole, was edited, or another version made it.
+        ObservationUnusable: there is none, it is not whole, was edited, or another version or secret made it.
     """
     try:
         with (folder / MANIFEST).open("rb") as file:
-            found = Manifest.model_validate_json(file.read(_LARGEST))
+            text = file.read(_LARGEST)
+        _raise_if_earlier(folder, text)
+        found = Manifest.model_validate_json(text)
     except (FileNotFoundError, NotADirectoryError):
         raise ObservationUnusable(f"There is no observation in {folder}.", hint=AGAIN.format(folder)) from None
     except OSError as error:
         raise ObservationUnusable(f"The observation in {folder} cannot be read: {error.strerror}.") from None
     except ValidationError:
         raise _damaged(folder, f"{MANIFEST} is not whole, or was made by another version") from None
-    if found.format != FORMAT or found.seal != _seal(found):
-        raise _damaged(folder, f"{MANIFEST} was changed after it was made")
+    if found.format != FORMAT or not hmac.compare_digest(found.code.encode(), _code(found, keys).encode()):
+        raise _damaged(folder, f"{MANIFEST} was changed after it was made, or was made with another API secret")
     return found
+
+
+def _raise_if_earlier(folder: Path, text: bytes) -> None:
+    try:
+        said = orjson.loads(text)
+    except ValueError:
+        return
+    if isinstance(said, dict) and said.get("format") == 1:
+        raise ObservationUnusable(
+            f"The observation in {folder} was made by an earlier version of reconcile (format 1; this one reads"
+            f" format {FORMAT}).",
+            hint=AGAIN.format(folder),
+        )
 
 
 def check_file(folder: Path, kept: KeptExport) -> Path:
@@ -216,6 +234,6 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _seal(manifest: Manifest) -> str:
-    unknown = set() if any(manifest.ids) else {"ids"}  # observations of before do not have them
-    return hashlib.sha256(manifest.model_dump_json(exclude={"seal", *unknown}).encode()).hexdigest()
+def _code(manifest: Manifest, keys: Keys) -> str:
+    text = manifest.model_dump_json(exclude={"code"}).encode()
+    return hashlib.blake2b(text, key=keys.observation, digest_size=32).hexdigest()

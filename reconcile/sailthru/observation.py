@@ -13,6 +13,7 @@ from reconcile.sailthru.kept import HashCheck, KeptExport, Manifest, Whose
 from reconcile.sailthru.model import Export
 from reconcile.sailthru.target import Target
 from reconcile.state import observed
+from reconcile.state.keys import Keys
 from reconcile.state.model import Arrived, Membership, Observable, Progress, Ref, RemoteList, Sighting
 from reconcile.state.workspace import Workspace
 
@@ -25,6 +26,7 @@ async def take(  # noqa: PLR0913 -- what is looked at, where it goes, and what i
     lists: Sequence[str],
     vars: Sequence[str],
     whose: Whose,
+    keys: Keys,
     taken_at: datetime,
     progress: Progress,
 ) -> Manifest:
@@ -56,7 +58,7 @@ async def take(  # noqa: PLR0913 -- what is looked at, where it goes, and what i
         hash_check=check,
         ids=ids,
     )
-    return kept.write(folder, manifest)
+    return kept.write(folder, manifest, keys)
 
 
 class Kept:
@@ -111,13 +113,13 @@ class Kept:
         return await self._live.look(ref, vars, most=most)
 
 
-def opened(folder: Path, whose: Whose, *, lists: Sequence[str], vars: Sequence[str]) -> Manifest:
+def opened(folder: Path, whose: Whose, keys: Keys, *, lists: Sequence[str], vars: Sequence[str]) -> Manifest:
     """A kept observation, good for a plan of this account that manages these lists and vars.
 
     Raises:
         ObservationUnusable: it is damaged, of another account, or lacks something.
     """
-    manifest = kept.read(folder)
+    manifest = kept.read(folder, keys)
     kept.check_whose(folder, manifest, whose)
     kept.check_fit(folder, manifest, lists, vars)
     return manifest

@@ -25,6 +25,9 @@ _LARGEST = 4 * 2**20
 """Bytes; no approval comes near it."""
 _SHARE = r"^[0-9]{1,4}(\.[0-9]{1,3})? ?%$"
 
+VERSION: Literal[2] = 2
+"""The version of approvals that is written and read. Since 2 the digest of the spec is keyed."""
+
 Count: TypeAlias = Annotated[StrictInt, Field(ge=0)]
 
 
@@ -59,13 +62,13 @@ class Approval(Part):
     without it the approval stands for any spec of this account, and without `expires` for good.
     """
 
-    version: Literal[1] = 1
+    version: Literal[2] = VERSION
     account: str
     """The account's name in the spec."""
     environment: str | None = None
     """The environment of the spec, if it has one."""
     spec: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """SHA-256 of what the spec said when it was approved; another spec does not fit. Any spec, when absent."""
+    """A keyed digest of what the spec said when it was approved; another spec does not fit. Any spec, when absent."""
     plan: str | None = None
     """The plan that it was made from; for people."""
     expires: AwareDatetime | None = None
@@ -94,6 +97,7 @@ def read(path: Path) -> Approval:
         if len(content) > _LARGEST:
             raise ApprovalUnreadable(f"The approval {path} has more than {_LARGEST:,} bytes, as no approval has.")
         said = YAML(typ="safe", pure=True).load(content.decode())
+        _raise_if_earlier(path, said)
         return Approval.model_validate(said)
     except OSError as error:
         raise ApprovalUnreadable(f"The approval {path} cannot be read: {error.strerror}.") from None
@@ -105,6 +109,14 @@ def read(path: Path) -> Approval:
         raise ApprovalUnreadable(f"The approval {path} is no YAML.") from None
 
 
+def _raise_if_earlier(path: Path, said: object) -> None:
+    if isinstance(said, dict) and said.get("version") == 1:
+        raise ApprovalUnreadable(
+            f"{path} is an approval of an earlier version of reconcile (version 1; this one reads {VERSION}).",
+            hint="Write it anew with `reconcile approve`; one that names no spec only needs the line `version: 2`.",
+        )
+
+
 def text(approval: Approval) -> str:
     """An approval as its file; `read` of it gives an equal one."""
     yaml = YAML(typ="safe", pure=True)
@@ -113,5 +125,5 @@ def text(approval: Approval) -> str:
     yaml.allow_unicode = True
     yaml.width = 100_000
     out = io.StringIO()
-    yaml.dump({"version": 1} | approval.model_dump(mode="json", exclude_defaults=True), out)
+    yaml.dump({"version": VERSION} | approval.model_dump(mode="json", exclude_defaults=True), out)
     return HEAD + out.getvalue()

@@ -63,9 +63,13 @@ def of(spec: Spec) -> dict[str, str]:
     return found
 
 
-def changed(spec: Spec, before: Definitions) -> dict[Path, Changed]:
-    """The parts of a spec (`("groups", "high_value")`) that are not as they were, each with the first key of which."""
-    now = of(spec)
+def changed(spec: Spec, before: Definitions, now: Definitions | None = None) -> dict[Path, Changed]:
+    """The parts of a spec (`("groups", "high_value")`) that are not as they were, each with the first key of which.
+
+    Args:
+        now: the definitions of the spec, with digests of the same kind as those of `before`; `of(spec)` when None.
+    """
+    now = of(spec) if now is None else now
     parts: dict[Path, list[str]] = defaultdict(list)
     for key in dict.fromkeys((*now, *before)):
         section, *rest = key.split("/")

@@ -22,7 +22,7 @@ import ibis
 
 from reconcile.state import arrows
 from reconcile.state.hashing import sha256
-from reconcile.state.masks import Masks
+from reconcile.state.keys import Keys
 from reconcile.state.model import Rows, Shape
 from reconcile.state.workspace import Workspace
 
@@ -41,6 +41,7 @@ class Ledger:
         spec_digest, run, at: of the same.
         profiles: how many have a row.
         salt: of its digests, see `salt`.
+        keyed: its definitions are keyed with the salt, see `key_definitions`; those of before are not.
     """
 
     rows: Rows
@@ -49,12 +50,27 @@ class Ledger:
     run: str
     at: str
     profiles: int
-    salt: str = ""
+    salt: str
+    keyed: bool = True
 
 
-def salt(masks: Masks) -> str:
-    """The salt of an account's ledgers, from the key of its masks."""
-    return hashlib.blake2b(masks.key, digest_size=16, person=b"reconcile.ledger").hexdigest()
+def salt(keys: Keys) -> str:
+    """The salt of an account's ledgers."""
+    return hashlib.blake2b(key=keys.ledger, digest_size=16, person=b"reconcile.ledger").hexdigest()
+
+
+def salt_of_before(keys: Keys) -> str:
+    """The salt that versions before made from the key of the masks."""
+    return hashlib.blake2b(keys.masks, digest_size=16, person=b"reconcile.ledger").hexdigest()
+
+
+def key_definitions(definitions: Mapping[str, str], salt: str) -> dict[str, str]:
+    """Definitions of a spec with keyed digests: values that a spec names cannot be guessed from them."""
+    return {name: _key_definition(digest, salt) for name, digest in definitions.items()}
+
+
+def _key_definition(digest: str, salt: str) -> str:
+    return hashlib.blake2b(digest.encode(), key=salt.encode(), digest_size=8, person=b"reconcile.ldef").hexdigest()
 
 
 def fingerprint(salt: str) -> str:
@@ -62,33 +78,36 @@ def fingerprint(salt: str) -> str:
     return hashlib.blake2b(salt.encode(), digest_size=8, person=b"reconcile.lsalt").hexdigest()
 
 
-def wrap(salt: str, masks: Masks) -> str:
+def wrap(salt: str, keys: Keys) -> str:
     """The salt as only who has this secret can read it: so a ledger outlives the secret it was made with."""
-    return _crossed(bytes.fromhex(salt), fingerprint(salt), masks).hex()
+    return _crossed(bytes.fromhex(salt), fingerprint(salt), keys.ledger).hex()
 
 
-def unwrap(wrapped: str, made_with: str, masks: Masks) -> str | None:
+def unwrap(wrapped: str, made_with: str, keys: Keys) -> str | None:
     """The salt with this fingerprint; None when it was wrapped for another secret."""
-    try:
-        found = _crossed(bytes.fromhex(wrapped), made_with, masks).hex()
-    except ValueError:
-        return None
-    return found if fingerprint(found) == made_with else None
+    for key in (keys.ledger, keys.masks):  # versions before wrapped it with the key of the masks
+        try:
+            found = _crossed(bytes.fromhex(wrapped), made_with, key).hex()
+        except ValueError:
+            return None
+        if fingerprint(found) == made_with:
+            return found
+    return None
 
 
-def _crossed(text: bytes, made_with: str, masks: Masks) -> bytes:
-    """Crossed with what this secret gives for this one salt, and for no other."""
-    pad = hashlib.blake2b(made_with.encode(), key=masks.key, digest_size=16, person=b"reconcile.lwrap").digest()
+def _crossed(text: bytes, made_with: str, key: bytes) -> bytes:
+    """Crossed with what this key gives for this one salt, and for no other."""
+    pad = hashlib.blake2b(made_with.encode(), key=key, digest_size=16, person=b"reconcile.lwrap").digest()
     return bytes(one ^ other for one, other in zip(text, pad, strict=True))
 
 
-def salted(rows: Rows, workspace: Workspace, whose: Masks | str) -> Rows:
+def salted(rows: Rows, workspace: Workspace, whose: Keys | str) -> Rows:
     """The rows with the salt beside each: from a table, so that it is in no statement and in no error.
 
     Args:
-        whose: the salt, or the masks of the account that it is made from.
+        whose: the salt, or the keys of the account that it is made from.
     """
-    made = salt(whose) if isinstance(whose, Masks) else whose
+    made = salt(whose) if isinstance(whose, Keys) else whose
     return rows.cross_join(workspace.store(_SALT, arrows.table({_SALT: [made]}, {_SALT: "string"})))
 
 
@@ -125,7 +144,7 @@ def fitted(rows: Rows, shape: Shape) -> Rows:
     return rows.select("key", **found)
 
 
-def written(before: Rows, actions: Rows, gone: Rows, shape: Shape, workspace: Workspace, whose: Masks | str) -> Rows:
+def written(before: Rows, actions: Rows, gone: Rows, shape: Shape, workspace: Workspace, whose: Keys | str) -> Rows:
     """A ledger after these actions, of which it is known that each is so.
 
     Args:

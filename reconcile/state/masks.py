@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from reconcile.spec.folding import fold_address
+from reconcile.state.keys import Purpose, derive_key
 
 _ADDRESS = re.compile(
     # Rather a word too much than half a name: a local part may hold ' = { } (o'brien@...), so only its first
@@ -39,8 +40,7 @@ class Masks:
     @classmethod
     def keyed_by(cls, secret: str, *, reveal: bool = False) -> Masks:
         """Masks for one account, from its API secret; the secret cannot be had back from them."""
-        key = hashlib.blake2b(secret.encode(), digest_size=32, person=b"reconcile.masks").digest()
-        return cls(key, reveal)
+        return cls(derive_key(secret, Purpose.MASKS), reveal)
 
     def person(self, name: str) -> str:
         """`u:` and eight hex digits for an address, sid, or source key; the name itself under `reveal`."""

@@ -20,12 +20,12 @@ from reconcile.spec.model import Policy
 from reconcile.spec.property import ValueType
 from reconcile.state import diff, ledger, values
 from reconcile.state.engines.duckdb import DuckDB
+from reconcile.state.keys import Keys
 from reconcile.state.ledger import Ledger
-from reconcile.state.masks import Masks
 from reconcile.state.model import Shape, Var
 from reconcile.state.workspace import Workspace
 
-MASKS = Masks(b"key")
+SECRETS = Keys.of_secret("key")
 REGISTRY = SHAPE.registry.list
 PEOPLE = [f"p{number}@example.com" for number in range(6)]
 VARS = {var.name: st.none() | st.sampled_from(["a", "b"]) for var in SHAPE.vars}
@@ -97,7 +97,7 @@ def test_causes_are_what_three_states_say(workspace: Workspace, people: tuple[Th
     decided, before = states(workspace, list(people))
     line = {name: LINE if name in spec else None for name in ("var:city", "list:Big", "people")}
     lines = Lines({"city": line["var:city"]}, {"Big": line["list:Big"]}, line["people"])
-    traced = causes.traced(decided, before, lines, SHAPE, workspace, MASKS)
+    traced = causes.traced(decided, before, lines, SHAPE, workspace)
     found = {row["email"]: row for row in workspace.dicts(traced, limit=100)}
     for one in people:
         known = next((person for person in (one.desired, one.observed) if person), None)
@@ -179,7 +179,7 @@ def test_causes_go_with_who_moves(
     changes = diff.between(tables[0].drop("sid", "optout"), tables[1], MOVING)
     decided = planner.decide(changes, MOVING, Policy())
     lines = Lines({"city": line}, {}, None)
-    traced = causes.traced(decided, ledger_of(workspace, tables[2], MOVING), lines, MOVING, workspace, MASKS)
+    traced = causes.traced(decided, ledger_of(workspace, tables[2], MOVING), lines, MOVING, workspace)
     keys = {values.hash_of(one.address): key for key, one in wanted.items()}
     found = [row for row in workspace.dicts(traced, limit=100) if row["kind"] != "leave"]
     for row in found:
@@ -214,11 +214,11 @@ def moved_cause(wanted: Placed, before: Placed | None, name: str, line: Changed 
 
 def ledger_of(workspace: Workspace, last: Any, shape: Shape) -> Ledger:
     """A ledger in which all of a state was applied."""
-    salted = ledger.salted(last, workspace, ledger.salt(MASKS))
+    salted = ledger.salted(last, workspace, ledger.salt(SECRETS))
     columns = {"key": ledger.key(salted, salted["hash"])}
     columns |= {f"v:{var.name}": ledger.digest(salted, var.name, salted[var.column]) for var in shape.vars}
     columns |= {f"l:{one.list}": salted[one.column] for one in shape.memberships}
-    return Ledger(workspace.keep("ledger", salted.select(**columns)), {}, "", "run", "now", 0)
+    return Ledger(workspace.keep("ledger", salted.select(**columns)), {}, "", "run", "now", 0, ledger.salt(SECRETS))
 
 
 def fields(row: dict[str, object], shape: Shape = SHAPE) -> Iterator[tuple[str, object]]:
@@ -238,7 +238,7 @@ def test_a_ledger_goes_with_who_moves_and_leaves_nobody_behind(workspace: Worksp
     rows.append({"hash": hashes["c"], "from": None, "kind": "create"})
     actions = actions_of(workspace, rows)
     gone = workspace.store("gone", actions_table([{"hash": hashes["d"]}], ["hash"]))
-    after = workspace.keep("after", ledger.written(last.rows, actions, gone, SHAPE, workspace, MASKS))
+    after = workspace.keep("after", ledger.written(last.rows, actions, gone, SHAPE, workspace, SECRETS))
     found = {row["key"]: row["v:city"] for row in workspace.dicts(after, limit=10)}
     keys, city = digests(workspace, hashes)
     assert found == {
@@ -263,7 +263,7 @@ def actions_table(rows: list[dict[str, object]], names: list[str]) -> object:
 
 def digests(workspace: Workspace, hashes: dict[str, str]) -> tuple[dict[str, str], dict[str | None, str]]:
     rows = workspace.store("names", actions_table([{"n": n, "h": h} for n, h in hashes.items()], ["n", "h"]))
-    salted = ledger.salted(rows, workspace, MASKS)
+    salted = ledger.salted(rows, workspace, SECRETS)
     made = salted.select(
         "n",
         key=ledger.key(salted, salted.h),

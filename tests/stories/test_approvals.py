@@ -118,8 +118,8 @@ def test_an_approval_is_what_was_read(world: World, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("version: 1", "account: Field required"),
-        ("version: 2\naccount: shop", "version: Input should be 1"),
+        ("version: 2", "account: Field required"),
+        ("version: 3\naccount: shop", "version: Input should be 2"),
         ("account: shop\nlists: {News: {joins: 3}}", "lists.News.joins: Extra inputs are not permitted"),
         ("account: shop\ntolerance: lots", "tolerance: String should match pattern"),
         ("account: shop\nprofiles: {delete: -1}", "profiles.delete: Input should be greater than or equal to 0"),

@@ -207,6 +207,7 @@ def test_nobody_is_shown_unless_revealed(desk: Desk) -> None:
     for form in ("text", "markdown", "html", "json"):
         desk.run("show", "shop.rplan", "--format", form)
     desk.environ.pop("SECRET")
+    desk.environ.pop("SAILTHRU_API_SECRET")
     asked = desk.run("show", "shop.rplan", "--key", "planted.person@secretmail.example")
     assert "1 of " in asked.stdout
     assert "other masks" in asked.stderr

@@ -210,7 +210,7 @@ def test_no_list_is_planned_on_that_is_not_as_it_came(tmp_path: Path, kept: Worl
     [
         (lambda path: path.write_text(path.read_text()[:-30]), "is not whole"),
         (lambda path: path.write_text(path.read_text().replace("2026-", "2027-", 1)), "was changed"),
-        (lambda path: path.write_text(path.read_text().replace('"format": 1', '"format": 2')), "was changed"),
+        (lambda path: path.write_text(path.read_text().replace('"format": 2', '"format": 3')), "was changed"),
         (lambda path: path.unlink(), "no observation in"),
         (lambda path: shutil.rmtree(path.parent), "no observation in"),
     ],

@@ -16,7 +16,7 @@ from typing import Any
 import pyrage
 import pytest
 from desk import Desk
-from world import SPEC, World, shop
+from world import KEYS, SPEC, World, shop
 
 import reconcile as rc
 from reconcile.apply import journal, lease, runs
@@ -109,7 +109,7 @@ def test_a_plan_whose_file_is_replaced_while_it_waits_is_applied_as_it_was_check
     world: World, plans: tuple[Path, Path], change: str
 ) -> None:
     path, other = plans
-    report = wait_and_apply(world, archive.read(path), lambda: OTHER_NAME[change](path, other))
+    report = wait_and_apply(world, archive.read(path, KEYS), lambda: OTHER_NAME[change](path, other))
     assert report.converged
     assert len(world.simulator.account.profiles) == 40, "nobody was deleted"
     world.check()
@@ -120,7 +120,7 @@ def test_a_plan_whose_file_is_written_to_while_it_waits_is_refused(
     world: World, plans: tuple[Path, Path], change: str
 ) -> None:
     path, other = plans
-    plan, writes = archive.read(path), world.writes()
+    plan, writes = archive.read(path, KEYS), world.writes()
     with pytest.raises(rc.PlanUnusable, match="was changed after it was checked") as refused:
         wait_and_apply(world, plan, lambda: OTHER_CONTENT[change](path, other))
     assert refused.value.exit_status == 5
@@ -130,7 +130,7 @@ def test_a_plan_whose_file_is_written_to_while_it_waits_is_refused(
 
 
 def test_a_plan_that_expires_while_it_waits_is_refused(world: World, plans: tuple[Path, Path]) -> None:
-    plan, writes = archive.read(plans[0]), world.writes()
+    plan, writes = archive.read(plans[0], KEYS), world.writes()
     with pytest.raises(rc.PlanUnusable, match="This plan expired"):
         wait_and_apply(world, plan, lambda: setattr(world.time, "now", world.time.now + 25 * 3600))
     assert world.writes() == writes
@@ -171,7 +171,7 @@ def test_a_run_is_not_gone_on_with_by_another_plan_in_its_file(
     world: World, plans: tuple[Path, Path], change: str
 ) -> None:
     path, other = plans
-    plan = archive.read(path)
+    plan = archive.read(path, KEYS)
 
     async def interrupted() -> rc.Report:
         stop = asyncio.Event()
@@ -180,7 +180,7 @@ def test_a_run_is_not_gone_on_with_by_another_plan_in_its_file(
     assert asyncio.run(interrupted()).stopped
     writes = world.writes()
     (OTHER_NAME | OTHER_CONTENT)[change](path, other)
-    again = archive.read(path)
+    again = archive.read(path, KEYS)
     assert again.id != plan.id
     assert runs.of(world.ours.state, again.face) != runs.of(world.ours.state, plan.face)  # type: ignore[arg-type]
     if change == "replaced":
@@ -200,13 +200,13 @@ def test_the_state_keeps_the_sealed_plan_that_was_applied(
 ) -> None:
     """So `rollback` takes back what was done, and not what is in the file by now."""
     path, other = plans
-    sealing.seal(path, path, [RECIPIENT])
-    sealing.seal(other, other, [RECIPIENT])
+    sealing.seal(archive.read(path, KEYS), path, [RECIPIENT])
+    sealing.seal(archive.read(other, KEYS), other, [RECIPIENT])
     whole, identity = path.read_bytes(), tmp_path / "identity"
     identity.write_text(str(OURS))
     private = tmp_path / "private"
     private.mkdir()
-    plan = sealing.read(path, private / "plan.rplan", identity)
+    plan = sealing.read(path, private / "plan.rplan", identity, KEYS)
     (OTHER_NAME.get(change) or OTHER_CONTENT[change])(path, other)
     assert world.apply(plan).converged
     kept = world.ours.kept(world.spec(), "last", private)
@@ -219,17 +219,17 @@ def test_a_sealed_plan_of_another_is_not_kept_as_this_one(
     """As somebody who uses the library may name it: it is looked at before anything is written."""
     path, other = plans
     sealed = tmp_path / "sealed.rplan"
-    sealing.seal(other, sealed, [RECIPIENT])
+    sealing.seal(archive.read(other, KEYS), sealed, [RECIPIENT])
     writes = world.writes()
     with pytest.raises(rc.PlanUnusable, match="was changed after it was checked"):
-        world.apply(replace(archive.read(path), sealed=sealed))
+        world.apply(replace(archive.read(path, KEYS), sealed=sealed))
     assert world.writes() == writes
 
 
 @pytest.mark.parametrize("change", ["replaced", "written over"])
 def test_a_rollback_takes_back_the_plan_that_was_checked(world: World, plans: tuple[Path, Path], change: str) -> None:
     path, other = plans
-    plan = archive.read(path)
+    plan = archive.read(path, KEYS)
     assert world.apply(plan).converged
     (OTHER_NAME | OTHER_CONTENT)[change](path, other)
     back = world.ours.rollback(world.spec(), plan, out=world.folder / "back.rplan")

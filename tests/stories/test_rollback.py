@@ -14,9 +14,10 @@ import pyrage
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import World, meddle, shop
+from world import KEYS, World, meddle, shop
 
 import reconcile as rc
+from reconcile.apply import journal as journals
 from reconcile.apply import runs
 from reconcile.errors import PlanUnusable, RunUnknown
 from reconcile.plan import archive, explain, sealing
@@ -33,14 +34,14 @@ def rollback(world: World, plan: rc.Plan, name: str = "inverse.rplan") -> rc.Pla
 def sealed(plan: rc.Plan, folder: Path) -> rc.Plan:
     """The plan as whoever holds an identity reads it; its file is sealed by now."""
     assert plan.path is not None
-    sealing.seal(plan.path, plan.path, [str(IDENTITY.to_public())])
+    sealing.seal(plan, plan.path, [str(IDENTITY.to_public())])
     return opened(plan.path, folder)
 
 
 def opened(file: Path, folder: Path) -> rc.Plan:
     key = folder / "identity"
     key.write_text(str(IDENTITY))
-    return sealing.read(file, folder / "opened.rplan", key)
+    return sealing.read(file, folder / "opened.rplan", key, KEYS)
 
 
 def vars_and_lists(world: World) -> dict[str, Any]:
@@ -181,7 +182,7 @@ def the_state_keeps_a_sealed_plan_and_no_other(world: World, first: rc.Plan) -> 
 
 def test_what_was_never_applied_is_not_taken_back(mistake: Mistake) -> None:
     world = mistake.world
-    never = archive.read(Path(shutil.copy(mistake.plan.path or "", world.folder / "never.rplan")))
+    never = archive.read(Path(shutil.copy(mistake.plan.path or "", world.folder / "never.rplan")), KEYS)
     elsewhere = replace(world.ours, state=world.folder / "elsewhere")
     with pytest.raises(PlanUnusable, match="was not applied"):
         asyncio.run(elsewhere.rollback(world.spec(), never))
@@ -194,8 +195,8 @@ def test_what_a_run_did_before_it_was_cut_off_is_all_that_is_taken_back(mistake:
     [receipt] = [line for line in lines if line.get("outcomes") == {"verified": [[0, 7]]}]
     receipt["outcomes"] = {"verified": [[0, 4]]}
     for line in lines:
-        del line["crc"]  # as journals of before are
-    journal.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+        del line["crc"]
+    journal.write_bytes(b"".join(journals._sealed(orjson.dumps(line)) for line in lines))
     try:
         inverse = rollback(mistake.world, mistake.plan)
     finally:

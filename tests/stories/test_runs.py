@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import forger
 import pytest
-from world import REGISTRY, World, meddle, shop
+from world import KEYS, REGISTRY, World, meddle, shop
 
 import reconcile as rc
 from reconcile.apply import lease, runs
@@ -80,14 +80,9 @@ def test_a_plan_for_another_key_is_refused(world: World) -> None:
 def test_an_edited_face_is_refused(world: World, key: str, value: object) -> None:
     plan = world.plan()
     assert plan.path is not None
-    with zipfile.ZipFile(plan.path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    parts["face.json"] = json.dumps(json.loads(parts["face.json"]) | {key: value}).encode()
-    with zipfile.ZipFile(plan.path, "w") as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
+    forger.edit(plan.path, lambda parts: forger.edit_face(parts, **{key: value}))
     with pytest.raises(rc.PlanUnusable, match="changed after it was made"):
-        rc.read(plan.path)
+        rc.read(plan.path, KEYS)
 
 
 def test_a_plan_that_another_run_has_overtaken_is_refused(world: World) -> None:

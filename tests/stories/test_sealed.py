@@ -8,7 +8,7 @@ from pathlib import Path
 import pyrage
 import pytest
 from desk import PLANTED, Desk
-from world import SPEC, World, shop
+from world import KEYS, SPEC, World, shop
 
 import reconcile as rc
 from reconcile.errors import PlanUnusable
@@ -36,18 +36,19 @@ def key(folder: Path, identity: object) -> Path:
 def test_it_is_the_same_plan_again(plan: rc.Plan, tmp_path: Path) -> None:
     assert plan.path is not None
     sealed = tmp_path / "sealed.rplan"
-    sealing.seal(plan.path, sealed, [str(THEIRS.to_public()), RECIPIENT])
+    sealing.seal(plan, sealed, [str(THEIRS.to_public()), RECIPIENT])
     assert sealed.stat().st_mode & 0o077 == 0
-    assert archive.read(sealed).face == plan.face
-    opened = sealing.opened(sealed, tmp_path / "opened.rplan", key(tmp_path, OURS))
+    assert archive.read(sealed, KEYS).face == plan.face
+    opened = sealing.read(sealed, tmp_path / "opened.rplan", key(tmp_path, OURS), KEYS).path
+    assert opened is not None
     assert opened.read_bytes() == plan.path.read_bytes()
-    assert sealing.opened(plan.path, tmp_path / "none", None) == plan.path
+    assert sealing.read(plan.path, tmp_path / "none", None, KEYS).path == plan.path
 
 
 def test_nobody_else_reads_who_is_in_it(plan: rc.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert plan.path is not None
     sealed = tmp_path / "sealed.rplan"
-    sealing.seal(plan.path, sealed, [RECIPIENT])
+    sealing.seal(plan, sealed, [RECIPIENT])
     with zipfile.ZipFile(sealed) as parts:
         assert sorted(parts.namelist()) == ["actions.ndjson.zst.age", "face.json"]
         assert parts.read("actions.ndjson.zst.age").startswith(b"age-encryption.org/v1")
@@ -61,23 +62,23 @@ def test_nobody_else_reads_who_is_in_it(plan: rc.Plan, tmp_path: Path, monkeypat
         (key(tmp_path, "x"), "cannot be read"),
     ):
         with pytest.raises(PlanUnusable, match=told):
-            sealing.opened(sealed, tmp_path / "opened.rplan", identity)
+            sealing.read(sealed, tmp_path / "opened.rplan", identity)
     assert not (tmp_path / "opened.rplan").exists()
     with pytest.raises(PlanUnusable, match="no public key"):
-        sealing.seal(plan.path, sealed, ["age1nobody"])
+        sealing.seal(plan, sealed, ["age1nobody"])
 
 
 def test_a_body_put_in_place_of_another_is_told(plan: rc.Plan, tmp_path: Path) -> None:
     """Whoever can seal can put a body of their own there: the face knows whose body it is of."""
     assert plan.path is not None
     sealed, forged = tmp_path / "sealed.rplan", tmp_path / "forged.rplan"
-    sealing.seal(plan.path, sealed, [RECIPIENT])
+    sealing.seal(plan, sealed, [RECIPIENT])
     with zipfile.ZipFile(sealed) as parts, zipfile.ZipFile(forged, "w") as made:
         body = pyrage.decrypt(parts.read(archive.SEALED), [OURS])
         made.writestr(archive.FACE, parts.read(archive.FACE))
         made.writestr(archive.SEALED, pyrage.encrypt(body[: len(body) // 2], [OURS.to_public()]))
     with pytest.raises(PlanUnusable):
-        archive.read(sealing.opened(forged, tmp_path / "opened.rplan", key(tmp_path, OURS)))
+        sealing.read(forged, tmp_path / "opened.rplan", key(tmp_path, OURS), KEYS)
 
 
 def test_by_hand(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def apply(ours: rc.Reconciler, plan: rc.Plan, **options: object) -> rc.Report:
 
 def test_what_one_machine_applied_another_knows(world: World, s3: S3) -> None:
     plan, sealed = world.plan(), world.folder / "sealed.rplan"
-    sealing.seal(world.folder / "plan.rplan", sealed, [str(pyrage.x25519.Identity.generate().to_public())])
+    sealing.seal(plan, sealed, [str(pyrage.x25519.Identity.generate().to_public())])
     assert apply(world.ours, replace(plan, sealed=sealed)).converged
     with pytest.raises(rc.PlanUnusable, match="already applied"):
         apply(elsewhere(world), plan)

@@ -16,7 +16,7 @@ plan = asyncio.run(ours.plan(spec, out=Path("shop.rplan")))
 assert_type(plan, rc.Plan)
 assert_type(plan.id, str)
 
-report = asyncio.run(ours.apply(rc.read(Path("shop.rplan"))))
+report = asyncio.run(ours.apply(rc.read(Path("shop.rplan"), rc.Keys.of_secret("secret"))))
 assert_type(report, rc.Report)
 assert_type(report.converged, bool)
 assert_type(asyncio.run(ours.verify(spec)), bool)
