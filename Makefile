@@ -56,11 +56,12 @@ cases: install ## all planner cases on both engines (`make test` takes some to S
 accept: install ## write the expected plans of tests/cases anew; then look at the git diff
 	RECONCILE_ACCEPT=1 $(BIN)/python -m pytest -q tests/cases/test_plans.py
 
-lint: install ## format, rules, types, the contracts of the house, and whether `make docs` has been run
+lint: install ## format, rules, types, the contracts of the house, the workflows, and whether `make docs` has been run
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --offline --no-progress --quiet --config ci/zizmor.yml ci/github action.yml
 	@made=$$(mktemp -d) && trap 'rm -r "$$made"' EXIT && cp docs/values.md docs/sources.md "$$made" && \
 	  $(BIN)/python -m reconcile.spec.schema "$$made" && $(BIN)/python -m reconcile.sources.handbook "$$made" && \
 	  cmp "$$made/values.md" docs/values.md && cmp "$$made/sources.md" docs/sources.md && \

@@ -50,14 +50,17 @@ validate() {
 
 make_plan() {
   local options=(${seals[@]+"${seals[@]}"}) status=0
-  if [ -n "${RECONCILE_BASE:-}" ]; then take_base; fi
-  # What lies there, left or committed, must not pass for what this makes.
+  # What lies there, left or committed, must not pass for what this makes: first of all, as the rest may fail.
   rm -f -- "$plan"
+  rm -rf -- "$base"
+  if [ -n "${RECONCILE_BASE:-}" ]; then take_base; fi
   reconcile plan "$spec" --out "$plan" --enforce ${options[@]+"${options[@]}"} || status=$?
   # A blocked plan (3) is shown like any other: the people who read it decide.
   if [ "$status" = 0 ] || [ "$status" = 3 ]; then
     insist_on_a_seal
     tell
+  else
+    rm -f -- "$plan"
   fi
   return "$status"
 }
@@ -85,19 +88,26 @@ take_base() {
   fi
 }
 
-# Changes the `status` of make_plan when the code host cannot be told: what is not shown is not reviewed.
+# The status of the plan is its own: that the code host could not be told is an output (`commented`).
 tell() {
-  local told=0
+  local commented=true
   outputs
   if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then reconcile show "$plan" --spec "$spec" --format markdown >>"$GITHUB_STEP_SUMMARY"; fi
   if [ "${RECONCILE_COMMENT:-true}" = false ]; then return; fi
-  reconcile comment "$plan" --spec "$spec" || told=$?
-  if [ "$status" = 0 ]; then status=$told; fi
+  reconcile comment "$plan" --spec "$spec" || commented=false
+  if [ "$commented" = false ]; then echo "The plan was made, and the pull request has no comment about it." >&2; fi
+  output "commented=$commented"
+}
+
+output() {
+  local to=${GITHUB_OUTPUT:-${RECONCILE_OUTPUTS:-}}
+  if [ -n "$to" ]; then echo "$1" >>"$to"; fi
 }
 
 outputs() {
   local to=${GITHUB_OUTPUT:-${RECONCILE_OUTPUTS:-}}
   if [ -z "$to" ]; then return; fi
+  output "status=$status"
   reconcile show "$plan" --spec "$spec" --format json | python3 -c '
 import json, sys
 face = json.load(sys.stdin)

@@ -46,12 +46,15 @@ SCHEMAS = {
 STEPS = ROOT / "ci" / "steps.sh"
 GH = """#!/bin/sh
 case "$1 $2" in
-"api "*) echo 1234567 ;;
-"run list") echo 42 ;;
-"run download") cp "$KEPT" plan.rplan ;;
+"api "*) echo 7 1234567 ;;
+"run list") case "$*" in *"-c 1234567 -e pull_request -s success "*) echo 41; echo 42 ;; esac ;;
+"run download") [ "$3 $5" = "42 reconcile-plan-7" ] && cp "$KEPT" plan.rplan ;;
 esac
 """
-"""What `gh` does for the workflow: a merged pull request's commit, the run of its plan, and what that run has kept."""
+"""What `gh` does for the workflow: a merged pull request and its commit, and what the runs that went well have kept.
+
+The later run is of a fork's second pull request on the same commit: it has no plan.
+"""
 GUARDED = SPEC.replace(WIDE, "{updates: 100%, removals: 10}")
 
 
@@ -80,6 +83,15 @@ def test_workflows_have_no_more_rights_than_they_need_and_end(path: str) -> None
             assert re.search(r"@[0-9a-f]{40}$|^OWNER/|^$", step.get("uses", "")), "a tag may be moved"
     cancels = flow["concurrency"]["cancel-in-progress"]
     assert cancels is (path == "ci/github/plan.yml"), "an apply is never cancelled half-way"
+
+
+def test_only_what_a_run_made_is_kept() -> None:
+    """Under its pull request's number, and the job fails after that where the pull request could not be told."""
+    [*_, upload, insist] = read("ci/github/plan.yml")["jobs"]["plan"]["steps"]
+    assert upload["if"] == 'always() && contains(fromJSON(\'["0", "3"]\'), steps.plan.outputs.status)'
+    assert upload["with"]["name"] == "reconcile-plan-${{ github.event.pull_request.number }}"
+    assert insist["if"] == "steps.plan.outputs.commented == 'false'"
+    assert {"status", "commented"} <= set(read("action.yml")["outputs"])
 
 
 def test_forks_are_only_validated() -> None:
@@ -290,7 +302,7 @@ def edit(plan: Path, to: Path, **face: str) -> None:
 
 def test_a_limit_is_not_loosened_by_the_change_that_trips_it(play: Play) -> None:
     status, outputs, said = play.plan(token="expired")
-    assert (status, outputs["blocked"]) == (69, "false"), said
+    assert (status, outputs["status"], outputs["commented"], outputs["blocked"]) == (0, "0", "false", "false"), said
     assert f"Plan {outputs['plan-id']}" in play.runner.summary.read_text(), "who cannot comment says it all the same"
     assert play.apply()[0] == 0
     loose = settled(play.desk, GUARDED.replace("removals: 10", "removals: 100%"))
@@ -302,6 +314,36 @@ def test_a_limit_is_not_loosened_by_the_change_that_trips_it(play: Play) -> None
     play.merge("loose")
     status, _, said = play.apply()
     assert (status, play.desk.writes()) == (3, writes), said
+
+
+def test_what_a_pull_request_commits_passes_for_nothing_that_a_run_makes(play: Play) -> None:
+    """A plan and a base of its own, beside a spec that cannot be planned; and where there is a plan in the way."""
+    plan, base = play.clone / "plan.rplan", play.clone / ".reconcile-base"
+    for made, spec in ((1, "account: {}\n"), (0, settled(play.desk, GUARDED))):
+        (base / "specs").mkdir(parents=True)
+        (base / "specs" / "shop.yaml").write_text(settled(play.desk, SPEC))
+        plan.write_text("forged")
+        play._git("switch", "--quiet", "-C", "hostile", "main")
+        play._git("add", "--force", ".")
+        play._git("commit", "--quiet", "--message", "Be hostile")
+        play.commit("hostile", spec, base="hostile")
+        status, outputs, said = play.plan()
+        if made:
+            assert (status, outputs) == (65, {}), said
+            assert not plan.exists()
+        else:
+            assert (status, outputs["status"], outputs["commented"]) == (0, "0", "true"), said
+            assert plan.read_bytes() != b"forged"
+        assert not base.exists()
+        plan.unlink(missing_ok=True)
+    # What is merged with a plan in it is not applied: the one that is fetched takes its place, or none does.
+    plan.write_text("forged")
+    play.runner.kept.write_text("kept")
+    assert (play.runner.fetch()[0], plan.read_text()) == (0, "kept")
+    plan.write_text("forged")
+    play.runner.kept.unlink()
+    assert play.runner.fetch()[0] == 1
+    assert not plan.exists()
 
 
 def test_a_fork_and_a_broken_spec_get_the_place_of_what_is_wrong(play: Play) -> None:
