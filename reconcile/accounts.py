@@ -50,7 +50,7 @@ class Accounts:
 
     def whose(self, account: Account, *, key_needed: bool = True) -> Whose:
         """Which account it is; with an empty fingerprint where its API key is not there, and need not be."""
-        url = urls.raise_if_unfit(templates.resolve(account.url, self.environ), None)
+        url = self.url(account)
         try:
             fingerprint = integrity.fingerprint(templates.resolve_credential(account.api_key, self.environ))
         except CredentialsRefused:
@@ -58,6 +58,14 @@ class Accounts:
                 raise
             fingerprint = ""
         return Whose(name=account.name, url=url, fingerprint=fingerprint)
+
+    def url(self, account: Account | AccountFace) -> str:
+        """Where the account answers.
+
+        Raises:
+            SpecInvalid: it is no plain web address, which plans could not show.
+        """
+        return urls.raise_if_unfit(templates.resolve(account.url, self.environ), None)
 
     def keys(self, account: Account | AccountFace) -> Keys:
         """The keys of an account, from its API secret."""
@@ -111,7 +119,7 @@ class Accounts:
             sleep: waits for the account; ours when None.
         """
         key, secret = (templates.resolve_credential(one, self.environ) for one in (account.api_key, account.api_secret))
-        url = urls.raise_if_unfit(templates.resolve(account.url, self.environ), None)
+        url = self.url(account)
         masks = Masks.keyed_by(secret)
         opened = target.connect(
             Credentials(key, secret),

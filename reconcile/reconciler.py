@@ -281,7 +281,7 @@ class Reconciler(Records):
         keys = integrity.verified_keys(plan)  # before all else: nothing of another plan is believed
         if spec is not None:
             integrity.same_spec(plan.face, spec, keys)
-            integrity.same_url(plan.face, templates.resolve(spec.account.url, self.environ))
+            integrity.same_url(plan.face, self._accounts.url(spec.account))
         whose = plan.face.account if spec is None else spec.account
         kept = self.store_of(plan.face.state if spec is None else spec.state)
         run = runs.of(kept.local or self.local, plan.face)

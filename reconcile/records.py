@@ -96,4 +96,7 @@ class Records:
 
     def store_of(self, said: str | None) -> Store:
         """Where the state is: where we were told, or where the spec says (`said`)."""
-        return store.of(str(self.state or (said and templates.resolve(said, self.environ)) or self.local))
+        if self.state or not said:
+            return store.of(str(self.state or self.local))
+        shown = said if templates.has_marks(said) else None
+        return store.of(templates.resolve(said, self.environ), shown)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from reconcile.errors import AllowanceUnfit
 from reconcile.plan.model import Allowance, Face
-from reconcile.spec import managed
+from reconcile.spec import managed, references
 from reconcile.spec.guards import PER_LIST, Guard
 from reconcile.spec.model import Spec
 from reconcile.spec.places import meant
@@ -57,6 +57,7 @@ def scopes_of_spec(spec: Spec) -> Scopes:
         lists=set(managed.lists(spec)),
         vars=set(managed.vars(spec)),
         sources=set(spec.sources),
+        secrets={one.reference.told for one in references.find_references(spec)},
         parts={*spec.sources, *columns, *(f"property {name}" for name in spec.properties)},
     )
 
@@ -68,15 +69,17 @@ def scopes_of_face(face: Face) -> Scopes:
         lists={one.name for one in face.lists},
         vars={one.name for one in face.vars},
         sources=sources,
+        secrets={one.name for one in face.references},
         parts=sources | {one.source for one in face.invalid},
     )
 
 
-def _scopes(*, lists: set[str], vars: set[str], sources: set[str], parts: set[str]) -> Scopes:
+def _scopes(*, lists: set[str], vars: set[str], sources: set[str], secrets: set[str], parts: set[str]) -> Scopes:
     return {
         **dict.fromkeys(map(Guard, PER_LIST), lists),
         Guard.NULLED: vars,
         Guard.SAME_VALUE: vars,
         Guard.SOURCE_ROWS: sources,
         Guard.INVALID_ROWS: parts,
+        Guard.NEW_REFERENCES: secrets,
     }

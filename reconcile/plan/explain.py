@@ -70,6 +70,7 @@ def view(plan: Plan, *, reveal: bool = False) -> View:
         Section("One by one" if reveal else "For example", tuple(rows)),
         Section("Left out of the plan", tuple(_left_out(face))),
         Section("Variables", tuple(Row(" ", name, str(value)) for name, value in sorted(face.variables.items()))),
+        Section("Secrets that the spec refers to", tuple(Row(" ", one.name, one.key) for one in face.references)),
         Section("Sources", tuple(Row(" ", one.name, counted(one.rows, "row")) for one in face.sources)),
         Section("Cost of apply", tuple(_cost(face))),
     )

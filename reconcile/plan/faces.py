@@ -16,13 +16,14 @@ from reconcile.plan.model import (
     Face,
     ListFace,
     ObservationFace,
+    ReferenceFace,
     Retyped,
     Route,
     Sample,
     VarFace,
 )
 from reconcile.plan.setting import Setting
-from reconcile.spec import definitions
+from reconcile.spec import definitions, references
 from reconcile.spec.model import Policy, Routing, Spec
 from reconcile.spec.property import ValueType
 from reconcile.state import diff, ledger, values
@@ -60,6 +61,9 @@ def of(desired: Desired, observed: Observed, settled: addresses.Settled, decided
         state=spec.state,
         environment=spec.environment,
         variables=spec.variables,
+        references=tuple(
+            ReferenceFace(name=one.reference.told, key=one.key) for one in references.find_references(spec)
+        ),
         spec_digest=setting.keys.spec_digest(spec.digest),
         mode=setting.policy.mode,
         on_leave=spec.policy.on_leave,

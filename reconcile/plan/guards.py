@@ -5,6 +5,7 @@ A guard never hides or shrinks a plan. It says what is too much, where the limit
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class Heads:
         opted_out: list -> those of the joining that are known to have opted out.
         groups: list -> the group that is mapped to it.
         registry: the list of everybody who is managed.
+        new_references: secret -> where the spec refers to it and the base spec does not: the keys, and the first place.
         observation_hours: age of the kept observation that the plan is made from, rounded up; None for a fresh look.
     """
 
@@ -54,11 +56,15 @@ class Heads:
     groups: Mapping[str, str] = field(default_factory=dict)
     registry: str = ""
     observation_hours: int | None = None
+    new_references: Mapping[str, tuple[Sequence[str], str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """A figure beside its limit, whether it is too much or not; `path` leads to the limit below `policy.guards`."""
+    """A figure beside its limit, whether it is too much or not; `path` leads to the limit below `policy.guards`.
+
+    `where` is what it is about, for a rule without a limit in the spec.
+    """
 
     guard: Guard
     scope: str
@@ -66,6 +72,7 @@ class _Finding:
     limit: int
     told: str
     path: tuple[str, ...] = ()
+    where: str = ""
 
 
 def breaches(
@@ -98,7 +105,7 @@ def stricter(one: Iterable[Breach], other: Iterable[Breach]) -> tuple[Breach, ..
 
 def _raised(finding: _Finding, allowed: Iterable[Allowance]) -> _Finding:
     limit = max([finding.limit, *(one.most for one in allowed if allowances.covers(one, finding.guard, finding.scope))])
-    return _Finding(finding.guard, finding.scope, finding.figure, limit, finding.told, finding.path)
+    return dataclasses.replace(finding, limit=limit)
 
 
 def _breach(finding: _Finding, place: Callable[..., Where | None]) -> Breach:
@@ -109,7 +116,7 @@ def _breach(finding: _Finding, place: Callable[..., Where | None]) -> Breach:
         scope=finding.scope,
         figure=finding.figure,
         limit=finding.limit,
-        where=str(where or ""),
+        where=finding.where or str(where or ""),
         told=f"{finding.told}; {f'at most {finding.limit:,}' if finding.limit else 'none'} may",
         way_out=f"--allow {shlex.quote(str(way_out))}",
     )
@@ -231,6 +238,13 @@ def _observation_age(heads: Heads, limits: Guards) -> Iterator[_Finding]:
         yield _Finding(Guard.OBSERVATION_AGE, "", hours, limits.observation_age, told)
 
 
+def _new_references(heads: Heads, _: Guards) -> Iterator[_Finding]:
+    """A secret that the base spec does not read there: none is let through, whatever the spec says."""
+    for name, (keys, where) in sorted(heads.new_references.items()):
+        told = f"{name} is read at {', '.join(keys)}, and not in the base spec"
+        yield _Finding(Guard.NEW_REFERENCES, name, len(keys), 0, told, where=where)
+
+
 _RULES: tuple[Callable[[Heads, Guards], Iterator[_Finding]], ...] = (
     _removals,
     _joins,
@@ -243,6 +257,7 @@ _RULES: tuple[Callable[[Heads, Guards], Iterator[_Finding]], ...] = (
     _invalid_rows,
     _opted_out_joins,
     _observation_age,
+    _new_references,
 )
 
 

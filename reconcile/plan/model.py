@@ -340,6 +340,13 @@ class Consent(_Face):
     deleted: int = 0
 
 
+class ReferenceFace(_Face):
+    """A secret that the spec refers to by name, and the key of the spec where it does; never its value."""
+
+    name: str
+    key: str
+
+
 class ObservationFace(_Face):
     """The kept observation that a plan was made from: when it was taken, and how old it was then, in seconds."""
 
@@ -402,6 +409,7 @@ class Face(_Face):
     state: str | None = None
     environment: str | None = None
     variables: Mapping[str, str | int | float | bool] = {}
+    references: tuple[ReferenceFace, ...] = ()
     spec_digest: str
     mode: Mode
     on_leave: OnLeave

@@ -15,6 +15,7 @@ import ibis
 from reconcile.plan import actions, addresses, archive, causes, details, faces, guards, weighing
 from reconcile.plan.model import Face, Plan, Stage
 from reconcile.plan.setting import Setting
+from reconcile.spec import references
 from reconcile.spec.model import Mode, OnLeave, Policy, Spec
 from reconcile.state import diff, identity, steps
 from reconcile.state.desired import Desired
@@ -176,9 +177,20 @@ def _guarded(face: Face, observed: Observed, decided: Rows, setting: Setting) ->
     face = face.model_copy(update={"consent": weighing.consent(known, face.shape, workspace)})
     face = details.add(face, known, decided, setting.masks, workspace)
     heads = weighing.heads(face, known, setting)
+    if setting.base is not None:
+        heads = dataclasses.replace(heads, new_references=_new_references(spec, setting.base))
     found = guards.breaches(heads, spec.policy.guards, setting.allowed, spec.where)
     if (base := setting.base) is not None:
         # A limit of the base holds for its list, and for its group, whatever the change makes of ids and names.
         heads = dataclasses.replace(heads, groups={**spec.lists, **base.lists})
         found = guards.stricter(found, guards.breaches(heads, base.policy.guards, setting.allowed, base.where))
     return face.model_copy(update={"breaches": found, "allowed": setting.allowed})
+
+
+def _new_references(spec: Spec, base: Spec) -> dict[str, tuple[list[str], str]]:
+    """Secret -> where the spec refers to it and the base does not: the keys, and the first place."""
+    found: dict[str, tuple[list[str], str]] = {}
+    for one in references.find_new(spec, base):
+        keys, _ = found.setdefault(one.reference.told, ([], str(spec.where(*one.path) or "")))
+        keys.append(one.key)
+    return found

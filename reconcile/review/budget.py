@@ -45,6 +45,7 @@ def _fewer_notes(most: int, page: Page) -> Page:
 STEPS: tuple[Step, ...] = (
     ("samples", partial(_dropped, "samples")),
     ("variables", partial(_dropped, "variables")),
+    ("references but 50", partial(_shortened, "references", 50)),
     ("transitions but 20", partial(_shortened, "transitions", 20)),
     ("rows left out but 20", partial(_shortened, "left out", 20)),
     ("sources but 20", partial(_shortened, "sources", 20)),
@@ -64,6 +65,7 @@ STEPS: tuple[Step, ...] = (
     ("lists but 5", partial(_shortened, "lists", 5)),
     ("lines of the spec", partial(_dropped, "spec")),
     ("cost", partial(_dropped, "cost")),
+    ("references", partial(_dropped, "references")),
     ("blocks but 3", partial(_fewer_blocks, 3)),
     ("causes", partial(_dropped, "causes")),
     ("notes but 3", partial(_fewer_notes, 3)),

@@ -270,6 +270,8 @@ def _around(face: Face) -> Iterator[Part]:
     calls = [(name, f"{count:,}") for name, count in face.cost.calls.items()]
     note = f"At best {explain.lasting(face.cost)}, at our share of the account's limits." if calls else ""
     yield _part("cost", "Cost of apply", ("Call", "Calls#"), calls, note)
+    referred = ((one.name, one.key) for one in face.references)
+    yield replace(_part("references", "Secrets that the spec refers to", ("Secret", "Where"), referred), folded=True)
     yield _part(
         "variables", "Variables", ("Name", "Value"), ((name, str(value)) for name, value in face.variables.items())
     )

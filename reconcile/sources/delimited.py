@@ -203,7 +203,7 @@ class _Reader:
         at = re.search(r"CSV Error on Line: (\d+)", str(error))
         if "Out of Memory" in str(error) or at is None:
             return error
-        path = next((path for path in self.layouts if self.local[path] in str(error)), self.origin.shown_file)
+        path = next((path for path in self.layouts if self.local[path] in str(error)), self.origin.told_file)
         return self.origin.failed(f"{path}, line {at[1]}: the record cannot be read", hint=_RECORD)
 
     def _found(self) -> SourceUnavailable | None:

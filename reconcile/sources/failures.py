@@ -51,7 +51,7 @@ def of(origin: Origin, error: Exception) -> SourceUnavailable | MemoryShort:
     if "Out of Memory Error" in reason and "max_temp_directory_size" not in reason:  # of our own DuckDB, no server's
         return MemoryShort(origin.failed(reason).message, hint=_MORE)
     if isinstance(error, FileNotFoundError):
-        return origin.failed(f"there is no file {origin.shown_file}", hint="Check the path and the credentials.")
+        return origin.failed(f"there is no file {origin.told_file}", hint="Check the path and the credentials.")
     hint = next((hint for pattern, hint in _HINTS if re.search(pattern, reason, re.IGNORECASE)), None)
     return origin.failed(reason, hint=hint)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from reconcile.errors import Problem, ReconcileError, Where
+from reconcile.errors import Problem, ReconcileError, SpecInvalid, Where
 from reconcile.sources import failures, queries
 from reconcile.sources.origin import Origin
 from reconcile.spec import parameters, templates
@@ -22,6 +22,8 @@ KINDS = (
     "sqlite:///shop.db, duckdb:///shop.duckdb, postgresql://user@host/shop, mysql://user@host/shop, the URL of another"
     " database that docs/sources.md names, or a path to a .sqlite, .db or .duckdb file"
 )
+
+_HIDDEN = "a secret may only be written into the query as it is: {{ env('NAME') }}, without a filter or a condition"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def open_all(spec: Spec, environ: Mapping[str, str]) -> dict[str, OpenSource]:
 
     Raises:
         CredentialsRefused: a variable that a `connect` refers to is not set.
+        SpecInvalid: a query selects a secret.
     """
     return {name: OpenSource(_origin(spec, name, environ)) for name in spec.sources}
 
@@ -135,7 +138,19 @@ def _complaints(origin: Origin) -> Iterator[tuple[str, str, str | None]]:
 def _refused(origin: Origin) -> str | None:
     if parameters.unknown(origin.spec):  # said by the spec's own check
         return None
-    return queries.refused(parameters.outline(origin.spec, origin.dialect), origin.dialect)
+    if parameters.hides_secrets(origin.spec):
+        return _HIDDEN
+    return queries.refused(parameters.outline(origin.spec, origin.dialect), origin.dialect) or _selected(origin)
+
+
+def _selected(origin: Origin) -> str | None:
+    """Why a query is refused that lets a secret come out of it, from where it would reach the account and the plan."""
+    if parameters.hides_secrets(origin.spec):
+        return _HIDDEN
+    query = parameters.marked(origin.spec, origin.dialect)
+    if query is None or not queries.selects(query, parameters.MARK, origin.dialect):
+        return None
+    return "the query selects a secret; what env() and file() give may only be compared with something"
 
 
 def _unresolved(spec: Spec, name: str) -> Origin:
@@ -155,7 +170,10 @@ def _origin(spec: Spec, name: str, environ: Mapping[str, str]) -> Origin:
     if source.file is not None:
         made = replace(made, file=templates.resolve(source.file, environ))
     if source.query is not None:
-        query = parameters.fill(source, environ, made.dialect, spec.where("sources", name, "query"))
+        where = spec.where("sources", name, "query")
+        if said := _selected(made):
+            raise SpecInvalid([Problem(f"Source `{name}`: {said}", where, queries.SELECTED_HINT)])
+        query = parameters.fill(source, environ, made.dialect, where)
         made = replace(made, query=query)
     return made
 
@@ -163,5 +181,5 @@ def _origin(spec: Spec, name: str, environ: Mapping[str, str]) -> Origin:
 def _unknown(origin: Origin) -> str:
     if origin.file is not None:
         endings = ".csv, .tsv, .parquet, .jsonl or .ndjson"
-        return f"cannot tell what {Path(origin.shown_file).name} is: its name must end in {endings}"
+        return f"cannot tell what {Path(origin.told_file).name} is: its name must end in {endings}"
     return "cannot tell which database `connect` means"

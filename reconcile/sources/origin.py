@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import unquote
 
 from reconcile.errors import SourceUnavailable, Where
-from reconcile.spec import urls
+from reconcile.spec import templates, urls
 from reconcile.spec.source import SourceSpec
 
 Engine: TypeAlias = Literal["sqlite", "duckdb", "postgres", "mysql", "remote", "csv", "parquet", "json"]
@@ -83,6 +83,11 @@ class Origin:
         return (self.file or "").partition("?")[0] if "://" in (self.file or "") else self.file or ""
 
     @property
+    def told_file(self) -> str:
+        """The file for people: as the spec writes it, where that refers to a secret."""
+        return self.spec.file if self.spec.file and templates.has_marks(self.spec.file) else self.shown_file
+
+    @property
     def scheme(self) -> str:
         """What stands before `://` in the connection, or the empty string."""
         scheme, colon, _ = (self.connect or "").partition("://")
@@ -143,6 +148,11 @@ class Origin:
         for url in (self.connect or "", self.file or ""):
             if "://" in url:
                 found |= urls.find_secrets(url)
+        for text, resolved in ((self.spec.connect, self.connect), (self.spec.file, self.file)):
+            if text and resolved and templates.has_marks(text):
+                found |= {resolved, str(self.path(resolved))}
+        if self.connect and templates.has_marks(self.spec.connect or "") and self.engine in ("sqlite", "duckdb"):
+            found.add(str(self.database_file))
         return {secret for raw in found for secret in (raw, unquote(raw)) if secret}
 
 

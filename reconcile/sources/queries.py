@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 HINT = "A source's query must be one SELECT; the database is only read, never changed."
+SELECTED_HINT = "What a query selects is shown in plans and sent to Sailthru: use a variable of the spec, `var()`."
 TABLE_HINT = "Write the name as the database does, with its schema where it is not the default one (`schema.table`)."
 
 
@@ -23,6 +24,24 @@ def refused(query: str, dialect: str | None) -> str | None:
         return f"the query is no SELECT but {found[0].key.upper()}"
     writes = next((node for node in found[0].find_all(exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Into)), None)
     return f"the query writes ({writes.key.upper()})" if writes else None
+
+
+def selects(query: str, mark: str, dialect: str | None) -> bool:
+    """Whether a text that holds a mark can come out of a query, and is not only compared with something."""
+    import sqlglot
+    from sqlglot import exp
+
+    comparing = (exp.Where, exp.Having, exp.Qualify, exp.Join)
+    try:
+        parsed = sqlglot.parse_one(query, read=dialect)
+    except sqlglot.errors.SqlglotError:
+        return True  # nobody can say
+    for found in parsed.find_all(exp.Literal):
+        if mark in str(found.this):
+            around = found.find_ancestor(exp.Select, exp.SetOperation, exp.Subquery, exp.Table, *comparing)
+            if not isinstance(around, comparing):
+                return True
+    return False
 
 
 def close_comment(query: str, dialect: str | None) -> str:

@@ -100,7 +100,7 @@ def _opened(origin: Origin, database: Any) -> tuple[tuple[str, ...], Any]:
     paths = [pattern] if EXTRAS[kind] == "http" else sorted(f"{kind}://{path}" for path in found.glob(pattern))
     if not paths:
         raise origin.failed(
-            f"there is no file {origin.shown_file}", hint="Check the bucket, the path and the credentials."
+            f"there is no file {origin.told_file}", hint="Check the bucket, the path and the credentials."
         )
     return tuple(paths), found
 

@@ -79,7 +79,7 @@ def _kept(section: str, part: Any, bad: Collection[Path]) -> dict[str, Any]:
 
 
 def references(spec: Spec) -> Iterator[tuple[Path, str]]:
-    """The texts that may hold `env()`, with their paths."""
+    """The texts that may hold references, but for queries, with their paths."""
     for key in ("api_key", "api_secret", "url"):
         yield ("account", key), getattr(spec.account, key)
     for name, source in spec.sources.items():
@@ -134,6 +134,9 @@ def _account_url(path: Path, text: str, where: Where | None) -> Iterator[Problem
         if not fault.startswith("is "):
             hint = "It is https://HOST or https://HOST/PATH and holds nothing else; the secret goes into api_secret."
         yield Problem(f"{called(path)} {fault}", where, hint)
+    elif templates.has_marks(text) and not templates.is_one_reference(text):
+        hint = "A part of it would be sent to whatever host the rest names. Write \"{{ env('SAILTHRU_URL') }}\"."
+        yield Problem(f"{called(path)} refers to something for a part of it", where, hint)
     else:
         yield from _unread(path, text, where)
 
@@ -152,7 +155,7 @@ def _holds_password(text: str) -> bool:
 
 def _unread(path: Path, text: str, where: Where | None) -> Iterator[Problem]:
     try:
-        templates.env_names(text)
+        templates.references(text)
     except SpecInvalid as error:
         yield from (Problem(f"{called(path)}: {one.message}", where, one.hint) for one in error.problems)
 

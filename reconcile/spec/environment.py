@@ -35,7 +35,7 @@ class EnvironmentSource(Part):
     """What differs in a source that the spec has. Another way of reading it takes the place of the spec's."""
 
     connect: str | None = None
-    """A database URL or path; may use `env()`."""
+    """A database URL or path; may use `env()` and `file()`."""
     table: str | None = None
     """The table or view to read."""
     query: str | None = None

@@ -47,6 +47,8 @@ class Guard(StrEnum):
     INVALID_ROWS = "invalid_rows"
     OPTED_OUT_JOINS = "opted_out_joins"
     OBSERVATION_AGE = "observation_age"
+    NEW_REFERENCES = "new_references"
+    """Has no limit in a spec: the base spec says what is known."""
 
 
 def _limit(given: Any) -> int | str:

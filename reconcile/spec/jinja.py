@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -23,6 +23,8 @@ from jinja2.visitor import NodeTransformer
 from reconcile.errors import Problem, SpecInvalid, TemplateFailed, Where
 from reconcile.spec.grammar import MISFIT
 
+_REFERRING = ("env", "file")
+"""Functions that refer to secrets."""
 _UNKNOWN = re.compile(r"No (filter|test) named '(.*)'")
 
 
@@ -195,10 +197,41 @@ def variables(text: str) -> frozenset[str]:
     return frozenset(meta.find_undeclared_variables(_parsed(text)))
 
 
-def env_names(text: str) -> frozenset[str]:
-    """What a text asks `env()` for. Raises SpecInvalid where the text is no template."""
-    calls = (call for call in _parsed(text).find_all(nodes.Call) if getattr(call.node, "name", None) == "env")
-    return frozenset(arg.value for call in calls for arg in call.args if isinstance(arg, nodes.Const))
+def references(text: str) -> frozenset[tuple[str, str]]:
+    """What a text asks `env()` and `file()` for, as function and name.
+
+    Raises:
+        SpecInvalid: the text is no template, or a name is made by it, so that nobody can read what it refers to.
+    """
+    parsed, found, named = _parsed(text), set(), set()
+    for call in parsed.find_all(nodes.Call):
+        match call:
+            case nodes.Call(
+                node=nodes.Name(name=str(function)),
+                args=[nodes.Const(value=str(name))],
+                kwargs=[],
+                dyn_args=None,
+                dyn_kwargs=None,
+            ) if function in _REFERRING:
+                found.add((function, name))
+                named.add(id(call.node))
+    for one in parsed.find_all(nodes.Name):
+        if one.name in _REFERRING and id(one) not in named:
+            hint = f"Write {{{{ {one.name}('NAME') }}}}."
+            raise SpecInvalid([_Fault(f"what {one.name}() refers to is not written in it", hint, one.lineno).problem()])
+    return frozenset(found)
+
+
+def hidden(text: str, names: Collection[str]) -> bool:
+    """Whether something else is done with a reference, or with one of these names, than to write it as it is."""
+    parsed = _parsed(text)
+    written = {id(node) for output in parsed.find_all(nodes.Output) for node in output.nodes}
+    calls = {id(call.node): call for call in parsed.find_all(nodes.Call)}
+    return any(
+        id(calls.get(id(one), one)) not in written
+        for one in parsed.find_all(nodes.Name)
+        if one.name in names or one.name in _REFERRING
+    )
 
 
 def fill(text: str, scope: Mapping[str, Any], where: Where | None, written: Callable[[Any], str] | None = None) -> str:

@@ -116,8 +116,8 @@ _Writer.add_representer(str, _Writer.text)
 def _require(spec: Spec, environ: Mapping[str, str]) -> None:
     """Every variable that the spec names is set."""
     for path, text in check.references(spec):
-        for name in sorted(templates.env_names(text)):
-            templates.resolve(f"{{{{ env('{name}') }}}}", environ, where=spec.where(*path))
+        for one in sorted(templates.references(text)):
+            templates.resolve(f"{{{{ {one} }}}}", environ, where=spec.where(*path))
 
 
 # The book: what all files say together

@@ -44,11 +44,12 @@ class Account(Part):
     name: str
     """A short name for the account, shown in every plan and report; a plan is bound to it."""
     api_key: str
-    """The API key, by reference only: `{{ env('SAILTHRU_API_KEY') }}`."""
+    """The API key, by reference only: `{{ env('SAILTHRU_API_KEY') }}` or `{{ file('/run/secrets/key') }}`."""
     api_secret: str
     """The shared secret, by reference only."""
     url: str = "https://api.sailthru.com"
-    """Where the API answers. Set it to the simulator's address to try things."""
+    """Where the API answers. Set it to the simulator's address to try things. A reference is the whole of it, never a
+    part."""
     registry: str = REGISTRY
     """The natural list that holds every profile we manage, so that one export shows all of them."""
 
@@ -178,7 +179,7 @@ class Engine(Part):
     """Where the rows of a plan are worked on. `engine: duckdb`, embedded, is the default; see docs/engines.md."""
 
     spark: str | None = None
-    """A Spark to plan on: `sc://host` (Spark Connect) or `local[*]` to try it; may use `env()`."""
+    """A Spark to plan on: `sc://host` (Spark Connect) or `local[*]` to try it; may use `env()` and `file()`."""
 
 
 def _long_engine(short: Any) -> Any:
@@ -220,7 +221,7 @@ class Spec(Part):
     """Where the rows are worked on."""
     state: str | None = None
     """Where runs leave what later ones have to know: a folder (`.reconcile` when absent), or `s3://bucket/prefix`,
-    `gs://bucket/prefix`, `az://account/container/prefix`; may use `env()`. See [state.md](state.md)."""
+    `gs://bucket/prefix`, `az://account/container/prefix`; may use `env()` and `file()`. See [state.md](state.md)."""
     seal: Recipients | None = None
     """Public keys of age, `age1…`. Every plan that is kept with `--out` or made by `apply SPEC` is sealed to them,
     unless `--seal` names others. See [approvals.md](approvals.md#sealed-plans)."""

@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Iterator
 
 from reconcile.errors import Problem, SpecInvalid
-from reconcile.spec import parameters
+from reconcile.spec import parameters, templates
 from reconcile.spec.model import Path, Spec
 from reconcile.spec.places import Places, called, meant
 from reconcile.spec.source import WAYS, Contract, SourceSpec, age
@@ -46,6 +46,7 @@ def _query(path: Path, source: SourceSpec, places: Places) -> Iterator[Problem]:
         return
     try:
         unknown = parameters.unknown(source)
+        templates.references(source.query)
     except SpecInvalid as error:
         where = places.value(*path, "query")
         yield from (Problem(f"{called((*path, 'query'))}: {one.message}", where, one.hint) for one in error.problems)

@@ -97,16 +97,16 @@ class SourceSpec(Part):
     """A table, query or file that yields rows with a key, see [sources.md](sources.md)."""
 
     connect: str | None = None
-    """A database URL or path (`postgresql://…`, `mysql://…`, `sqlite:///shop.db`); may use `env()`."""
+    """A database URL or path (`postgresql://…`, `mysql://…`, `sqlite:///shop.db`); may use `env()` and `file()`."""
     table: str | None = None
     """The table or view to read, `schema.table` where needed."""
     query: str | None = None
     """One SELECT to read instead of a table; values in `{{ … }}` are `parameters` and `env()`, written as literals."""
     parameters: Mapping[str, Scalar | list[Scalar]] = Field(default_factory=dict)
-    """Values for the query, by name; texts may use `env()`."""
+    """Values for the query, by name; texts may use `env()` and `file()`."""
     file: str | None = None
     """CSV, Parquet or newline JSON files to read instead: a path from the spec's folder or a URL, with
-    wildcards; may use `env()`."""
+    wildcards; may use `env()` and `file()`."""
     encoding: str | None = None
     """How the text of CSV files is written, where that is not UTF-8: `windows-1252`, `latin-1`, `utf-16`, ..."""
     columns: Mapping[str, ColumnType] = Field(default_factory=dict)

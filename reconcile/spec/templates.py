@@ -1,4 +1,4 @@
-"""Templates: references to the environment (`{{ env('X') }}`), and property templates over batches of rows.
+"""Templates: references to secrets (`{{ env('X') }}`, `{{ file('/x') }}`), and property templates over batches of rows.
 
 What a null does in a property template, and why:
 
@@ -13,56 +13,79 @@ Jinja itself is behind `spec.jinja`, and loaded only when a template is really t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from reconcile.errors import CredentialsRefused, EnvironmentUnfit, Where
+from reconcile.errors import EnvironmentUnfit, Where
+from reconcile.spec import secrets
 
 if TYPE_CHECKING:
     from reconcile.spec.jinja import Batch, Piece
 
-_ENV_CALL = re.compile(r"""\{\{-?\s*env\(\s*(?:'([^'{}]+)'|"([^"{}]+)")\s*\)\s*-?\}\}""")
-_UNDECODED = re.compile("[\ud800-\udfff]")
-"""How Python keeps bytes of the environment that are no UTF-8."""
+_CALL = re.compile(
+    r"""\{\{-?\s*(?P<function>env|file)\(\s*(?:'(?P<single>[^'{}\\]+)'|"(?P<double>[^"{}\\]+)")\s*\)\s*-?\}\}"""
+)
 _MARKS = ("{{", "{%", "{#")
 
 
+class Reference(NamedTuple):
+    """What is referred to: a variable by `env`, a file by `file`."""
+
+    function: str
+    name: str
+
+    def __str__(self) -> str:
+        """As it is written."""
+        return f"{self.function}('{self.name}')"
+
+    @property
+    def told(self) -> str:
+        """For people and for options of a command line, which have quotes of their own."""
+        return f"{self.function}({self.name})"
+
+
 def is_reference(text: str) -> bool:
-    """Whether the text is nothing but `{{ env('X') }}`: no literal part, no default, no filter."""
-    return _ENV_CALL.search(text) is not None and not literal(text).strip()
+    """Whether the text is nothing but references: no literal part, no default, no filter."""
+    return _CALL.search(text) is not None and not literal(text).strip()
+
+
+def is_one_reference(text: str) -> bool:
+    """Whether the text is a single reference and nothing else."""
+    return _CALL.fullmatch(text.strip()) is not None
 
 
 def literal(text: str) -> str:
     """What is left of a text without its references."""
-    return _ENV_CALL.sub("", text)
+    return _CALL.sub("", text)
 
 
-def env_names(text: str) -> frozenset[str]:
-    """The environment variables that a text with references names.
+def references(text: str) -> frozenset[Reference]:
+    """What a text refers to.
 
     Raises:
-        SpecInvalid: the text is no template.
+        SpecInvalid: the text is no template, or what it refers to is not written in it.
     """
     if has_marks(literal(text)):
         from reconcile.spec import jinja
 
-        return jinja.env_names(text)
-    return frozenset(single or double for single, double in _ENV_CALL.findall(text))
+        return frozenset(Reference(*one) for one in jinja.references(text))
+    found = (one.groupdict() for one in _CALL.finditer(text))
+    return frozenset(Reference(one["function"], one["single"] or one["double"]) for one in found)
 
 
 def resolve(text: str, environ: Mapping[str, str], *, where: Where | None = None) -> str:
-    """The text with its `env()` references filled in; a text without references is given back as it is.
+    """The text with its references filled in; a text without references is given back as it is.
 
     Raises:
-        CredentialsRefused: a variable is not set, or empty; says which, and where it is asked for.
-        SpecInvalid: the text is no template, or uses something else than `env()`.
+        CredentialsRefused: a variable is not set, or empty, or a file cannot be read; says which, and where.
+        SpecInvalid: the text is no template, or uses something else than `env()` and `file()`.
     """
     if not has_marks(text):
         return text
     from reconcile.spec import jinja
 
-    return jinja.fill(text, {"env": env(environ, where)}, where)
+    return jinja.fill(text, secrets.functions(environ, where), where)
 
 
 def resolve_credential(text: str, environ: Mapping[str, str]) -> str:
@@ -73,27 +96,13 @@ def resolve_credential(text: str, environ: Mapping[str, str]) -> str:
     """
     found = resolve(text, environ)
     if not found.isprintable() or found != found.strip() or not found.isascii():
-        names = " and ".join(sorted(env_names(text)))
+        names = " and ".join(sorted(one.name for one in references(text)))
         what = "a letter beyond ASCII" if found.isprintable() and found == found.strip() else "a space or a line end"
         raise EnvironmentUnfit(
             f"The variable {names} holds {what}, which is in no API key and no secret of Sailthru.",
             hint="Set it again to the key alone.",
         )
     return found
-
-
-def env(environ: Mapping[str, str], where: Where | None = None) -> Callable[[str], str]:
-    """The function `env()` of templates; raises CredentialsRefused for a variable that is not set."""
-
-    def asked(name: str) -> str:
-        if not environ.get(name):
-            raise _unset(name, where, empty=name in environ)
-        if _UNDECODED.search(environ[name]):
-            at = f" ({where})" if where else ""
-            raise EnvironmentUnfit(f"The variable {name} is not in UTF-8{at}.", hint="Set it again, in UTF-8.")
-        return environ[name]
-
-    return asked
 
 
 def variables(template: str) -> frozenset[str]:
@@ -139,12 +148,6 @@ def compile(template: str) -> Batch:  # noqa: A001 -- read as `templates.compile
     from reconcile.spec import jinja
 
     return jinja.Batch(template)
-
-
-def _unset(name: str, where: Where | None, *, empty: bool) -> CredentialsRefused:
-    at = f" ({where})" if where else ""
-    state = "is empty" if empty else "is not set"
-    return CredentialsRefused(f"environment variable {name} {state}{at}", hint=f"Set it: export {name}=…")
 
 
 def has_marks(text: str) -> bool:

@@ -88,7 +88,12 @@ def run(spec: Spec, name: str, workspace: Workspace, now: datetime) -> Verdict:
 
 def _salts(spec: Spec) -> dict[str, str]:
     """The same salt for every hash: tests need no secret, and a hash can be expected."""
-    return {name: "tests" for prop in spec.properties.values() for name in templates.env_names(prop.salt or "")}
+    return {
+        one.name: "tests"
+        for prop in spec.properties.values()
+        for one in templates.references(prop.salt or "")
+        if one.function == "env"
+    }
 
 
 def _came(spec: Spec, case: Case, workspace: Workspace, as_of: datetime) -> _Came:

@@ -24,11 +24,12 @@ class Folder:
     """Keys are paths below a root; the mark of a content is its digest. Satisfies `apply.store.Store`."""
 
     root: Path
+    shown: str | None = None
 
     @property
     def told(self) -> str:
-        """The path as it was given."""
-        return f"the folder {self.root}"
+        """The path as it was given, or what is shown in its place."""
+        return f"the folder {self.shown or self.root}"
 
     @property
     def local(self) -> Path | None:

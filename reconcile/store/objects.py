@@ -33,7 +33,7 @@ _TRIES: Any = {
 """All in less than a heartbeat (`apply.lease.BEAT`): a store that does not answer must not cost the lease by itself."""
 
 
-def connect(url: str) -> Objects:
+def connect(url: str, shown: str | None = None) -> Objects:
     """The store at a URL; nothing is asked of it yet.
 
     Raises:
@@ -42,12 +42,12 @@ def connect(url: str) -> Objects:
     try:
         from obstore import exceptions, store
     except ImportError:
-        raise StoreUnavailable(f"What opens {urls.show(url)} is not installed.", hint=EXTRA) from None
+        raise StoreUnavailable(f"What opens {shown or urls.show(url)} is not installed.", hint=EXTRA) from None
     try:
         found: Any = store.from_url(url, retry_config=_TRIES)
     except (exceptions.BaseError, ValueError) as error:
-        raise _unavailable(url, error) from None
-    return Objects(url, found)
+        raise _unavailable(shown or url, error) from None
+    return Objects(url, found, shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,12 @@ class Objects:
 
     url: str
     store: ObjectStore
+    shown: str | None = None
 
     @property
     def told(self) -> str:
-        """The URL, without a key that somebody may have put there."""
-        return urls.show(self.url)
+        """The URL, without a key that somebody may have put there; or what is shown in its place."""
+        return self.shown or urls.show(self.url)
 
     @property
     def local(self) -> Path | None:
@@ -163,7 +164,7 @@ class Objects:
         try:
             yield
         except (exceptions.BaseError, OSError) as error:
-            raise _unavailable(self.url, error) from None
+            raise _unavailable(self.told, error) from None
 
 
 def _mark(meta: Any) -> str:

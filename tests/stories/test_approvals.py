@@ -87,7 +87,7 @@ def test_an_approval_is_for_its_spec_its_account_and_its_time(world: World) -> N
     world.change(1, city="Rome")
     within = approved(world, world.plan())
     world.text = world.text.replace('spent >= 1000"}\nvars', 'spent >= 2000"}\nvars')
-    assert refused(world, within) == ("the spec has changed since it was approved",)
+    assert refused(world, within) == ("the spec, or the account's secret, has changed since it was approved",)
     assert go(world, approved(world, world.plan(), any_spec=True)).converged
     world.change(1, city="Oslo")
     within = approved(world, world.plan())

@@ -319,7 +319,7 @@ def test_a_limit_is_not_loosened_by_the_change_that_trips_it(play: Play) -> None
 def test_what_a_pull_request_commits_passes_for_nothing_that_a_run_makes(play: Play) -> None:
     """A plan and a base of its own, beside a spec that cannot be planned; and where there is a plan in the way."""
     plan, base = play.clone / "plan.rplan", play.clone / ".reconcile-base"
-    for made, spec in ((1, "account: {}\n"), (0, settled(play.desk, GUARDED))):
+    for made, spec in ((1, "account: {}\n"), (0, settled(play.desk, GUARDED) + "\n# hostile\n")):
         (base / "specs").mkdir(parents=True)
         (base / "specs" / "shop.yaml").write_text(settled(play.desk, SPEC))
         plan.write_text("forged")

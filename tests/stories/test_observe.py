@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from world import REGISTRY, Customer, World, shop
+from world import KEYS, REGISTRY, Customer, World, shop
 
 import reconcile as rc
 from reconcile.errors import ObservationUnusable, Unwritten
@@ -175,7 +175,7 @@ def tell_of_list(seen: Path, name: str) -> None:
     from reconcile.sailthru import kept as keeping
     from reconcile.state.model import RemoteList
 
-    manifest = keeping.read(seen)
+    manifest = keeping.read(seen, KEYS)
     (seen / keeping.MANIFEST).unlink()
     keeping.write(seen, manifest.model_copy(update={"lists": (*manifest.lists, RemoteList("1", name, "natural"))}))
 

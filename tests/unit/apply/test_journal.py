@@ -86,7 +86,7 @@ def sealed(*records: dict[str, Any]) -> bytes:
     return b"".join(journal._sealed(orjson.dumps({"i": i, **record})) for i, record in enumerate(records))
 
 
-RUN = {"t": "run", "plan": "p", "total": 6}
+RUN = {"t": "run", "plan": "p", "total": 6, "format": journal.FORMAT}
 ATTEMPT = {"t": "attempt", "at": AT, "by": "ada@x", "pid": 1}
 END = {"t": "end", "at": AT, "by": "ada@x", "converged": False, "status": 8}
 
@@ -162,10 +162,10 @@ def test_a_kill_then_an_orderly_end_leaves_all_in_doubt_that_nobody_looked_at(tm
     assert all(past.is_doubtful(number) for number in range(6))
 
 
-def test_a_journal_without_checksums_is_read_as_it_is_and_gone_on_with(tmp_path: Path) -> None:
+def test_a_journal_of_before_is_read_as_it_is_and_not_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "journal.ndjson"
     before = [
-        RUN,
+        {"t": "run", "plan": "p", "total": 6},
         ATTEMPT,
         {"t": "intend", "kind": "actions", "numbers": [[0, 2]]},
         {"t": "settle", "of": 2, "outcomes": {"verified": [[0, 1]], "rejected": [[2, 2]]}},
@@ -174,13 +174,13 @@ def test_a_journal_without_checksums_is_read_as_it_is_and_gone_on_with(tmp_path:
         END,
     ]
     path.write_bytes(b"".join(orjson.dumps({"i": i, **one}) + b"\n" for i, one in enumerate(before)))
-    with journal.opened(path, "p", 6) as (log, past):
-        assert (past.settled(0, 6), past.orderly, past.damaged) == (2, True, False)
-        assert [intent.facts["job"] for intent in past.open.values()] == ["77"]
-        log.attempt(AT, "bob@y")
-        log.settle(log.intend("actions", [3]), {Outcome.VERIFIED: [3]})
+    whole = path.read_bytes()
     past, _ = journal.read(path)
-    assert (past.settled(0, 6), past.damaged) == (3, False)
+    assert (past.settled(0, 6), past.orderly, past.damaged) == (2, True, False)
+    assert [intent.facts["job"] for intent in past.open.values()] == ["77"]
+    with pytest.raises(rc.PlanUnusable, match="earlier version"), journal.opened(path, "p", 6):
+        pass
+    assert path.read_bytes() == whole
 
 
 def test_a_line_that_lost_its_checksum_is_no_line_of_before(tmp_path: Path) -> None:

@@ -117,6 +117,8 @@ CASES: list[tuple[str, Heads, dict[str, Any], int | None]] = [
     ("opted_out_joins", Heads(opted_out={"News": Part(1, 40)}), {}, 0),
     ("opted_out_joins", Heads(opted_out={"News": Part(3, 40)}), {"opted_out_joins": 3}, None),
     ("opted_out_joins", Heads(opted_out={"News": Part(11, 100)}), {"opted_out_joins": "5%"}, 10),
+    ("new_references", Heads(new_references={}), {}, None),
+    ("new_references", Heads(new_references={"env(X)": (["sources: a: connect"], "a.yaml:1:1")}), {}, 0),
     ("opted_out_joins", Heads(opted_out={"News": Part(9, 100)}), {"opted_out_joins": {"lists": {"News": 9}}}, None),
 ]
 
@@ -157,6 +159,7 @@ ALL = Heads(
     invalid={"shop": Part(30, 100), "shop.city": Part(40, 100)},
     opted_out={"News": Part(2, 3)},
     observation_hours=30,
+    new_references={"env(X)": (["sources: a: connect", "state"], "a.yaml:1:1")},
 )
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -28,10 +30,38 @@ def test_a_reference_is_nothing_but_env(text: str, reference: bool) -> None:
     assert templates.is_reference(text) is reference
 
 
-def test_env_names_are_found_in_plain_and_in_other_references() -> None:
-    assert templates.env_names("a{{ env('A') }}b{{ env(\"B\") }}") == {"A", "B"}
-    assert templates.env_names("{{ env('A') ~ env('B') | lower }}") == {"A", "B"}
-    assert templates.env_names("plain") == frozenset()
+def test_references_are_found_in_plain_and_in_other_texts() -> None:
+    both = {("env", "A"), ("file", "/b")}
+    assert templates.references("a{{ env('A') }}b{{ file(\"/b\") }}") == both
+    assert templates.references("{{ env('A') ~ file('/b') | lower }}") == both
+    assert templates.references("plain") == frozenset()
+
+
+@pytest.mark.parametrize("text", ["{{ env('A' ~ 'B') }}", "{% set e = env %}{{ e('A') }}", "{{ [file][0]('/x') }}"])
+def test_a_name_that_nobody_can_read_is_refused(text: str) -> None:
+    with pytest.raises(SpecInvalid, match="not written in it"):
+        templates.references(text)
+
+
+def test_a_file_is_read_as_secrets_are_handed_over(tmp_path: Path) -> None:
+    secret, large, link = tmp_path / "secret", tmp_path / "large", tmp_path / "link"
+    secret.write_text("s3cret\n")
+    link.symlink_to(secret)  # as Kubernetes does
+    large.write_bytes(bytes(64 * 1024 + 1))
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    assert templates.is_reference(f"{{{{ file('{secret}') }}}}")
+    for path in (secret, link):
+        assert templates.resolve(f"a{{{{ file('{path}') }}}}b", {}) == "as3cretb"
+    told = {
+        "secret": "no absolute path", str(large): "more than 64 KiB", str(tmp_path): "no regular file",
+        str(tmp_path / "pipe"): "no regular file", str(tmp_path / "none"): "No such file",
+        str(tmp_path / "empty"): "it is empty", str(tmp_path / "bytes"): "it is no text",
+    }  # fmt: skip
+    for path, why in told.items():
+        with pytest.raises(CredentialsRefused, match=why):
+            templates.resolve(f"{{{{ file('{path}') }}}}", {})
 
 
 def test_a_reference_is_filled_in() -> None:
@@ -165,7 +195,7 @@ def test_there_are_no_dice() -> None:
 def test_references_need_no_jinja() -> None:
     code = (
         "import sys; from reconcile.spec import load, templates; "
-        "assert templates.env_names(\"{{ env('A') }}\") == {'A'} and templates.resolve('x', {}) == 'x'; "
+        "assert templates.references(\"{{ env('A') }}\") == {('env', 'A')} and templates.resolve('x', {}) == 'x'; "
         "sys.exit('jinja2' in sys.modules or 'sqlglot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
