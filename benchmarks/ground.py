@@ -129,7 +129,8 @@ class Shop:
     def environ(self, url: str) -> dict[str, str]:
         """What the spec's references resolve to."""
         shop = f"duckdb:///{self.folder / 'shop.duckdb'}"
-        return {"KEY": "demo-key", "SECRET": "demo-secret", "URL": url, "SHOP": shop}
+        secret = "demo-secret"
+        return {"KEY": "demo-key", "SECRET": secret, "SAILTHRU_API_SECRET": secret, "URL": url, "SHOP": shop}
 
     def policy(self, text: str) -> None:
         """Write the spec with this policy."""

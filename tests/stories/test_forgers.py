@@ -275,3 +275,11 @@ def test_by_hand(desk: Desk) -> None:
     assert (rotated.returncode, "another API secret" in rotated.stderr) == (5, True)
     assert desk.simulator.calls_total.total() == calls
     assert desk.run("apply", "theirs.rplan", "--spec", "specs").returncode == 0
+
+    # When the secret was changed, what was applied before is taken back with both.
+    desk.simulator._gate.keys["demo-key"] = "rotated"
+    desk.environ |= {"SECRET": "rotated", "SAILTHRU_API_SECRET": "rotated", "OLD": secret}
+    refused = desk.run("rollback", "theirs.rplan")
+    assert (refused.returncode, "another API secret" in refused.stderr) == (5, True)
+    assert desk.run("rollback", "theirs.rplan", "--previous-secret-env", "OLD", "--out", "back.rplan").returncode == 0
+    assert desk.run("apply", "back.rplan").returncode == 0

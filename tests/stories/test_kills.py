@@ -400,6 +400,7 @@ def test_a_real_process_is_really_killed(tmp_path: Path, calls: int) -> None:
         world.fill(shop(60))
         world.spec()
         environ = {"KEY": "demo-key", "SECRET": "demo-secret", "SHOP": f"sqlite:///{tmp_path / 'shop.db'}"}
+        environ["SAILTHRU_API_SECRET"] = environ["SECRET"]
 
         def reconcile(*words: str) -> subprocess.Popen[str]:
             command = [sys.executable, "-m", "reconcile.cli", *words]
