@@ -156,9 +156,7 @@ def recall(store: Store, key: Key, shape: Shape, workspace: Workspace, *, among:
         return whose
     rows = _rows(store, head, shape, workspace, None if among is None else _keys(among, salt, workspace))
     if rows is None:
-        return replace(
-            whose, lacking=_BROKEN.format(head.file), rekeyed="", salt="" if whose.rekeyed else whose.salt
-        )
+        return replace(whose, lacking=_BROKEN.format(head.file), rekeyed="", salt="" if whose.rekeyed else whose.salt)
     found = ledger.Ledger(
         rows, head.definitions, head.spec_digest, head.run, head.at, head.profiles, salt, head.format > 1
     )

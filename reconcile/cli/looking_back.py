@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from reconcile.cli.options import SPECS, AsJson, Env, SpecPath, State, Var, face, is_spec, load, records
+from reconcile.cli import opening
+from reconcile.cli.options import SPECS, AsJson, Env, SpecPath, State, Var, is_spec, load, records
 
 
 def runs(
@@ -100,6 +101,7 @@ def lease(
         bool, typer.Option("--free", help="Take the lease from its holder, after you made sure that no apply runs.")
     ] = False,
     as_json: AsJson = False,
+    secret_env: opening.SecretEnv = None,
     state: State = None,
 ) -> None:
     """Show who holds the lease of an account, so that no other apply may run; free it on purpose."""
@@ -111,7 +113,7 @@ def lease(
     from reconcile.errors import AccountBusy
     from reconcile.screen import history
 
-    about = load(what, env, var) if is_spec(what) else face(what)
+    about = load(what, env, var) if is_spec(what) else opening.read_face(what, secret_env)
     found, now = records(state).lease(about), time.time()
     if as_json:
         screen.event("lease", **history.lease_json(found.record, found.account, found.store.told, now), freed=free)

@@ -11,7 +11,7 @@ import typer
 from reconcile.cli.options import load
 
 if TYPE_CHECKING:
-    from reconcile.plan.model import Plan
+    from reconcile.plan.model import Face, Plan
     from reconcile.state.keys import Keys
 
 SECRET = "SAILTHRU_API_SECRET"  # noqa: S105 -- the name of a variable
@@ -76,6 +76,18 @@ def need_keys(
             hint=f"Set it; or say where it is: --spec SPEC, --secret-env NAME. Without either it is {SECRET}.",
         )
     return found
+
+
+def read_face(path: Path, secret_env: str | None) -> Face:
+    """What a plan file says without its actions, verified: the state that it names is opened.
+
+    Raises:
+        CredentialsRefused: there is no secret to verify it with.
+        PlanUnusable: it is none, or does not fit the secret.
+    """
+    from reconcile.plan import archive
+
+    return archive.read(path, *need_keys(secret_env=secret_env)).face
 
 
 def insist(plan: Plan, *, verified: bool) -> Plan:

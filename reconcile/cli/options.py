@@ -149,17 +149,6 @@ def is_spec(path: Path) -> bool:
     return path.is_dir() or is_yaml(path)
 
 
-def face(path: Path) -> Face:
-    """What a plan file says without its actions.
-
-    Raises:
-        PlanUnusable: it is none, or damaged.
-    """
-    from reconcile.plan import archive
-
-    return archive.read(path).face
-
-
 PreviousSecret = Annotated[
     str | None,
     typer.Option(

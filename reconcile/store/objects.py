@@ -46,7 +46,7 @@ def connect(url: str, shown: str | None = None) -> Objects:
     try:
         found: Any = store.from_url(url, retry_config=_TRIES)
     except (exceptions.BaseError, ValueError) as error:
-        raise _unavailable(shown or url, error) from None
+        raise _unavailable(url, error, shown) from None
     return Objects(url, found, shown)
 
 
@@ -164,7 +164,7 @@ class Objects:
         try:
             yield
         except (exceptions.BaseError, OSError) as error:
-            raise _unavailable(self.told, error) from None
+            raise _unavailable(self.url, error, self.shown) from None
 
 
 def _mark(meta: Any) -> str:
@@ -172,10 +172,11 @@ def _mark(meta: Any) -> str:
     return orjson.dumps({name: meta[name] for name in ("e_tag", "version") if meta.get(name)}).decode()
 
 
-def _unavailable(url: str, error: Exception) -> StoreUnavailable:
+def _unavailable(url: str, error: Exception, shown: str | None = None) -> StoreUnavailable:
     """Only the first line of the library's words: the rest is how its request was made."""
+    told = shown or urls.show(url)
     said = str(error).strip().splitlines()[:1] or [type(error).__name__]
     return StoreUnavailable(
-        f"The state store {urls.show(url)} cannot be used: {said[0].replace(url, urls.show(url))}.",
+        f"The state store {told} cannot be used: {said[0].replace(url, told)}.",
         hint="Look at its URL (`state:`), its credentials, and the way to it; --state DIR takes a folder instead.",
     )
