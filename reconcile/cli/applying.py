@@ -108,8 +108,8 @@ def apply(
     from reconcile.apply import reporting
     from reconcile.plan import guards, sealing
     from reconcile.screen import reports
-    from reconcile.spec.model import Mode
     from reconcile.spec.load import load as spec_load
+    from reconcile.spec.model import Mode
 
     with watching.watched("apply", env, metrics) as run:
         allowed, ours = (

@@ -13,7 +13,7 @@ from reconcile.cli.lazily import settling
 
 if TYPE_CHECKING:
     from reconcile import Reconciler
-    from reconcile.plan.model import Allowance, Face
+    from reconcile.plan.model import Allowance
     from reconcile.records import Records
     from reconcile.spec.model import Spec
 
