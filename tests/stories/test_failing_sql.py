@@ -29,6 +29,7 @@ CASES = {  # what stands in the spec, a value on which it works, one on which it
     "date": ("make_date(2020, try_cast(raw as integer), 1)", "7", "77"),
     "logarithm": ("ln(try_cast(raw as double))", "7", "-7"),
     "function of a cast": ("last_day(cast(raw as date))", "2020-01-31", "moonday"),
+    "twice": ("cast(raw as integer) + cast(raw as integer)", "7", "seven"),
     "in a case": ("case when raw = 'x' then 1 else cast(raw as integer) end", "7", "seven"),
 }
 
