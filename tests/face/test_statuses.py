@@ -53,6 +53,9 @@ COMMANDS = {
     "runs": "runs",
     "status": "status",
     "audit": "audit",
+    "lease": "lease",
+    "ci": "ci",
+    "doctor": "doctor",
     "fmt": "fmt --check",
     "schema": "schema",
     "simulator": "simulator --faults nowhere.yaml",
@@ -132,7 +135,9 @@ def change_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 PLANS = dict.fromkeys(("show", "diff", "comment", "approve", "apply PLAN", "rollback"), 5)
 CALM = dict.fromkeys(COMMANDS, 0) | PLANS | {"status": 64, "fmt": 1, "simulator": 1, "seed": 1}
 ACCOUNT = ("import", "check", "observe", "plan", "explain", "drift", "apply SPEC")
-SPEC = tuple(name for name in COMMANDS if name not in {"init", "import", "schema", "simulator", "seed", *PLANS})
+SPEC = tuple(
+    name for name in COMMANDS if name not in {"init", "import", "ci", "doctor", "schema", "simulator", "seed", *PLANS}
+)
 
 SITUATIONS: list[tuple[Situation, dict[str, int], str]] = [
     (change_nothing, {name: status for name, status in CALM.items() if name not in {"apply SPEC", "import"}}, ""),
