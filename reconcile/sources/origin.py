@@ -148,11 +148,8 @@ class Origin:
         for url in (self.connect or "", self.file or ""):
             if "://" in url:
                 found |= urls.find_secrets(url)
-        for text, resolved in ((self.spec.connect, self.connect), (self.spec.file, self.file)):
-            if text and resolved and templates.has_marks(text):
-                found |= {resolved, str(self.path(resolved))}
-        if self.connect and templates.has_marks(self.spec.connect or "") and self.engine in ("sqlite", "duckdb"):
-            found.add(str(self.database_file))
+        if self.file and self.spec.file and templates.has_marks(self.spec.file):
+            found |= {self.file, str(self.path(self.file))}
         return {secret for raw in found for secret in (raw, unquote(raw)) if secret}
 
 

@@ -87,6 +87,8 @@ def sealed(*records: dict[str, Any]) -> bytes:
 
 
 RUN = {"t": "run", "plan": "p", "total": 6, "format": journal.FORMAT}
+BEFORE = {"t": "run", "plan": "p", "total": 6}
+"""As versions before began a journal."""
 ATTEMPT = {"t": "attempt", "at": AT, "by": "ada@x", "pid": 1}
 END = {"t": "end", "at": AT, "by": "ada@x", "converged": False, "status": 8}
 
@@ -165,7 +167,7 @@ def test_a_kill_then_an_orderly_end_leaves_all_in_doubt_that_nobody_looked_at(tm
 def test_a_journal_of_before_is_read_as_it_is_and_not_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "journal.ndjson"
     before = [
-        {"t": "run", "plan": "p", "total": 6},
+        BEFORE,
         ATTEMPT,
         {"t": "intend", "kind": "actions", "numbers": [[0, 2]]},
         {"t": "settle", "of": 2, "outcomes": {"verified": [[0, 1]], "rejected": [[2, 2]]}},
@@ -217,7 +219,7 @@ def test_what_a_journal_of_before_settled_by_job_is_looked_at_when_the_run_goes_
     """Of a run that converged it is as it was: nothing goes on, and only a rollback asks."""
     path = tmp_path / "journal.ndjson"
     look = {"t": "intend", "kind": "by job", "numbers": []}
-    records = [RUN, ATTEMPT, look, {"t": "settle", "of": 2, "outcomes": {"verified": [[0, 5]]}}]
+    records = [BEFORE, ATTEMPT, look, {"t": "settle", "of": 2, "outcomes": {"verified": [[0, 5]]}}]
     records.append(END | {"converged": converged})
     path.write_bytes(b"".join(orjson.dumps({"i": i, **one}) + b"\n" for i, one in enumerate(records)))
     past, _ = journal.read(path)
