@@ -64,7 +64,7 @@ def test_help_imports_nothing_heavy_and_no_command() -> None:
     assert not found & HEAVY
     assert {name for name in found if name.startswith("reconcile.")} == {
         "reconcile.cli",
-        *(f"reconcile.cli.{module}" for module in ("ending", "lazily", "streams", "telling")),
+        *(f"reconcile.cli.{module}" for module in ("ending", "lazily", "signals", "streams", "telling")),
     }
 
 
