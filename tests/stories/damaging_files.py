@@ -18,7 +18,7 @@ from reconcile.errors import ReconcileError
 from reconcile.plan import approvals, archive
 from reconcile.sailthru import kept
 from reconcile.spec import approval
-from reconcile.state.masks import Masks
+from reconcile.state.keys import Keys
 from reconcile.store.folder import Folder
 from reconcile.watch import memory as told
 
@@ -26,6 +26,8 @@ HAND_WRITTEN = {"approval"}
 """People may edit these: any content that reads is what they meant."""
 
 Load = Callable[[], Any]
+
+KEYS = Keys.of_secret("demo-secret")
 
 
 def keep_files(folder: Path) -> Mapping[str, tuple[Path, Load]]:
@@ -43,7 +45,7 @@ def keep_files(folder: Path) -> Mapping[str, tuple[Path, Load]]:
     allowed.write_text(approval.text(approvals.of(plan.face, tolerance="10%", lasts=None, now=world.ours.now())))
     [run] = (account / "runs").iterdir()
     bound = ledgers.Bound(url=plan.face.account.url, fingerprint=plan.face.account.fingerprint)
-    key = ledgers.Key("shop", None, Masks.keyed_by("demo-secret"), bound)
+    key = ledgers.Key("shop", None, KEYS, bound)
     [rows] = account.glob("ledger.*.parquet")
     return {
         "lease": (account / "lease.json", lambda: _holder(lease.read(store, "shop/lease.json"))),
@@ -54,7 +56,7 @@ def keep_files(folder: Path) -> Mapping[str, tuple[Path, Load]]:
         "report": (run / runs.REPORT, lambda: reporting.load_report((run / runs.REPORT).read_bytes())),
         "facts": (run / runs.FACTS, lambda: history._load_facts((run / runs.FACTS).read_bytes())),
         "audit": (account / "audit/00000001.json", lambda: _audited(store)),
-        "observation": (folder / "seen" / kept.MANIFEST, lambda: kept.read(folder / "seen")),
+        "observation": (folder / "seen" / kept.MANIFEST, lambda: kept.read(folder / "seen", KEYS)),
         "plan": (folder / "plan.rplan", lambda: _actions(folder / "plan.rplan")),
         "approval": (allowed, lambda: approval.read(allowed)),
     }  # fmt: skip
@@ -74,7 +76,7 @@ def _audited(store: Folder) -> audit.Entry | None:
 
 
 def _actions(path: Path) -> tuple[Any, ...]:
-    plan = archive.read(path)
+    plan = archive.read(path, KEYS)
     return plan.face, tuple(archive.walk(plan))
 
 
