@@ -88,9 +88,9 @@ def guard() -> None:
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 -- for as long as the process lasts
     # Where somebody has put another stream in the place of the process's own, it is theirs to guard.
-    if sys.stdout is sys.__stdout__:
+    if sys.stdout in (None, sys.__stdout__):
         sys.stdout = _guarded(sys.stdout, 1)
-    if sys.stderr is sys.__stderr__:
+    if sys.stderr in (None, sys.__stderr__):
         sys.stderr = _guarded(sys.stderr, 2)
 
 

@@ -201,7 +201,7 @@ def play(from_: Scene, folder: Path, seed: int, faults: Faults) -> Mapping[str, 
         assert made.there() == from_.world(folder, 0, None).there(), f"{told}, and yet something was written"
     else:
         _hold(from_.plan, made, report, sids)
-    struck = dict(made.simulator.mischief.done)
+    struck = made.simulator.mischief.done | made.simulator.mischief.delays
     assert strangers(made) == from_.before, "somebody was touched who is not ours"
     names = made.account.list_names()
     assert len(set(names)) == len(names), f"twins: {names}"
@@ -227,7 +227,7 @@ def play_plan(from_: Scene, folder: Path, seed: int, faults: Faults) -> Mapping[
             assert plan.face.counts == from_.plan.face.counts
             assert plan.id == from_.plan.id, "another plan than the right one"
     assert (made.there(), made.writes()) == (there, 0), "a plan has written"
-    return made.simulator.mischief.done
+    return made.simulator.mischief.done | made.simulator.mischief.delays
 
 
 def _hold_part(part: rc.Plan, whole: rc.Plan) -> None:

@@ -320,13 +320,14 @@ def test_what_a_pull_request_commits_passes_for_nothing_that_a_run_makes(play: P
     """A plan and a base of its own, beside a spec that cannot be planned; and where there is a plan in the way."""
     plan, base = play.clone / "plan.rplan", play.clone / ".reconcile-base"
     for made, spec in ((1, "account: {}\n"), (0, settled(play.desk, GUARDED) + "\n# hostile\n")):
+        branch = f"hostile-{made}"
+        play._git("switch", "--quiet", "--force", "--create", branch, "main")
         (base / "specs").mkdir(parents=True)
         (base / "specs" / "shop.yaml").write_text(settled(play.desk, SPEC))
         plan.write_text("forged")
-        play._git("switch", "--quiet", "-C", "hostile", "main")
         play._git("add", "--force", ".")
         play._git("commit", "--quiet", "--message", "Be hostile")
-        play.commit("hostile", spec, base="hostile")
+        play.commit(branch, spec, base=branch)
         status, outputs, said = play.plan()
         if made:
             assert (status, outputs) == (65, {}), said
