@@ -177,7 +177,8 @@ def tell_of_list(seen: Path, name: str) -> None:
 
     manifest = keeping.read(seen, KEYS)
     (seen / keeping.MANIFEST).unlink()
-    keeping.write(seen, manifest.model_copy(update={"lists": (*manifest.lists, RemoteList("1", name, "natural"))}))
+    lists = (*manifest.lists, RemoteList("1", name, "natural"))
+    keeping.write(seen, manifest.model_copy(update={"lists": lists}), KEYS)
 
 
 def test_a_list_that_the_account_did_not_have_is_to_be_created(kept: World) -> None:

@@ -31,7 +31,8 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, P
         assert made.path is not None
         found.append(made.path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SECRET", "demo-secret")
+        for name in ("SECRET", "SAILTHRU_API_SECRET"):
+            patch.setenv(name, "cases")
         yield found[0], found[1]
 
 
