@@ -225,6 +225,7 @@ def test_nobody_is_shown_unless_revealed(desk: Desk) -> None:
     assert "planted.person@secretmail.example" in revealed
 
 
+@pytest.mark.usefixtures("hangups")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGHUP])
 def test_ctrl_c_stops_cleanly_and_the_same_plan_goes_on(tmp_path: Path, sent: signal.Signals) -> None:
     faults = tmp_path / "slow.yaml"

@@ -23,6 +23,7 @@ with signals.heard(lambda: say("asked"), lambda number: signals.end_soon(number,
 """
 
 
+@pytest.mark.usefixtures("hangups")
 @pytest.mark.parametrize("release", ["lambda: say('released')", "threading.Event().wait"], ids=["answers", "hangs"])
 @pytest.mark.parametrize("sent", [(signal.SIGINT, signal.SIGINT), (signal.SIGHUP, signal.SIGTERM)])
 def test_a_second_signal_ends_a_process_that_is_stuck(release: str, sent: tuple[signal.Signals, ...]) -> None:
