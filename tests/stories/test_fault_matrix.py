@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from stories.fault_matrix import FAULTS, SCENES, Scene, faults_of, mixture, play, play_plan, scene
 
-SEEDS, PLANS = 32, 6
+SEEDS, PLANS = 24, 6
 
 
 @pytest.fixture(scope="module")
