@@ -60,8 +60,12 @@ class Formula:
 
     @property
     def may_fail(self) -> bool:
-        """Whether an engine may stop on a value: unless it only chooses, compares, joins texts and reckons."""
-        return not all(isinstance(node, _NEVER_FAILING) for node in self.tree.walk())
+        """Whether an engine may stop on a value: unless it only chooses, compares, joins texts and reckons.
+
+        What reads no property is the same for all rows, so it fails for nobody or for all.
+        """
+        odd = (node for node in self.tree.walk() if not isinstance(node, _NEVER_FAILING))
+        return any(node.find(exp.Column) is not None for node in odd)
 
     def sql(self, as_of: datetime) -> str:
         """Canonical DuckDB SQL: names in quotes, the clock as a literal in UTC.

@@ -150,3 +150,17 @@ def test_a_value_that_does_not_fit_is_refused() -> None:
     with pytest.raises(SpecInvalid) as caught:
         rules.from_rules(RULES.validate_python({"property": "seen", "op": "before", "value": "soon"}))
     assert caught.value.message == 'operator "before" needs a time'
+
+
+@pytest.mark.parametrize(
+    ("text", "fails"),
+    [
+        ("last_order < timestamp '2021-01-01'", False),
+        ("born >= cast('2000-01-01' as date)", False),
+        ("cast(born as date) >= date '2000-01-01'", True),
+        ("strptime(born, '%m/%Y') is not null", True),
+        ("spent >= 1000 and city = 'Oslo'", False),
+    ],
+)
+def test_what_reads_no_property_fails_for_nobody_alone(text: str, fails: bool) -> None:  # noqa: FBT001 -- a case
+    assert rules.parse(text).may_fail is fails
