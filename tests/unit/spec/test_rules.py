@@ -162,5 +162,5 @@ def test_a_value_that_does_not_fit_is_refused() -> None:
         ("spent >= 1000 and city = 'Oslo'", False),
     ],
 )
-def test_what_reads_no_property_fails_for_nobody_alone(text: str, fails: bool) -> None:  # noqa: FBT001 -- a case
+def test_what_reads_no_property_fails_for_nobody_alone(text: str, fails: bool) -> None:
     assert rules.parse(text).may_fail is fails
