@@ -249,7 +249,7 @@ def test_killed_at_a_call(scene: Scene, tmp_path: Path, monkeypatch: pytest.Monk
     kill_and_go_on(scene.world(tmp_path), scene.plan, Death(event, nth), monkeypatch)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(5))
 def test_killed_again_and_again_on_a_bad_day(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
@@ -318,7 +318,7 @@ def test_what_a_damaged_line_was_about_is_looked_at(scene: Scene, whole: bytes, 
     check_end(world)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_a_killed_run_whose_journal_is_damaged_is_gone_on_with(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
