@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from reconcile.errors import SourceUnavailable, Where
 from reconcile.spec import templates, urls
-from reconcile.spec.source import SourceSpec
+from reconcile.spec.source import DIALECTS, SourceSpec
 
 Engine: TypeAlias = Literal["sqlite", "duckdb", "postgres", "mysql", "remote", "csv", "parquet", "json"]
 
@@ -37,9 +37,6 @@ _SCHEMES: dict[str, Engine] = {
     "mariadb": "mysql",
     **dict.fromkeys(REMOTE, "remote"),
 }
-
-_DIALECTS = {"mssql": "tsql", "impala": "hive", "singlestoredb": "singlestore"}
-"""sqlglot's names of dialects, where they are not the scheme."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,7 @@ class Origin:
         """The SQL that a query is in, as sqlglot names it; None where it cannot be told."""
         match self.engine:
             case "remote":
-                return _DIALECTS.get(self.scheme, self.scheme)
+                return DIALECTS.get(self.scheme, self.scheme)
             case "sqlite" | "duckdb" | "postgres" | "mysql" as engine:
                 return engine
             case _:

@@ -10,10 +10,7 @@ from typing import Any
 
 from reconcile.errors import SpecInvalid
 from reconcile.spec import parameters
-from reconcile.spec.source import SourceSpec
-
-_DIALECTS = {"postgresql": "postgres", "mariadb": "mysql", "mssql": "tsql", "impala": "hive"}
-"""How sqlglot calls the SQL of a scheme, where its name is another one."""
+from reconcile.spec.source import DIALECTS, SourceSpec
 
 _GUESSES = ("", "mysql", "tsql")
 """In whose SQL a query is read where its connection does not tell: they differ in how they quote names."""
@@ -39,7 +36,7 @@ def find_origins(source: SourceSpec, column: str) -> frozenset[Origin]:
     A filter, a join and a grouping only say which rows there are: what they look at is no origin.
     """
     scheme, colon, _ = (source.connect or "").partition("://")
-    known = (_DIALECTS.get(scheme, scheme),) if colon and scheme.isalpha() else _GUESSES
+    known = (DIALECTS.get(scheme, scheme),) if colon and scheme.isalpha() else _GUESSES
     for dialect in known:
         with suppress(SpecInvalid, ValueError, RecursionError):
             scope = _read(parameters.outline(source, dialect or None), dialect)

@@ -16,6 +16,15 @@ from reconcile.spec.property import ValueType
 WAYS = ("table", "query", "file", "dbt")
 """What a source reads: exactly one of these."""
 
+DIALECTS = {
+    "postgresql": "postgres",
+    "mariadb": "mysql",
+    "mssql": "tsql",
+    "impala": "hive",
+    "singlestoredb": "singlestore",
+}
+"""How sqlglot calls the SQL of a connection's scheme, where its name is another one."""
+
 _REF = re.compile(
     r"""^\s*ref\(\s*
     (?:(['"])(?P<package>[^'"]+)\1\s*,\s*)?

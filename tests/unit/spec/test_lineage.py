@@ -51,7 +51,8 @@ def test_origins_of_a_column_are_found(case: str) -> None:
 
 def test_the_scheme_says_in_whose_sql_a_query_is() -> None:
     query = "select id, ssn::text as x from customers"
-    for connect in ("postgresql://host/shop", "duckdb:///shop.duckdb", "a scheme that nobody knows://host"):
+    known = ("postgresql://host/shop", "duckdb:///shop.duckdb", "singlestoredb://host/shop")
+    for connect in (*known, "a scheme that nobody knows://host"):
         source = SourceSpec(connect=connect, query=query, key="id")
         assert [one.column for one in find_origins(source, "x")] == ["ssn"]
     assert not find_origins(SourceSpec(connect="nobody://host", query=query, key="id"), "x")
