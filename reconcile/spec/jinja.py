@@ -21,10 +21,9 @@ from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from reconcile.errors import Problem, SpecInvalid, TemplateFailed, Where
+from reconcile.spec import secrets
 from reconcile.spec.grammar import MISFIT
 
-_REFERRING = ("env", "file")
-"""Functions that refer to secrets."""
 _UNKNOWN = re.compile(r"No (filter|test) named '(.*)'")
 
 
@@ -212,11 +211,11 @@ def references(text: str) -> frozenset[tuple[str, str]]:
                 kwargs=[],
                 dyn_args=None,
                 dyn_kwargs=None,
-            ) if function in _REFERRING:
+            ) if function in secrets.FUNCTIONS:
                 found.add((function, name))
                 named.add(id(call.node))
     for one in parsed.find_all(nodes.Name):
-        if one.name in _REFERRING and id(one) not in named:
+        if one.name in secrets.FUNCTIONS and id(one) not in named:
             hint = f"Write {{{{ {one.name}('NAME') }}}}."
             raise SpecInvalid([_Fault(f"what {one.name}() refers to is not written in it", hint, one.lineno).problem()])
     return frozenset(found)
@@ -230,7 +229,7 @@ def hidden(text: str, names: Collection[str]) -> bool:
     return any(
         id(calls.get(id(one), one)) not in written
         for one in parsed.find_all(nodes.Name)
-        if one.name in names or one.name in _REFERRING
+        if one.name in names or one.name in secrets.FUNCTIONS
     )
 
 

@@ -30,14 +30,14 @@ def fill(source: SourceSpec, environ: Mapping[str, str], dialect: str | None, wh
 
 def outline(source: SourceSpec, dialect: str | None) -> str:
     """The query with empty texts for what the environment holds: good for parsing. Raises SpecInvalid as `fill`."""
-    return _filled(source, source.parameters, dict.fromkeys(("env", "file"), lambda _: ""), dialect, None)
+    return _filled(source, source.parameters, dict.fromkeys(secrets.FUNCTIONS, lambda _: ""), dialect, None)
 
 
 def unknown(source: SourceSpec) -> list[str]:
     """The names that the query uses and nobody gives. Raises SpecInvalid where the query is no template."""
     query = source.query or ""
     used = templates.variables(query) if templates.has_marks(query) else frozenset()
-    return sorted(used - source.parameters.keys() - {"env", "file"})
+    return sorted(used - source.parameters.keys() - {*secrets.FUNCTIONS})
 
 
 def marked(source: SourceSpec, dialect: str | None) -> str | None:
@@ -46,7 +46,7 @@ def marked(source: SourceSpec, dialect: str | None) -> str | None:
     if not _refers(source, secret):
         return None
     values = dict(source.parameters) | dict.fromkeys(secret, MARK)
-    return _filled(source, values, dict.fromkeys(("env", "file"), lambda _: MARK), dialect, None)
+    return _filled(source, values, dict.fromkeys(secrets.FUNCTIONS, lambda _: MARK), dialect, None)
 
 
 def hides_secrets(source: SourceSpec) -> bool:

@@ -11,6 +11,8 @@ from reconcile.errors import CredentialsRefused, EnvironmentUnfit, Where
 
 _UNDECODED = re.compile("[\ud800-\udfff]")
 """How Python keeps bytes of the environment that are no UTF-8."""
+FUNCTIONS = ("env", "file")
+"""Functions that refer to secrets."""
 LARGEST = 64 << 10
 """Bytes that a file with a secret may have."""
 
