@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -65,19 +65,20 @@ def known_as(value: Scalar | list[Scalar]) -> str:
 
 def problems(desk: Desk) -> Iterator[Problem]:
     """What does not fit between the tests and the rest of the spec."""
-    for source in desk.spec.sources:
-        yield from _misread(source, desk)
+    mistaken = {source: _mistaken(desk.spec, source) for source in desk.spec.sources}
+    for source, found in mistaken.items():
+        yield from _misread(source, found, desk)
     for name, case in desk.spec.tests.items():
         if case.as_of is not None and clock(case.as_of) is None:
             path: Path = ("tests", name, "as_of")
             hint = "Write 2026-03-01, or 2026-03-01T12:00:00Z."
             yield Problem(f"{called(path)} is no date or time", desk.places.value(*path), hint)
-        yield from _given(name, case, desk)
+        yield from _given(name, case, mistaken, desk)
         for person, expected in case.expect.items():
             yield from _expected(("tests", name, "expect", person), expected, case, desk)
 
 
-def _given(name: str, case: Case, desk: Desk) -> Iterator[Problem]:
+def _given(name: str, case: Case, mistaken: Mapping[str, Mapping[str, Path]], desk: Desk) -> Iterator[Problem]:
     home, path = desk.spec.profiles.from_, ("tests", name, "given")
     if home in desk.spec.sources and not case.given.get(home):
         message = f'{called(path)} has no rows of source "{home}", and so nobody'
@@ -87,17 +88,16 @@ def _given(name: str, case: Case, desk: Desk) -> Iterator[Problem]:
         if source not in desk.spec.sources:
             continue
         known = reads(desk.spec, source)
-        mistaken = _mistaken(desk.spec, source)
         for at, row in enumerate(rows):
-            for column in row.keys() - known - mistaken.keys():
+            for column in row.keys() - known - mistaken[source].keys():
                 place = desk.places.key(*path, source, at, column)
                 message = f'{called((*path, source, at))}: nothing in the spec reads a column "{column}"'
                 yield Problem(message, place, meant(column, known))
 
 
-def _misread(source: str, desk: Desk) -> Iterator[Problem]:
+def _misread(source: str, mistaken: Mapping[str, Path], desk: Desk) -> Iterator[Problem]:
     """Columns that a property reads by a wrong name, as far as the rows of the tests tell."""
-    for column, path in _mistaken(desk.spec, source).items():
+    for column, path in mistaken.items():
         test, at = next(
             (name, at)
             for name, case in desk.spec.tests.items()
