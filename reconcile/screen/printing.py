@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from reconcile.errors import ApprovalExceeded, GuardBreached, ReconcileError, SpecInvalid
-from reconcile.spec.printable import escape_json, escape_line, escape_lines
+from reconcile.spec.printable import escape_character, escape_json, escape_line, escape_lines
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -37,14 +37,9 @@ def document(content: bytes) -> None:
     """Print a JSON document: as it is where the output takes UTF-8, else with every other letter as an escape."""
     text = escape_json(content.decode())
     if codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8":
-        text = _BEYOND_ASCII.sub(_escape, text)
+        text = _BEYOND_ASCII.sub(lambda found: escape_character(found[0]), text)
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
-
-
-def _escape(found: re.Match[str]) -> str:
-    units = found[0].encode("utf-16-be")
-    return "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))
 
 
 def error(error: ReconcileError, *, as_json: bool = False) -> None:

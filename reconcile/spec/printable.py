@@ -16,7 +16,7 @@ _COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#(?:vso)?\[)", re.IGNORECASE)
 def escape_line(text: str) -> str:
     """A text as one line that shows what is in it and does nothing."""
     if not text.isprintable():
-        text = "".join(one if one.isprintable() or one in "\t\u00a0\u3000" else _written(one) for one in text)
+        text = "".join(one if one.isprintable() or one in "\t\u00a0\u3000" else repr(one)[1:-1] for one in text)
     return _COMMAND.sub(_quoted, text) if "::" in text or "##" in text else text
 
 
@@ -28,15 +28,12 @@ def escape_lines(text: str) -> str:
 def escape_json(text: str) -> str:
     """The text of a JSON value, which says the same and does nothing where it is printed."""
     if not text.isprintable():
-        text = "".join(one if one.isprintable() or one in "\n\t" else _as_json(one) for one in text)
+        text = "".join(one if one.isprintable() or one in "\n\t" else escape_character(one) for one in text)
     return re.sub(r"#(?=#(?:vso)?\[)", r"\\u0023", text, flags=re.IGNORECASE) if "##" in text else text
 
 
-def _written(character: str) -> str:
-    return repr(character)[1:-1] if not character.isprintable() else character
-
-
-def _as_json(character: str) -> str:
+def escape_character(character: str) -> str:
+    r"""A character as JSON writes one by its number: `\u202e`."""
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
