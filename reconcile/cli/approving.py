@@ -40,12 +40,12 @@ def approve(
     """Write an approval from a plan: `apply --within` it goes on with any plan that does no more."""
     from pydantic import ValidationError
 
-    from reconcile.plan import approvals, archive, explain
+    from reconcile.plan import approvals, explain
     from reconcile.spec import approval
     from reconcile.state import disk
 
-    made = archive.read(plan, *opening.find_keys(spec, env, secret_env=secret_env))
-    if not opening.insist(made, verified=verified).verified:
+    made = opening.read_plan(plan, spec, env, secret_env, verified=verified)
+    if not made.verified:
         telling.say(explain.UNVERIFIED)
     span = None if standing else timedelta(seconds=_WEEK if lasts is None else lasts)
     try:

@@ -37,12 +37,10 @@ def comment(
     """Keep one comment a pull request and environment up to date with a plan, people masked."""
     import os
 
-    from reconcile.plan import archive
     from reconcile.review import commenting, hosts
     from reconcile.review.network import Network
 
-    found = archive.read(plan, *opening.find_keys(spec, env, secret_env=secret_env))
-    opening.insist(found, verified=verified)
+    found = opening.read_plan(plan, spec, env, secret_env, verified=verified)
     host = hosts.of(provider.value if provider else None, os.environ, pull_request)
     done = commenting.keep(found, host, Network().call)
     telling.say(f"The comment on plan {found.id} is {done}.")

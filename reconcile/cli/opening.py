@@ -12,6 +12,7 @@ from reconcile.cli.options import load
 
 if TYPE_CHECKING:
     from reconcile.plan.model import Face, Plan
+    from reconcile.spec.model import Spec
     from reconcile.state.keys import Keys
 
 SECRET = "SAILTHRU_API_SECRET"  # noqa: S105 -- the name of a variable
@@ -33,11 +34,19 @@ Verified = Annotated[bool, typer.Option("--verified", help="Refuse a plan that c
 
 
 def find_keys(
-    spec: Path | None = None, env: str | None = None, var: list[str] | None = None, secret_env: str | None = None
+    spec: Path | None = None,
+    env: str | None = None,
+    var: list[str] | None = None,
+    secret_env: str | None = None,
+    *,
+    loaded: Spec | None = None,
 ) -> tuple[Keys, ...]:
     """The keys to verify a plan with: by the spec, else by the variable that is named, else by the usual one.
 
     None where there is no secret.
+
+    Args:
+        loaded: the spec at that path, where it was read already.
 
     Raises:
         SpecInvalid: see `spec.load`.
@@ -50,7 +59,7 @@ def find_keys(
         raise typer.BadParameter("--secret-env goes without --spec: a spec names its secret.")
     if spec is not None:
         try:
-            secret = templates.resolve_credential(load(spec, env, var).account.api_secret, os.environ)
+            secret = templates.resolve_credential((loaded or load(spec, env, var)).account.api_secret, os.environ)
         except CredentialsRefused:
             return ()
     else:
@@ -59,7 +68,12 @@ def find_keys(
 
 
 def need_keys(
-    spec: Path | None = None, env: str | None = None, var: list[str] | None = None, secret_env: str | None = None
+    spec: Path | None = None,
+    env: str | None = None,
+    var: list[str] | None = None,
+    secret_env: str | None = None,
+    *,
+    loaded: Spec | None = None,
 ) -> tuple[Keys, ...]:
     """The same, for a command that believes nothing without them.
 
@@ -68,7 +82,7 @@ def need_keys(
     """
     from reconcile.errors import CredentialsRefused
 
-    found = find_keys(spec, env, var, secret_env)
+    found = find_keys(spec, env, var, secret_env, loaded=loaded)
     if not found:
         which = f"that {spec} refers to" if spec is not None else f"in the variable {secret_env or SECRET}"
         raise CredentialsRefused(
@@ -88,6 +102,17 @@ def read_face(path: Path, secret_env: str | None) -> Face:
     from reconcile.plan import archive
 
     return archive.read(path, *need_keys(secret_env=secret_env)).face
+
+
+def read_plan(path: Path, spec: Path | None, env: str | None, secret_env: str | None, *, verified: bool) -> Plan:
+    """A plan file, verified where its secret is known.
+
+    Raises:
+        PlanUnusable: it is none, does not fit the secret, or is not verified and must be.
+    """
+    from reconcile.plan import archive
+
+    return insist(archive.read(path, *find_keys(spec, env, secret_env=secret_env)), verified=verified)
 
 
 def insist(plan: Plan, *, verified: bool) -> Plan:

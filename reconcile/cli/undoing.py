@@ -63,7 +63,7 @@ def rollback(
     seal = planning.recipients(seal, loaded) if out else None
     with planning.scratch(workspace) as folder, telling.steps(as_json=as_json, profile=False) as steps:
         file = Path(plan) if _is_file(plan) else ours.kept(loaded, plan, folder)
-        keys = opening.need_keys(spec, env, var)
+        keys = opening.need_keys(spec, loaded=loaded)
         if ours.previous_secret is not None:
             keys = (*keys, Keys.of_secret(ours.previous_secret))
         applied, path = sealing.read(file, folder / "applied.rplan", identity, *keys), planning.draft(folder, out, seal)
