@@ -24,19 +24,23 @@ from reconcile.state.model import Observable
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a plan looks at, the masks of its people, which account it is, and when it was taken if it was kept.
+    """What a plan looks at, the keys of its account, which one it is, and when it was taken if it was kept.
 
     `ids` are what Sailthru calls the account, empty where nobody asked, the key may not, or there was no answer: then
     `unidentified` says why.
     """
 
     account: Observable
-    masks: Masks
     keys: Keys
     whose: Whose
     taken_at: datetime | None = None
     ids: AccountIds = NO_IDS
     unidentified: str = ""
+
+    @property
+    def masks(self) -> Masks:
+        """Those of the account's people."""
+        return Masks(self.keys.masks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +78,9 @@ class Accounts:
     @asynccontextmanager
     async def fresh(self, spec: Spec, folder: Path) -> AsyncIterator[Look]:
         """The account itself, to be looked at."""
-        async with self.open(spec.account, spec.policy, folder) as (account, masks):
+        async with self.open(spec.account, spec.policy, folder) as (account, _):
             # First: a key that is refused need not wait for a million rows.
-            yield await self.identify(Look(account, masks, self.keys(spec.account), self.whose(spec.account)))
+            yield await self.identify(Look(account, self.keys(spec.account), self.whose(spec.account)))
 
     @asynccontextmanager
     async def kept(self, spec: Spec, folder: Path, kept: Path, *, looks: bool) -> AsyncIterator[Look]:
@@ -84,19 +88,17 @@ class Accounts:
         whose, keys = self.whose(spec.account, key_needed=looks), self.keys(spec.account)
         found = observation.opened(kept, whose, keys, lists=managed.lists(spec), vars=managed.vars(spec))
         if not looks:
-            yield Look(
-                observation.Kept(kept, found, None), Masks(keys.masks), keys, found.account, found.taken_at, found.ids
-            )
+            yield Look(observation.Kept(kept, found, None), keys, found.account, found.taken_at, found.ids)
             return
-        async with self.open(spec.account, spec.policy, folder) as (live, masks):
-            yield Look(observation.Kept(kept, found, live), masks, keys, found.account, found.taken_at, found.ids)
+        async with self.open(spec.account, spec.policy, folder) as (live, _):
+            yield Look(observation.Kept(kept, found, live), keys, found.account, found.taken_at, found.ids)
 
     @asynccontextmanager
     async def near(self, spec: Spec, folder: Path, kept: Path | None) -> AsyncIterator[Look]:
         """The account, or a kept observation of it, to look at one person; its ids are not asked for."""
         if kept is None:
-            async with self.open(spec.account, spec.policy, folder) as (account, masks):
-                yield Look(account, masks, self.keys(spec.account), self.whose(spec.account))
+            async with self.open(spec.account, spec.policy, folder) as (account, _):
+                yield Look(account, self.keys(spec.account), self.whose(spec.account))
             return
         async with self.kept(spec, folder, kept, looks=True) as look:
             yield look
