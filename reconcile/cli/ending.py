@@ -27,7 +27,6 @@ def run(command: Callable[..., Any]) -> NoReturn:
     if (lost := streams.settle()) is not None:
         telling.say(f"Error: Standard output could not be written: {lost.strerror}. What was printed is not whole.")
         status = UNWRITTEN if status in _WELL else status
-    streams.settle()
     sys.exit(status)
 
 
@@ -68,12 +67,11 @@ def _failed(error: Exception) -> int:
 
 def _unwritten(error: OSError) -> Exception | None:
     """The error for a place that cannot be written, wherever that was seen; None for what else a system says."""
-    import errno
     import tempfile
 
     from reconcile.state import disk
 
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}:
+    if error.errno in disk.UNWRITABLE:
         return disk.refused("a file", Path(os.fsdecode(error.filename or tempfile.gettempdir())), error)
     return None
 

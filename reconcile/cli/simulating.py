@@ -85,8 +85,9 @@ def _told(words: str) -> Exception:
 
 def _unwritten(words: str, error: OSError) -> Exception:
     from reconcile.errors import Unwritten
+    from reconcile.state import disk
 
-    cannot_write = error.errno in {errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM}
+    cannot_write = error.errno in disk.UNWRITABLE | {errno.EACCES, errno.EPERM}
     return (
         Unwritten(words, hint="See who may write there, and whether there is room.") if cannot_write else _told(words)
     )

@@ -18,6 +18,9 @@ ELSEWHERE = "Free some, or have the run work elsewhere: --workspace DIR, or TMPD
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """No room, a quota that is used up, and a file larger than this process may write (`ulimit -f`)."""
 
+UNWRITABLE = _FULL | {errno.EROFS}
+"""Errors that only writing raises, so that they tell of it wherever they are seen."""
+
 
 @contextmanager
 def writing(what: str, path: Path, *, hint: str = ELSEWHERE) -> Iterator[None]:
