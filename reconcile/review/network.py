@@ -120,7 +120,7 @@ def _trusted() -> ssl.SSLContext:
     try:
         return httpx.create_ssl_context()
     except OSError as error:
-        raise (proxies.explain_tls(error, os.environ) or error) from None
+        raise proxies.explain_tls(error, os.environ) from None
 
 
 def _passing(answer: httpx.Response) -> bool:

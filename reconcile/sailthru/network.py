@@ -198,10 +198,7 @@ def _trusted() -> ssl.SSLContext:
     try:
         return httpx.create_ssl_context()
     except OSError as error:
-        unfit = proxies.explain_tls(error, os.environ)
-        if unfit is None:
-            raise
-        raise unfit from None
+        raise proxies.explain_tls(error, os.environ) from None
 
 
 def _asked(base: str, request: Request) -> httpx.Request:

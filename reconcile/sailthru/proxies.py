@@ -63,15 +63,15 @@ def is_bypassed(host: str, port: int | None, no_proxy: str) -> bool:
     return False
 
 
-def explain_tls(error: OSError, environ: Mapping[str, str]) -> EnvironmentUnfit | None:
-    """The error for certificates that cannot be read, by the variable that names them; None where none does."""
+def explain_tls(error: OSError, environ: Mapping[str, str]) -> OSError | EnvironmentUnfit:
+    """The error for certificates that cannot be read, by the variable that names them; itself where none does."""
     reason = error.strerror or str(getattr(error, "reason", "")).replace("_", " ").lower() or type(error).__name__
     for variable, what in _tls_variables(environ):
         return EnvironmentUnfit(
             f"The variable {variable} names {what} that cannot be used: {reason}.",
             hint=f"Mend it, or unset {variable}.",
         )
-    return None
+    return error
 
 
 def _tls_variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
