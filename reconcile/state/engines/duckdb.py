@@ -56,6 +56,7 @@ class DuckDB(Workspace):
         self._means = means or capacity.of()
         self._exports: dict[str, Export] = {}
         self._scans = Scans()
+        self._disabled: list[str] = []
         self._numbers = itertools.count()
 
     def _open(self) -> None:
@@ -74,7 +75,12 @@ class DuckDB(Workspace):
         self._engine.raw_sql(LITERAL)
         # Joins are written with the side to be held in memory on the right. The engine cannot know how many records an
         # export has, took it for the smaller side, and held ten million rows to find a hundred thousand.
-        self._engine.raw_sql("SET GLOBAL disabled_optimizers = 'build_side_probe_side'")
+        self._disable("build_side_probe_side")
+
+    def _disable(self, optimizer: str) -> None:
+        if optimizer not in self._disabled:
+            self._disabled.append(optimizer)
+            self._engine.raw_sql(f"SET GLOBAL disabled_optimizers = '{','.join(self._disabled)}'")
 
     def _close(self) -> None:
         self._engine.disconnect()
@@ -235,9 +241,7 @@ class DuckDB(Workspace):
     def guard(self, sql: str) -> tuple[str, str] | None:
         """By TRY, around a row of one field: it is null only where the formula fails, not where that is null."""
         # What stands in two places would be worked out once, outside of TRY, where it fails (DuckDB 1.5).
-        self._engine.raw_sql(
-            "SET GLOBAL disabled_optimizers = 'build_side_probe_side,common_subexpressions'"  # the first as above
-        )
+        self._disable("common_subexpressions")
         tried = f"TRY({{'v': {sql}}})"
         return f"{tried}.v", f"{tried} IS NULL"
 
