@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import warm
 from world import SPEC, shop, writes
 
-from reconcile.simulator import Simulator
+from reconcile.simulator import Faults, Simulator
+from reconcile.simulator.server import running
 
 PLANTED = ("planted.person@secretmail.example", "Plantedfirst", "Plantedville")
 
@@ -58,3 +63,30 @@ class Desk:
 
     def writes(self) -> int:
         return writes(self.simulator)
+
+
+@contextmanager
+def applying(folder: Path, latency: float) -> Iterator[tuple[Desk, subprocess.Popen[str]]]:
+    """A desk with 400 people, and a process that has begun to apply `shop.rplan` for them.
+
+    Args:
+        latency: seconds that each answer takes.
+    """
+    slow = Faults.model_validate({"latency": {"least": latency, "most": latency}})
+    simulator = Simulator(seed=1, faults=slow)
+    with running(simulator) as url:
+        desk = Desk(folder, url, simulator)
+        desk.fill(400)
+        assert desk.run("plan", "--out", "shop.rplan").returncode == 0
+        process = subprocess.Popen(
+            [sys.executable, "-m", "reconcile.cli", "apply", "shop.rplan"],
+            cwd=folder,
+            env={**os.environ, **desk.environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        deadline = time.monotonic() + 60
+        while simulator.calls_total.get(("POST", "user"), 0) < 5 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        yield desk, process

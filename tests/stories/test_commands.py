@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desk import PLANTED, Desk
+from desk import PLANTED, Desk, applying
 from world import REGISTRY, SPEC
 
 from reconcile.simulator import Faults, Simulator
@@ -228,24 +224,8 @@ def test_nobody_is_shown_unless_revealed(desk: Desk) -> None:
 @pytest.mark.usefixtures("hangups")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGHUP])
 def test_ctrl_c_stops_cleanly_and_the_same_plan_goes_on(tmp_path: Path, sent: signal.Signals) -> None:
-    faults = tmp_path / "slow.yaml"
-    faults.write_text("latency: {least: 0.15, most: 0.15}\n")
-    simulator = Simulator(seed=1, faults=Faults.load(faults))
-    with running(simulator) as url:
-        desk = Desk(tmp_path, url, simulator)
-        desk.fill(400)
-        assert desk.run("plan", "--out", "shop.rplan").returncode == 0
-        process = subprocess.Popen(
-            [sys.executable, "-m", "reconcile.cli", "apply", "shop.rplan"],
-            cwd=tmp_path,
-            env={**os.environ, **desk.environ},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        deadline = time.monotonic() + 60
-        while simulator.calls_total.get(("POST", "user"), 0) < 5 and time.monotonic() < deadline:
-            time.sleep(0.05)
+    with applying(tmp_path, 0.15) as (desk, process):
+        simulator = desk.simulator
         process.send_signal(sent)
         out, err = process.communicate(timeout=60)
         assert process.returncode == 8, err

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import warm
-from desk import Desk
+from desk import Desk, applying
 from listener import Listener, listening
 
 from reconcile.simulator import Faults, Simulator
@@ -102,19 +102,7 @@ def test_json_is_json_in_every_encoding(encoding: str) -> None:
 
 
 def test_ctrl_c_twice_ends_at_once_and_the_next_run_mends_the_audit(tmp_path: Path) -> None:
-    faults = tmp_path / "slow.yaml"
-    faults.write_text("latency: {least: 0.1, most: 0.1}\n")
-    simulator = Simulator(seed=1, faults=Faults.load(faults))
-    with running(simulator) as url:
-        desk = Desk(tmp_path, url, simulator)
-        desk.fill(400)
-        assert desk.run("plan", "--out", "shop.rplan").returncode == 0
-        command = [sys.executable, "-m", "reconcile.cli", "apply", "shop.rplan"]
-        environ = {**os.environ, **desk.environ}
-        process = subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True)
-        deadline = time.monotonic() + 60
-        while simulator.calls_total.get(("POST", "user"), 0) < 5 and time.monotonic() < deadline:
-            time.sleep(0.02)
+    with applying(tmp_path, 0.1) as (desk, process):
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         while "once more to stop at once" not in (line := process.stderr.readline()):
